@@ -1,0 +1,60 @@
+# Two commands do everything: `make analyze VIDEO=clip.mp4` and `make test`. Set-up repeats only when a lock file changed.
+SHELL := /bin/bash
+VENV := .venv
+BIN := $(VENV)/bin
+OUT ?= out
+VIDEO ?=
+ARGS ?=
+
+# The first interpreter of a supported version, told from the version that it reports itself.
+PYTHON ?= $(shell for p in python3.11 python3.12 python3 python; do \
+	$$p -c 'import sys; raise SystemExit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null && echo $$p && break; done)
+PYVER = $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+
+.PHONY: analyze test setup setup-dev check accuracy bench docs lock clean help
+
+help:  ## what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+
+analyze: setup  ## analyse VIDEO=clip.mp4 (the demo reel without it); OUT=dir says where, ARGS passes flags on
+	@if [ -n "$(VIDEO)" ]; then clip="$(VIDEO)"; else clip="$(OUT)/demo.mp4"; mkdir -p "$(OUT)" && $(BIN)/reelscope demo "$$clip"; fi && \
+	$(BIN)/reelscope analyze "$$clip" --out "$(OUT)" $(ARGS)
+
+test: setup-dev  ## the tests: Python alone, no network, no weights
+	$(BIN)/python -m pytest -q -n 2 -m "not system" $(ARGS)
+
+test-system: setup-dev  ## the tests that need Debian's chromium and ffmpeg
+	$(BIN)/python -m pytest -q -m system $(ARGS)
+
+check: setup-dev  ## what CI runs: style, generated docs, tests
+	$(BIN)/ruff check src tests bench
+	$(MAKE) test
+
+accuracy: setup-dev  ## measure against known truth, a row for each of the nineteen
+	$(BIN)/python -m bench.accuracy $(ARGS)
+
+bench: setup-dev  ## measure speed and memory beside what a user would do instead
+	$(BIN)/python -m bench.speed $(ARGS)
+
+docs: setup-dev  ## write the generated parts of docs/ again
+	$(BIN)/python -m bench.docs
+
+setup: $(VENV)/.embedded-$(PYVER)  ## the environment for running
+setup-dev: $(VENV)/.dev-$(PYVER)  ## and what the tests need on top
+
+# One stamp per lock file and Python version: a changed lock or another interpreter sets up again, nothing else does.
+$(VENV)/.%-$(PYVER): locks/%-$(PYVER).txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "reelscope needs Python 3.11 or 3.12 on the PATH (or: make PYTHON=/path/to/python3.12 ...)"; exit 2; }
+	@test ! -e $(BIN)/python || $(BIN)/python -c 'import sys; raise SystemExit("%d.%d" % sys.version_info[:2] != "$(PYVER)")' || rm -rf $(VENV)
+	@test -e $(BIN)/pip || $(PYTHON) -m venv $(VENV)
+	@echo "setting up $(VENV) from $< ..."
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --require-hashes -r $<
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@ $(VENV)/.embedded-$(PYVER)  # the development set contains the embedded one
+
+lock:  ## compile the lock files again (needs uv)
+	for v in 3.11 3.12; do for n in embedded dev; do uv pip compile locks/$$n.in --python-version $$v --override locks/overrides.txt \
+	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate -o locks/$$n-$$v.txt; done; done
+
+clean:  ## remove the environment and the outputs
+	rm -rf $(VENV) out

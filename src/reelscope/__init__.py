@@ -1,0 +1,1 @@
+"""One short-form video in, its complete production document out."""

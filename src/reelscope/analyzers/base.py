@@ -1,0 +1,171 @@
+"""The contract between an analyzer and the engine; the life of a member stands in reelscope.features.base."""
+
+from __future__ import annotations
+
+import inspect
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, Literal, TypeVar
+
+from reelscope.document.names import ANALYZER_NAMES
+from reelscope.document.schema import AnalyzerResult, Tier
+from reelscope.features.base import Clip, Inputs, LoadContext, Member, NoOptions, Options
+from reelscope.media.frames import AudioNeed, FrameNeed, Window
+
+__all__ = [
+    "Analyzer",
+    "AnalyzerSpec",
+    "Backend",
+    "AudioNeed",
+    "Clip",
+    "FrameNeed",
+    "Group",
+    "Inputs",
+    "LoadContext",
+    "NoOptions",
+    "Options",
+    "Window",
+]
+
+Group = Literal["language", "detection", "people", "audio"]
+
+R = TypeVar("R", bound=AnalyzerResult)
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """One way to compute an analyzer and what this way needs.
+
+    Attributes:
+        name: Short and stable; stands in the document.
+        tier: What it takes to have it.
+        rank: Among usable backends the highest wins; set by measuring.
+        models: Names in the model manifest.
+        packages: Import names that must be there.
+        frames: Frames that `feed` reads as `self.frames[i]`; empty for backends that need none.
+        audio: Sound that `finish` reads from `inputs.audio`; a clip without a sound track makes the analyzer `not_applicable`.
+        features: Features it reads, in `feed` from `window.features[name]` and in `finish` from `inputs.features[name]`.
+        after: Analyzers whose results it must have; soft_after: whose results it uses where they are there.
+        batch: Default batch size; threads: threads it makes good use of; ram_mib, vram_mib: what it holds when loaded.
+        cost: CPU core-seconds per second of clip, measured; the plan balances workers by it.
+    """
+
+    name: str
+    tier: Tier
+    rank: int
+    models: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
+    frames: tuple[FrameNeed, ...] = ()
+    audio: AudioNeed | None = None
+    features: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    soft_after: tuple[str, ...] = ()
+    batch: int = 1
+    threads: int = 1
+    ram_mib: int = 0
+    vram_mib: int = 0
+    cost: float = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class AnalyzerSpec:
+    """An analyzer's identity; `version` rises when its output may change.
+
+    window_timeout_s bounds one feed; finish may take finish_timeout_x times the clip's duration, at least window_timeout_s.
+    """
+
+    name: str
+    version: int
+    group: Group
+    backends: tuple[Backend, ...]
+    window_timeout_s: float = 60.0
+    finish_timeout_x: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class LoadContext:
+    """What an analyzer gets once per worker."""
+
+    device: str
+    options: BaseModel
+    frames: tuple[FrameNeed, ...]
+    backend: Backend | None = None  # None for a feature
+    batch: int = 1
+    threads: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """The clip as the analyzers see it: facts, never pixels."""
+
+    name: str
+    media: MediaInfo
+    work_dir: str  # private to this clip, removed after it: a place for spools
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What `finish` may read.
+
+    Attributes:
+        clip: As in `begin`; `clip.media.duration_s` is now the decoded duration.
+        audio: Sound, where the backend asked for it and the clip has it.
+        features: Finished features by name, those that the backend named.
+        results: Results of the analyzers named in after and soft_after, where they are `ok`.
+    """
+
+    clip: Clip
+    audio: AudioTrack | None = None
+    features: Mapping[str, Any] = field(default_factory=dict)
+    results: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Member(ABC):
+    """What analyzers and features share."""
+
+    options: Any
+    frames: tuple[FrameNeed, ...]
+
+    def load(self, ctx: LoadContext) -> None:
+        """Import heavy libraries and load models; once per worker. Overriders call super().load(ctx) first."""
+        self.ctx = ctx
+        self.options = ctx.options
+        self.frames = ctx.frames
+
+    def begin(self, clip: Clip) -> None:
+        """Forget the last clip."""
+
+    def close(self) -> None:
+        """Let go of everything; bounded in time; legal after a failed load."""
+
+
+class Analyzer(Member, Generic[R]):
+    """Base of the nineteen. A subclass sets `spec`, `Result` and, where it has any, `Options`."""
+
+    spec: ClassVar[AnalyzerSpec]
+    Options: ClassVar[type[Options]] = NoOptions
+    Result: ClassVar[type[AnalyzerResult]]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if inspect.isabstract(cls):
+            return
+        spec = cls.__dict__.get("spec")
+        if spec is None:
+            return
+        if spec.name not in ANALYZER_NAMES:
+            raise TypeError(f"{cls.__name__}: {spec.name!r} is not one of the analyzers of reelscope.document.names")
+        if not spec.backends:
+            raise TypeError(f"{cls.__name__}: an analyzer has at least one backend")
+        names = [b.name for b in spec.backends]
+        if len(set(names)) != len(names) or len({b.rank for b in spec.backends}) != len(names):
+            raise TypeError(f"{cls.__name__}: names and ranks of backends must differ: {names}")
+        if not issubclass(cls.Result, AnalyzerResult):
+            raise TypeError(f"{cls.__name__}: Result must be an AnalyzerResult")
+
+    def feed(self, window: Window) -> None:
+        """Take one window; streaming backends override it. Views are valid only until it returns: copy what you keep."""
+
+    @abstractmethod
+    def finish(self, inputs: Inputs) -> R:
+        """Make the result of the clip."""

@@ -1,0 +1,1 @@
+"""Running a plan: which member runs where, in what order, and what happens when one fails."""

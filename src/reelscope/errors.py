@@ -1,0 +1,105 @@
+"""Every error that reelscope raises on purpose, as one tree.
+
+ReelscopeError                 code, retryable, hint
+├── InputError                 the clip, the path or an argument is not usable       -> exit code 2
+│   └── ConfigError            a setting, an option or a name is not known or valid  -> exit code 2
+├── OutputError                the result cannot be written (disk, permission)       -> exit code 1
+├── MediaError                 the clip stopped being readable while it was analysed -> exit code 1
+├── EngineError                a worker, a deadline or our own bug                   -> exit code 1
+└── AnalyzerError              one analyzer cannot go on; the document is written with the rest
+    └── NotApplicable          the clip has nothing for this analyzer to measure (no audio track, say)
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = [
+    "AnalyzerError",
+    "ConfigError",
+    "EngineError",
+    "InputError",
+    "MediaError",
+    "NotApplicable",
+    "OutputError",
+    "ReelscopeError",
+    "nearest",
+]
+
+
+class ReelscopeError(Exception):
+    """Base of all errors; the message says what is wrong, `hint` says what to do about it.
+
+    Args:
+        message: One line, naming the value that is wrong.
+        code: Stable snake_case word for programs.
+        hint: What the user can do, as a sentence or a command.
+        retryable: Whether the same call may succeed later without any change.
+    """
+
+    default_code = "error"
+    exit_code = 1
+
+    def __init__(self, message: str, *, code: str | None = None, hint: str | None = None, retryable: bool = False) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code or self.default_code
+        self.hint = hint
+        self.retryable = retryable
+
+    def __reduce__(self) -> tuple[object, ...]:  # keyword-only arguments do not survive pickling by themselves
+        return (_rebuild, (type(self), self.message, self.code, self.hint, self.retryable))
+
+
+class InputError(ReelscopeError):
+    """The clip, the path or an argument is not usable."""
+
+    default_code = "bad_input"
+    exit_code = 2
+
+
+class ConfigError(InputError):
+    """A setting, an option or a name is not known or not valid."""
+
+    default_code = "bad_setting"
+
+
+class OutputError(ReelscopeError):
+    """The result cannot be written."""
+
+    default_code = "output_failed"
+
+
+class MediaError(ReelscopeError):
+    """The clip stopped being readable while it was analysed."""
+
+    default_code = "media_failed"
+
+
+class EngineError(ReelscopeError):
+    """A worker, a deadline or our own bug."""
+
+    default_code = "engine_failed"
+
+
+class AnalyzerError(ReelscopeError):
+    """One analyzer cannot go on."""
+
+    default_code = "analyzer_failed"
+
+
+class NotApplicable(AnalyzerError):
+    """The clip has nothing for this analyzer to measure; the message is the reason."""
+
+    default_code = "not_applicable"
+
+
+def _rebuild(kind: type[ReelscopeError], message: str, code: str, hint: str | None, retryable: bool) -> ReelscopeError:
+    return kind(message, code=code, hint=hint, retryable=retryable)
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return ", did you mean 'x'?" for the known word closest to `word`, or an empty string."""
+    found = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f", did you mean {found[0]!r}?" if found else ""

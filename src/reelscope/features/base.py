@@ -1,0 +1,118 @@
+"""What features and analyzers share: the life of a member of a worker, and the contract of features.
+
+Life of a member: `load` once per worker, then per clip `begin`, `feed` for every window (streaming ones only), `finish`; `close` at the
+end. The engine measures seconds, catches what is raised and writes it into the document; a member never catches its own bugs.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from reelscope.document.schema import MediaInfo
+from reelscope.media.frames import AudioNeed, FrameNeed, Window
+
+if TYPE_CHECKING:
+    from reelscope.media.audio import AudioTrack
+
+__all__ = ["Clip", "Feature", "FeatureSpec", "Inputs", "LoadContext", "Member", "NoOptions", "Options"]
+
+V = TypeVar("V")
+
+
+class Options(BaseModel):
+    """Base of an analyzer's options; an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class NoOptions(Options):
+    """For analyzers without options."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureSpec:
+    """Something several analyzers need; produced once, without a key in the document."""
+
+    name: str
+    version: int
+    packages: tuple[str, ...] = ()
+    frames: tuple[FrameNeed, ...] = ()
+    audio: AudioNeed | None = None
+    features: tuple[str, ...] = ()
+    cost: float = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class LoadContext:
+    """What an analyzer gets once per worker."""
+
+    device: str
+    options: BaseModel
+    frames: tuple[FrameNeed, ...]
+    backend: str | None = None  # name of the chosen backend; None for a feature
+    batch: int = 1
+    threads: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """The clip as the analyzers see it: facts, never pixels."""
+
+    name: str
+    media: MediaInfo
+    work_dir: str  # private to this clip, removed after it: a place for spools
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What `finish` may read.
+
+    Attributes:
+        clip: As in `begin`; `clip.media.duration_s` is now the decoded duration.
+        audio: Sound, where the backend asked for it and the clip has it.
+        features: Finished features by name, those that the backend named.
+        results: Results of the analyzers named in after and soft_after, where they are `ok`.
+    """
+
+    clip: Clip
+    audio: AudioTrack | None = None
+    features: Mapping[str, Any] = field(default_factory=dict)
+    results: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Member(ABC):
+    """What analyzers and features share."""
+
+    options: Any
+    frames: tuple[FrameNeed, ...]
+
+    def load(self, ctx: LoadContext) -> None:
+        """Import heavy libraries and load models; once per worker. Overriders call super().load(ctx) first."""
+        self.ctx = ctx
+        self.options = ctx.options
+        self.frames = ctx.frames
+
+    def begin(self, clip: Clip) -> None:
+        """Forget the last clip."""
+
+    def close(self) -> None:
+        """Let go of everything; bounded in time; legal after a failed load."""
+
+
+class Feature(Member, Generic[V]):
+    """Base of the features. `feed` may return a value for the window, `finish` the value for the clip (picklable)."""
+
+    spec: ClassVar[FeatureSpec]
+
+    def feed(self, window: Window) -> Any:
+        """Take one window; what it returns stands in `window.features[name]` for streaming consumers beside it."""
+        return None
+
+    @abstractmethod
+    def finish(self, inputs: Inputs) -> V:
+        """The feature of the whole clip."""
