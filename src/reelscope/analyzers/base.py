@@ -82,63 +82,6 @@ class AnalyzerSpec:
     finish_timeout_x: float = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class LoadContext:
-    """What an analyzer gets once per worker."""
-
-    device: str
-    options: BaseModel
-    frames: tuple[FrameNeed, ...]
-    backend: Backend | None = None  # None for a feature
-    batch: int = 1
-    threads: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Clip:
-    """The clip as the analyzers see it: facts, never pixels."""
-
-    name: str
-    media: MediaInfo
-    work_dir: str  # private to this clip, removed after it: a place for spools
-
-
-@dataclass(frozen=True, slots=True)
-class Inputs:
-    """What `finish` may read.
-
-    Attributes:
-        clip: As in `begin`; `clip.media.duration_s` is now the decoded duration.
-        audio: Sound, where the backend asked for it and the clip has it.
-        features: Finished features by name, those that the backend named.
-        results: Results of the analyzers named in after and soft_after, where they are `ok`.
-    """
-
-    clip: Clip
-    audio: AudioTrack | None = None
-    features: Mapping[str, Any] = field(default_factory=dict)
-    results: Mapping[str, Any] = field(default_factory=dict)
-
-
-class Member(ABC):
-    """What analyzers and features share."""
-
-    options: Any
-    frames: tuple[FrameNeed, ...]
-
-    def load(self, ctx: LoadContext) -> None:
-        """Import heavy libraries and load models; once per worker. Overriders call super().load(ctx) first."""
-        self.ctx = ctx
-        self.options = ctx.options
-        self.frames = ctx.frames
-
-    def begin(self, clip: Clip) -> None:
-        """Forget the last clip."""
-
-    def close(self) -> None:
-        """Let go of everything; bounded in time; legal after a failed load."""
-
-
 class Analyzer(Member, Generic[R]):
     """Base of the nineteen. A subclass sets `spec`, `Result` and, where it has any, `Options`."""
 
