@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["AudioNeed", "FrameNeed", "FrameSpec", "Frames", "PixelFormat", "Window"]
+__all__ = [
+    "EVERY_FRAME",
+    "NATIVE_LUMA",
+    "SAMPLED_LARGE",
+    "SAMPLED_SMALL",
+    "AudioNeed",
+    "FrameNeed",
+    "FrameSpec",
+    "Frames",
+    "PixelFormat",
+    "Window",
+]
 
 PixelFormat = Literal["rgb24", "gray8"]
 
@@ -122,3 +133,14 @@ class Window:
             return self.by_spec[spec]
         except KeyError:
             raise KeyError(f"{need} was not part of the plan; ask with one of the analyzer's own self.frames") from None
+
+
+# The needs that most backends share: an equal need costs the decode pass nothing more, so prefer one of these to a size of your own.
+EVERY_FRAME = FrameNeed(fps=None, short_side_px=180)
+"""Every frame, small: cuts and motion."""
+SAMPLED_SMALL = FrameNeed(fps=4, short_side_px=180)
+"""Four a second, small: colours, layout."""
+SAMPLED_LARGE = FrameNeed(fps=5, short_side_px=540)
+"""Five a second, large enough to read: text, stills."""
+NATIVE_LUMA = FrameNeed(fps=1, format="gray8")
+"""One a second, unscaled luma: what scaling would hide (sharpness, noise, blockiness)."""
