@@ -1,0 +1,148 @@
+"""The settings as one typed, frozen tree. Every leaf is read by the code that its description names; a test holds that."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
+
+from reelscope.document.names import ANALYZER_NAMES
+from reelscope.document.schema import Tier
+
+__all__ = [
+    "Analysis",
+    "AnalyzerTuning",
+    "Format",
+    "LogLevel",
+    "Optimisation",
+    "Output",
+    "Performance",
+    "Placement",
+    "Settings",
+    "System",
+]
+
+Format = Literal["json", "html"]
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+EIGHT_K_UHD_PX = 7680 * 4320  # the largest picture that phones and cameras write today
+TWO_HOURS_S = 7200.0  # far above any short; a stream of days named clip.mp4 would fill the disk with its sound alone
+MAX_THREADS = 1024  # above any machine we know of: catches a slip of the keyboard, not a large server
+
+
+class Node(BaseModel):
+    """Base of every table of the tree: unknown keys are errors, values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, validate_default=True)
+
+
+class Placement(Node):
+    """Which cores do what."""
+
+    threads: Annotated[int, Field(ge=1, le=MAX_THREADS)] | None = Field(
+        default=None, description="CPU cores to use; not set: all that this process may use (affinity mask and container quota)"
+    )
+    decode_threads: Annotated[int, Field(ge=0, le=64)] = Field(  # decoders gain nothing beyond some 16 threads and hold a frame in each
+        0, description="threads of the video decoder; 0: chosen from the cores to use"
+    )
+
+
+class AnalyzerTuning(Node):
+    """Pace of one analyzer. Not set: what the backend that runs was measured with."""
+
+    batch: Annotated[int, Field(ge=1, le=1024)] | None = Field(default=None, description="items that a model takes at once")
+    fps: Annotated[float, Field(gt=0, le=240)] | None = Field(
+        default=None, description="frames sampled per second of the clip, in place of the backend's own rate (also of its every frame)"
+    )
+
+
+class AnalyzerTable(Node):
+    """One `AnalyzerTuning` for each analyzer, as attributes or as `table[name]`."""
+
+    def __getitem__(self, name: str) -> AnalyzerTuning:
+        if name not in ANALYZER_NAMES:
+            raise KeyError(name)
+        return getattr(self, name)
+
+
+# create_model's keywords are typed for single fields, not for a mapping of them
+PerAnalyzer: Any = create_model(  # type: ignore[call-overload]
+    "PerAnalyzer", __base__=AnalyzerTable, __module__=__name__, **{name: (AnalyzerTuning, AnalyzerTuning()) for name in ANALYZER_NAMES}
+)
+
+
+class Performance(Node):
+    """Sizes of what is held and handed on at once."""
+
+    # Below a quarter of a second a window holds a handful of frames and hand-over costs more than work; above ten seconds one window
+    # of full-size luma and small frames outgrows a laptop's shared memory.
+    window_s: Annotated[float, Field(ge=0.25, le=10)] = Field(
+        default=2.0, description="seconds of the clip in one window of decoded frames"
+    )
+    # One: decoding and analysing take turns. Two: they overlap. More only smooths uneven windows and costs a window of memory each.
+    windows_in_flight: Annotated[int, Field(ge=1, le=8)] = Field(
+        default=2, description="windows held in memory at the same time; bounds the peak memory"
+    )
+    analyzers: PerAnalyzer = Field(default=PerAnalyzer(), description="batch size and sampling rate of each analyzer")
+
+
+class System(Node):
+    """Limits, places and logs."""
+
+    temp_dir: Path | None = Field(
+        default=None, description="folder for decoded sound and other files of a run; not set: the system's temporary folder"
+    )
+    log_level: LogLevel = Field(default="warning", description="least grave messages of the log on stderr")
+    min_free_disk_mib: Annotated[int, Field(ge=0)] = Field(
+        default=200, description="refuse to start with less free space in the output or the temporary folder"
+    )
+    max_duration_s: Annotated[float, Field(gt=0)] = Field(default=TWO_HOURS_S, description="refuse longer clips")
+    max_pixels: Annotated[int, Field(ge=256)] = Field(
+        default=EIGHT_K_UHD_PX,
+        description="refuse clips with more pixels in a picture (width x height); guards memory against forged headers",
+    )
+
+
+class Optimisation(Node):
+    """How the work is spread."""
+
+    lanes: Annotated[int, Field(ge=1, le=MAX_THREADS)] | None = Field(
+        default=None, description="analyzers that work at the same time; not set: one for each core to use"
+    )
+
+
+class Analysis(Node):
+    """What is computed and by which backend."""
+
+    tier: Literal["auto", Tier] = Field(  # type: ignore[valid-type]
+        "auto", description="best tier to take backends from; auto: the best that is usable here"
+    )
+    backends: dict[str, str] = Field(default={}, description="backend to use for an analyzer, by name, instead of the best usable one")
+    options: dict[str, dict[str, Any]] = Field(default={}, description="options of an analyzer; docs/analyzers/ lists them")
+
+
+class Output(Node):
+    """What is written."""
+
+    dir: Path = Field(
+        default=Path("out"), description="folder for results where --out is not given; each clip gets a folder of its own in it"
+    )
+    formats: tuple[Format, ...] = Field(default=("json", "html"), description="json: analysis.json; html: report.html")
+
+    @model_validator(mode="after")
+    def _formats_are_a_set(self) -> Self:
+        if not self.formats or len(set(self.formats)) != len(self.formats):
+            raise ValueError("formats must name at least one format and none twice")
+        return self
+
+
+class Settings(Node):
+    """All settings of a run."""
+
+    analysis: Analysis = Field(default=Analysis(), description="what is computed")
+    placement: Placement = Field(default=Placement(), description="which cores do what")
+    performance: Performance = Field(default=Performance(), description="sizes of what is handled at once")
+    optimisation: Optimisation = Field(default=Optimisation(), description="how the work is spread")
+    system: System = Field(default=System(), description="limits, places and logs")
+    output: Output = Field(default=Output(), description="what is written")
