@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
 
 from reelscope.document.names import ANALYZER_NAMES
-from reelscope.document.schema import Tier
 
 __all__ = [
     "Analysis",
@@ -44,7 +43,7 @@ class Placement(Node):
         default=None, description="CPU cores to use; not set: all that this process may use (affinity mask and container quota)"
     )
     decode_threads: Annotated[int, Field(ge=0, le=64)] = Field(  # decoders gain nothing beyond some 16 threads and hold a frame in each
-        0, description="threads of the video decoder; 0: chosen from the cores to use"
+        default=0, description="threads of the video decoder; 0: chosen from the cores to use"
     )
 
 
@@ -115,11 +114,17 @@ class Optimisation(Node):
 class Analysis(Node):
     """What is computed and by which backend."""
 
-    tier: Literal["auto", Tier] = Field(  # type: ignore[valid-type]
-        "auto", description="best tier to take backends from; auto: the best that is usable here"
+    tier: Literal["auto", "embedded", "compact", "full"] = Field(
+        default="auto", description="best tier to take backends from; auto: the best that is usable here"
     )
     backends: dict[str, str] = Field(default={}, description="backend to use for an analyzer, by name, instead of the best usable one")
     options: dict[str, dict[str, Any]] = Field(default={}, description="options of an analyzer; docs/analyzers/ lists them")
+
+
+def _some_and_none_twice(formats: tuple[Format, ...]) -> tuple[Format, ...]:
+    if not formats or len(set(formats)) != len(formats):
+        raise ValueError("name at least one format and none twice")
+    return formats
 
 
 class Output(Node):
@@ -128,13 +133,9 @@ class Output(Node):
     dir: Path = Field(
         default=Path("out"), description="folder for results where --out is not given; each clip gets a folder of its own in it"
     )
-    formats: tuple[Format, ...] = Field(default=("json", "html"), description="json: analysis.json; html: report.html")
-
-    @model_validator(mode="after")
-    def _formats_are_a_set(self) -> Self:
-        if not self.formats or len(set(self.formats)) != len(self.formats):
-            raise ValueError("formats must name at least one format and none twice")
-        return self
+    formats: Annotated[tuple[Format, ...], AfterValidator(_some_and_none_twice)] = Field(
+        default=("json", "html"), description="json: analysis.json; html: report.html"
+    )
 
 
 class Settings(Node):

@@ -1,0 +1,114 @@
+"""The settings tree as a flat list of leaves, from which loading, help and the documentation work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import NoneType
+from typing import Annotated, Any, get_args
+
+from pydantic import BaseModel, TypeAdapter
+
+from reelscope.config.tree import Settings
+
+__all__ = ["ENV_PREFIX", "Leaf", "env_name", "find", "leaves", "sections"]
+
+ENV_PREFIX = "REELSCOPE_"
+
+# Leaves that are mappings, with the names of their levels: placement of one key is decided key by key, not for the mapping as a whole.
+OPEN_LEVELS = {"analysis.backends": ("analyzer",), "analysis.options": ("analyzer", "option")}
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """One setting.
+
+    Attributes:
+        key: Dotted key.
+        annotation: Its type with all bounds.
+        default: What stands without any layer.
+        description: What it does.
+        levels: For a mapping, what its keys are called level by level; empty for plain settings.
+    """
+
+    key: str
+    annotation: Any
+    default: Any
+    description: str
+    levels: tuple[str, ...] = ()
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        return tuple(self.key.split("."))
+
+    @property
+    def nullable(self) -> bool:
+        """Whether the setting may be left to the program (written "auto")."""
+        return any(NoneType in get_args(a) for a in (self.annotation, *get_args(self.annotation)))
+
+    @property
+    def is_path(self) -> bool:
+        return Path in (self.annotation, *get_args(self.annotation), *(a for b in get_args(self.annotation) for a in get_args(b)))
+
+    @property
+    def is_list(self) -> bool:
+        return isinstance(self.default, tuple)
+
+    @property
+    def adapter(self) -> TypeAdapter[Any]:
+        return _adapter(self.key)
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema of one value."""
+        return self.adapter.json_schema()
+
+
+def env_name(key: str) -> str:
+    """Name of the environment variable for a dotted key."""
+    return ENV_PREFIX + key.replace(".", "__").upper()
+
+
+@cache
+def leaves() -> dict[str, Leaf]:
+    """Every setting by its dotted key, in the order of the tree."""
+    return {leaf.key: leaf for leaf in _walk(Settings, ())}
+
+
+@cache
+def sections() -> frozenset[tuple[str, ...]]:
+    """Every proper prefix of a leaf's path: the tables."""
+    return frozenset(leaf.path[:n] for leaf in leaves().values() for n in range(len(leaf.path)))
+
+
+def find(path: tuple[str, ...]) -> Leaf | None:
+    """The leaf that a full path names: itself, or an entry of a mapping."""
+    for n in range(len(path), 0, -1):
+        leaf = leaves().get(".".join(path[:n]))
+        if leaf is not None:
+            return leaf if len(path) - n == len(leaf.levels) else None
+    return None
+
+
+def _walk(model: type[BaseModel], path: tuple[str, ...]) -> Iterator[Leaf]:
+    for name, field in model.model_fields.items():
+        here = (*path, name)
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from _walk(field.annotation, here)
+            continue
+        key = ".".join(here)
+        annotation = Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
+        yield Leaf(key, annotation, field.default, field.description or "", OPEN_LEVELS.get(key, ()))
+
+
+@cache
+def _adapter(key: str) -> TypeAdapter[Any]:
+    leaf = leaves()[key]
+    if not leaf.levels:
+        return TypeAdapter(leaf.annotation)
+    value = leaf.annotation
+    for _ in leaf.levels:
+        value = get_args(value)[1]
+    return TypeAdapter(value)
