@@ -167,27 +167,31 @@ class AudioInfo(Model):
 
 
 class MediaInfo(Model):
-    """Facts of the file. `duration_header_s` is what the container says, `duration_decoded_s` what really decoded; `duration_s` chooses."""
+    """Facts of the file. `duration_header_s` is what the container says, `duration_decoded_s` what really decoded; `duration_s` chooses.
+
+    The picture's fields are null for a clip of sound alone. Width and height are the display size: square pixels, upright.
+    """
 
     container: str
     duration_s: Seconds
     duration_header_s: Seconds | None = None
     duration_decoded_s: Seconds | None = None
     missing_s: Seconds = 0.0
-    width_px: int
-    height_px: int
-    coded_width_px: int
-    coded_height_px: int
-    pixel_aspect: float = 1.0
+    width_px: int | None = None
+    height_px: int | None = None
+    coded_width_px: int | None = None
+    coded_height_px: int | None = None
+    pixel_aspect: float | None = None
     rotation_deg: int = 0
     fps: float | None = None
     vfr: bool = False
     start_s: Seconds = 0.0
-    codec: str
+    codec: str | None = None
     pixel_format: str | None = None
     bit_depth: int | None = None
     hdr: Literal["pq", "hlg"] | None = None
     bit_rate_bps: int | None = None
+    video_bit_rate_bps: int | None = None
     size_bytes: int
     frames_decoded: int = 0
     decode_errors: int = 0

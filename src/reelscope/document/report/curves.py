@@ -1,0 +1,161 @@
+"""Series of the document as SVG paths on the clip's clock, with the plain numbers beside them for the read-out under the pointer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from reelscope.document.report.words import clean, key_title, number
+from reelscope.document.schema import Series
+
+__all__ = ["WIDTH", "Curve", "curve", "limits", "thin_out"]
+
+WIDTH = 10_000
+"""Width of a curve's view box; the clip's duration. Whole units then suffice: 0.01 % of the clip."""
+HEIGHT = 100
+
+# A screen shows about a thousand columns; two points (low and high) for each keep every peak visible at a bounded size.
+MAX_POINTS = 1600
+
+# Levels fall without bound towards silence; below this many dB under the loudest value nothing more is told apart on paper.
+LEVEL_SPAN_DB = 54.0
+LEVEL_UNITS = frozenset({"LUFS", "LU", "dB", "dBFS", "dBTP"})
+
+# Where values are further apart than this many times the usual step, nothing was measured between: the line breaks.
+GAP_STEPS = 4.0
+GAP_MIN_S = 0.75
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """One series, drawn.
+
+    Attributes:
+        name: As in the document; title, unit: for people.
+        path: SVG path of the line in a view box of WIDTH x 100, broken where values are null; "" where nothing was measured.
+        area: The same down to the bottom, for filling.
+        low, high: Values at the bottom and at the top; words_low, words_high: the same as words.
+        data: Compact numbers for the script: {"n", "u", "t" or "t0" + "dt", "v"}.
+        measured: How many values are not null.
+    """
+
+    name: str
+    title: str
+    unit: str
+    path: str
+    area: str
+    low: float | None
+    high: float | None
+    words_low: str
+    words_high: str
+    data: dict[str, object]
+    measured: int
+
+
+def thin_out(t_s: Sequence[float], values: Sequence[float | None], most: int = MAX_POINTS) -> tuple[list[float], list[float | None]]:
+    """At most about `most` points: of every bucket its lowest and highest value in time order, null where a bucket has none."""
+    if len(values) <= most:
+        return list(t_s), list(values)
+    size = math.ceil(len(values) / (most // 2))
+    out_t: list[float] = []
+    out_v: list[float | None] = []
+    for start in range(0, len(values), size):
+        known = [(v, i) for i, v in enumerate(values[start : start + size], start) if v is not None]
+        if not known:
+            out_t.append(t_s[start])
+            out_v.append(None)
+            continue
+        for i in sorted({min(known)[1], max(known)[1]}):
+            out_t.append(t_s[i])
+            out_v.append(values[i])
+    return out_t, out_v
+
+
+def limits(series: Iterable[Series]) -> tuple[float, float] | None:
+    """Lowest and highest value to draw for series that share an axis; None where none of them has a value."""
+    group = list(series)
+    known = [v for s in group for v in s.values if v is not None and math.isfinite(v)]
+    if not known:
+        return None
+    low, high = min(known), max(known)
+    if group[0].unit in LEVEL_UNITS:
+        low = max(low, high - LEVEL_SPAN_DB)
+    elif 0 < low < 0.5 * high:
+        low = 0.0  # figures counted from nothing are compared by their height above nothing
+    if high - low < 1e-9:
+        pad = abs(high) * 0.1 or 1.0
+        low, high = low - pad, high + pad
+    return low, high
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else float(f"{value:.4g}")
+
+
+def _data(title: str, unit: str, t_s: list[float], values: list[float | None]) -> dict[str, object]:
+    data: dict[str, object] = {"n": title, "u": unit, "v": [_rounded(v) for v in values]}
+    steps = [b - a for a, b in zip(t_s, t_s[1:], strict=False)]
+    if steps and max(steps) - min(steps) < 2e-3 and max(abs(t_s[0] + i * (t_s[-1] - t_s[0]) / len(steps) - t) for i, t in enumerate(t_s)) < 5e-3:
+        data |= {"t0": round(t_s[0], 4), "dt": round((t_s[-1] - t_s[0]) / len(steps), 6)}
+    else:
+        data["t"] = [round(t, 3) for t in t_s]
+    return data
+
+
+def _runs(t_s: list[float], values: list[float | None]) -> list[list[tuple[float, float]]]:
+    """Stretches without a hole."""
+    steps = [b - a for a, b in zip(t_s, t_s[1:], strict=False)]
+    gap = max(GAP_MIN_S, GAP_STEPS * median(steps)) if steps else math.inf
+    runs: list[list[tuple[float, float]]] = []
+    last: float | None = None
+    for t, v in zip(t_s, values, strict=True):
+        if v is None or not math.isfinite(v):
+            last = None
+            continue
+        if last is None or t - last > gap:
+            runs.append([])
+        runs[-1].append((t, v))
+        last = t
+    return runs
+
+
+def curve(series: Series, duration_s: float, bounds: tuple[float, float] | None = None) -> Curve:
+    """Draw one series; `bounds` are the axis' ends where it shares its axis with others."""
+    t_s, values = thin_out(series.t_s, series.values)
+    ends = bounds or limits([series])
+    title, unit = key_title(clean(series.name)), clean(series.unit)
+    path: list[str] = []
+    area: list[str] = []
+    if ends is not None and duration_s > 0:
+        low, high = ends
+        for run in _runs(t_s, values):
+            xy = [(_x(t, duration_s), _y(v, low, high)) for t, v in run]
+            if len(xy) == 1:  # a lone value is a dot, not nothing
+                xy.append((min(WIDTH, xy[0][0] + WIDTH // 600), xy[0][1]))
+            line = " ".join(f"{x} {y:g}" for x, y in xy)
+            path.append(f"M{line}")
+            area.append(f"M{xy[0][0]} {HEIGHT} {line} {xy[-1][0]} {HEIGHT}Z")
+    return Curve(
+        name=series.name,
+        title=title,
+        unit=unit,
+        path="".join(path),
+        area="".join(area),
+        low=None if ends is None else ends[0],
+        high=None if ends is None else ends[1],
+        words_low="" if ends is None else number(ends[0]),
+        words_high="" if ends is None else number(ends[1]),
+        data=_data(title, unit, t_s, values),
+        measured=sum(v is not None for v in series.values),
+    )
+
+
+def _x(t_s: float, duration_s: float) -> int:
+    return round(min(1.0, max(0.0, t_s / duration_s)) * WIDTH)
+
+
+def _y(value: float, low: float, high: float) -> float:
+    share = (min(high, max(low, value)) - low) / (high - low)
+    return round(HEIGHT - 4 - share * (HEIGHT - 8), 1)  # 4 units of air, so that a line at its limit is not cut in half

@@ -1,0 +1,283 @@
+"""A timeline lane for every analyzer that ran, made from its segments, tracks and series without knowing which analyzer it is.
+
+Labels come from the typed fields that the document promises (text, label, move, kind, role); what a lane cannot name it numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from reelscope.document.names import ANALYZER_TITLES
+from reelscope.document.report.curves import Curve, curve
+from reelscope.document.report.words import clean, hex_colour, key_title, percent, sentence, timecode, value_text
+from reelscope.document.schema import AnalyzerEntry, Document, Segment, Series, Track
+
+__all__ = ["Item", "Lane", "Row", "Tips", "category_of", "label_of", "lanes", "pack"]
+
+LABEL_KEYS = ("text", "label", "title", "name", "move", "kind", "event", "gesture", "emotion", "posture", "role", "category", "size", "state")
+CATEGORY_KEYS = ("kind", "move", "role", "label", "event", "gesture", "emotion", "posture", "category", "size", "state")
+FREE_TEXT = frozenset({"text", "title", "name", "description"})
+NUMBER_KEYS = (("scene", "Scene"), ("scene_index", "Scene"), ("shot", "Shot"), ("shot_index", "Shot"), ("index", "No."))
+
+# What is the absence of the thing measured, drawn quietly.
+QUIET = frozenset({"pause", "silence", "static", "none", "other", "unknown", "not_found"})
+TONES = 8
+
+POINT_S = 1e-6
+MANY_POINTS = 12
+MAX_GROUPS = 8
+MAX_ITEMS = 1500  # of one row: beyond it bars are thinner than a pixel and the file grows for nothing; the document has them all
+SHOWN_ROWS = 4
+SHOWN_CURVES = 2
+MAX_DETAILS = 12
+
+# Curves that people look for first, by a word of their name.
+FIRST_CURVES = ("momentary", "loudness", "pitch", "brightness", "luma", "sharp", "speed", "zoom", "energy")
+
+
+@dataclass(slots=True)
+class Tips:
+    """Details of every item, read by the page's script: {"h": title, "t": time, "d": [[name, value], ...]}."""
+
+    entries: list[dict[str, Any]] = field(default_factory=list)
+    curves: list[dict[str, object]] = field(default_factory=list)
+
+    def add(self, title: str, time: str, details: list[tuple[str, str]]) -> int:
+        self.entries.append({"h": title, "t": time, "d": [list(d) for d in details]})
+        return len(self.entries) - 1
+
+    def add_curve(self, data: dict[str, object]) -> int:
+        self.curves.append(data)
+        return len(self.curves) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One bar (or mark, where it has no length) of a lane; left and width in percent of the clip."""
+
+    tip: int
+    left: float
+    width: float
+    label: str
+    aria: str
+    tone: str
+    point: bool
+    colours: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    title: str | None
+    items: tuple[Item, ...]
+    omitted: int = 0
+    marks: bool = False  # only moments: drawn lower
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """What one analyzer gave; `rows` and `curves` stand open, the `more_` ones behind a switch."""
+
+    name: str
+    title: str
+    rows: tuple[Row, ...]
+    curves: tuple[tuple[int, Curve], ...]
+    more_rows: tuple[Row, ...]
+    more_curves: tuple[tuple[int, Curve], ...]
+
+    @property
+    def empty(self) -> bool:
+        return not (self.rows or self.curves)
+
+
+def fields(thing: Segment | Track) -> dict[str, Any]:
+    """Typed fields beyond the base's own, whether the object is a subclass or was read back from JSON."""
+    base = {"start_s", "end_s", "confidence", "points"}
+    return {k: v for k, v in thing.model_dump(mode="json").items() if k not in base}
+
+
+def label_of(extra: Mapping[str, Any]) -> tuple[str, bool]:
+    """What to write on a bar, and whether the document named it (else a number must do)."""
+    if extra.get("jump_cut") is True:
+        return "Jump cut", True
+    for key in LABEL_KEYS:
+        value = extra.get(key)
+        if isinstance(value, str) and value:
+            words = clean(value) if key in FREE_TEXT else sentence(clean(value))
+            if key == "kind" and isinstance(extra.get("variant"), str) and extra["variant"]:
+                words += f" {clean(extra['variant']).replace('_', ' ')}"
+            return words, True
+    reasons = extra.get("reasons")
+    if isinstance(reasons, list) and reasons and all(isinstance(r, str) for r in reasons):
+        return ", ".join(sentence(clean(r)) for r in reasons[:3]), True
+    for key, word in NUMBER_KEYS:
+        if isinstance(extra.get(key), int):
+            return f"{word} {extra[key]}", True
+    return "", False
+
+
+def category_of(extra: Mapping[str, Any]) -> str:
+    """What decides the colour of a bar, and its row where bars overlap."""
+    for key in CATEGORY_KEYS:
+        value = extra.get(key)
+        if isinstance(value, str) and value:
+            return value
+    return ""
+
+
+def colours_of(extra: Mapping[str, Any]) -> tuple[tuple[str, float], ...]:
+    """Swatches (hex, share of the bar in percent) of a bar that has a palette."""
+    palette = extra.get("palette")
+    if not isinstance(palette, list):
+        return ()
+    found = [(hex_colour(s.get("hex")), s.get("share")) for s in palette if isinstance(s, Mapping)]
+    weighed = [(h, float(w) if isinstance(w, int | float) else 0.0) for h, w in found if h]
+    total = sum(w for _, w in weighed)
+    if not total:
+        return ()
+    return tuple((h, round(100 * w / total, 2)) for h, w in weighed)
+
+
+def _details(extra: Mapping[str, Any], confidence: float | None) -> list[tuple[str, str]]:
+    out = [("Confidence", percent(confidence))] if confidence is not None else []
+    for key, value in extra.items():
+        if key == "palette":
+            value = [f"{s.get('hex')}" for s in value or [] if isinstance(s, Mapping)]
+        elif isinstance(value, list | dict) and (not value or (isinstance(value, list) and isinstance(value[0], list | dict))):
+            continue  # empty, or a path or word list: too much for a tip
+        text = value_text(key, value, limit=6)
+        out.append((key_title(key), text if len(text) <= 160 else text[:159] + "…"))
+    return out[:MAX_DETAILS]
+
+
+def _time_words(start_s: float, end_s: float) -> str:
+    if end_s - start_s <= POINT_S:
+        return timecode(start_s)
+    return f"{timecode(start_s)} \N{EN DASH} {timecode(end_s)} ({timecode(end_s - start_s)})"
+
+
+@dataclass(slots=True)
+class _Maker:
+    duration_s: float
+    tips: Tips
+    tones: dict[str, str] = field(default_factory=dict)
+
+    def tone(self, category: str) -> str:
+        if category in QUIET:
+            return "tq"
+        return self.tones.setdefault(category, f"t{len(self.tones) % TONES}")
+
+    def item(self, start_s: float, end_s: float, extra: Mapping[str, Any], confidence: float | None, number: int, fallback: str) -> Item:
+        label, named = label_of(extra)
+        colours = colours_of(extra)
+        if not named:
+            label = fallback or str(number)
+        words = _time_words(start_s, end_s)
+        point = end_s - start_s <= POINT_S
+        whole = self.duration_s or 1.0
+        left = min(100.0, max(0.0, 100 * start_s / whole))
+        return Item(
+            tip=self.tips.add(label, words, _details(extra, confidence)),
+            left=round(left, 4),
+            width=0.0 if point else round(min(100.0 - left, 100 * (end_s - start_s) / whole), 4),
+            label="" if colours and not named else label,
+            aria=f"{label}, {words}",
+            tone=self.tone(category_of(extra)),
+            point=point,
+            colours=colours,
+        )
+
+
+def pack(items: Iterable[Item]) -> list[list[Item]]:
+    """First-fit into as few rows as bars without overlap need; the order of `items` is the order in time."""
+    rows: list[list[Item]] = []
+    ends: list[float] = []
+    for item in items:
+        end = item.left + item.width
+        for i, last in enumerate(ends):
+            if item.left >= last - 1e-3:
+                rows[i].append(item)
+                ends[i] = max(end, item.left + 1e-2)
+                break
+        else:
+            rows.append([item])
+            ends.append(max(end, item.left + 1e-2))
+    return rows
+
+
+def _overlap(spans: list[tuple[float, float]]) -> bool:
+    latest = -1.0
+    for start, end in sorted(spans):
+        if start < latest - 1e-6:
+            return True
+        latest = max(latest, end)
+    return False
+
+
+def _row(title: str | None, items: list[Item]) -> Row:
+    shown = items[:MAX_ITEMS]
+    return Row(title, tuple(shown), len(items) - len(shown), all(i.point for i in shown))
+
+
+def _segment_rows(segments: list[Segment], maker: _Maker) -> list[Row]:
+    ordered = sorted(segments, key=lambda s: (s.start_s, s.end_s))
+    made = [(category_of(extra := fields(s)), s, maker.item(s.start_s, s.end_s, extra, s.confidence, n, "")) for n, s in enumerate(ordered, 1)]
+    groups = list(dict.fromkeys(category for category, _, _ in made))
+    points = sum(item.point for _, _, item in made)
+    crowded = _overlap([(s.start_s, s.end_s) for _, s, _ in made]) or (points > MANY_POINTS and points < len(made))
+    if not crowded:
+        return [_row(None, [item for _, _, item in made])] if made else []
+    if len(groups) > MAX_GROUPS or len(groups) == 1:
+        return [_row(None, row) for row in pack(item for _, _, item in made)]
+    rows = []
+    for group in groups:
+        title = sentence(clean(group)) if group else "Other"
+        for i, row in enumerate(pack(item for category, _, item in made if category == group)):
+            rows.append(_row(title if i == 0 else None, row))
+    return rows
+
+
+def _track_rows(entry: AnalyzerEntry, maker: _Maker) -> list[Row]:
+    told = {getattr(s, "track_id", None) for s in entry.segments}
+    tracks = [t for t in entry.tracks if t.track_id not in told]  # a track that a segment speaks of is on the timeline already
+    ordered = sorted(tracks, key=lambda t: (t.start_s, t.end_s))
+    items = [maker.item(t.start_s, t.end_s, fields(t), None, n, f"Track {t.track_id}") for n, t in enumerate(ordered, 1)]
+    return [_row("Tracks" if i == 0 and entry.segments else None, row) for i, row in enumerate(pack(items))]
+
+
+def _curve_order(series: Series) -> int:
+    name = series.name.lower()
+    return next((i for i, word in enumerate(FIRST_CURVES) if word in name), len(FIRST_CURVES))
+
+
+def lane(name: str, entry: AnalyzerEntry, duration_s: float, tips: Tips) -> Lane:
+    """The lane of one analyzer that ran."""
+    maker = _Maker(duration_s, tips)
+    rows = _segment_rows(entry.segments, maker) + _track_rows(entry, maker)
+    drawn = [curve(s, duration_s) for s in sorted(entry.series, key=_curve_order)]
+    curves = [(tips.add_curve(c.data), c) for c in drawn if c.path]
+    return Lane(
+        name=name,
+        title=ANALYZER_TITLES.get(name, sentence(name)),
+        rows=tuple(rows[:SHOWN_ROWS]),
+        curves=tuple(curves[:SHOWN_CURVES]),
+        more_rows=tuple(rows[SHOWN_ROWS:]),
+        more_curves=tuple(curves[SHOWN_CURVES:]),
+    )
+
+
+# Picture first, then what is in it, then what is heard, then what is concluded: the order in which a timeline is read.
+LANE_ORDER = (
+    "cut_analysis", "camera_analysis", "scene_segmentation", "temporal_flow", "qwen2_vl_temporal", "text_overlay",
+    "speech_transcription", "speech_flow", "speech_emotion", "audio_analysis", "audio_environment",
+    "object_detection", "body_pose", "eye_tracking", "age_estimation", "background_segmentation",
+    "color_analysis", "content_quality", "cross_analyzer_intelligence",
+)  # fmt: skip
+
+
+def lanes(document: Document, tips: Tips) -> list[Lane]:
+    """Lanes of all analyzers whose status is `ok`; one that found nothing keeps its lane, because that is a result too."""
+    ran = {name: entry for name, entry in document.analyzers.items() if entry.status == "ok"}
+    order = [n for n in LANE_ORDER if n in ran] + [n for n in ran if n not in LANE_ORDER]
+    return [lane(name, ran[name], document.media.duration_s, tips) for name in order]
