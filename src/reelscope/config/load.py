@@ -231,6 +231,8 @@ def _by_last_name(name: str) -> str:
 
 def _list_hint(prefix: tuple[str, ...]) -> str:
     names = list(_children(prefix))
+    if set(names) & set(ANALYZER_NAMES):
+        return "'reelscope analyzers' lists the names"
     where = f"in {'.'.join(prefix)}" if prefix else "at the top"
     return f"{where} there are: {', '.join(names)}" if names else "'reelscope config show' lists the settings"
 

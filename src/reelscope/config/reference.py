@@ -20,15 +20,15 @@ Each setting has a default. A later layer wins over an earlier one, setting by s
 1. the default,
 2. the user's file: `~/.config/reelscope/config.toml` (`$XDG_CONFIG_HOME/reelscope/config.toml` where that is set),
 3. the project's file: `reelscope.toml` in the current folder,
-4. the environment: `REELSCOPE_` and the key in capitals, **two** underscores for each dot,
-   so `performance.analyzers.text_overlay.fps` is `REELSCOPE_PERFORMANCE__ANALYZERS__TEXT_OVERLAY__FPS`; a variable set to nothing counts as not set,
+4. the environment: `REELSCOPE_` and the key in capitals, **two** underscores for each dot, so `performance.analyzers.text_overlay.fps`
+   is `REELSCOPE_PERFORMANCE__ANALYZERS__TEXT_OVERLAY__FPS`; a variable set to nothing counts as not set,
 5. flags: `--set KEY=VALUE`, and those that name a setting (`--tier`, `--backend`, `--option`, `--format`).
 
 `reelscope config show --origin` prints each value with the file and line, the variable or the flag that it came from.
 A key that is not known, or a value that is not allowed, is refused with that place and the nearest known name.
-In files values are strict TOML (`"2"` is not a number). In variables and flags, lists are separated by commas and yes/no is `true` or `false`.
-`auto` leaves a setting to the program where the default says so. `~` is the home folder; a relative path is relative to the folder of the
-file that holds it, or to the current folder.
+In files values are strict TOML (`"2"` is not a number). In variables and flags, lists are separated by commas, and yes or no is `true` or
+`false`. `auto` leaves a setting to the program where the default says so. `~` is the home folder; a relative path is relative to the
+folder of the file that holds it, or to the current folder.
 
 ```toml
 # reelscope.toml

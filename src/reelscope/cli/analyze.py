@@ -1,0 +1,177 @@
+"""`reelscope analyze`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from reelscope.cli.terminal import State, read_settings, say_exception, start_logging
+from reelscope.errors import ConfigError, InputError
+
+if TYPE_CHECKING:
+    from reelscope.config import Settings
+
+__all__ = ["analyze", "names_of", "settings_flags", "targets"]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One clip and the folder for its results."""
+
+    source: str
+    folder: Path
+
+
+def analyze(
+    ctx: typer.Context,
+    sources: Annotated[list[str], typer.Argument(metavar="SRC...", help="Video files.", show_default=False)],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="DIR",
+            help="Folder for the results; with several SRC each gets a folder of its own in it. Without: out/<name of the clip>.",
+        ),
+    ] = None,
+    only: Annotated[list[str] | None, typer.Option("--only", metavar="A,B", help="Run these analyzers (and what they need).")] = None,
+    skip: Annotated[list[str] | None, typer.Option("--skip", metavar="A,B", help="Do not run these analyzers.")] = None,
+    tier: Annotated[str | None, typer.Option("--tier", metavar="T", help="Best tier to use: auto, embedded, compact or full.")] = None,
+    backend: Annotated[list[str] | None, typer.Option("--backend", metavar="NAME=B", help="Use backend B for analyzer NAME.")] = None,
+    option: Annotated[list[str] | None, typer.Option("--option", metavar="NAME.KEY=V", help="Set an option of analyzer NAME.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=V", help="Set any setting, such as performance.window_s=1.")
+    ] = None,
+    formats: Annotated[list[str] | None, typer.Option("--format", metavar="json,html", help="What to write.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Write nothing but errors.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+) -> None:
+    """Analyse clips and write their production documents.
+
+    Exit codes: 0 document written, 1 analysis failed, 2 bad input or usage, 130 interrupted; with several SRC the highest.
+    """
+    from reelscope.cli.once import analyze_one
+    from reelscope.cli.options import checked_options
+
+    state = ctx.ensure_object(State)
+    state.debug |= debug
+    flags = settings_flags(tier=tier, backend=backend or (), option=option or (), set_=set_ or (), formats=formats or ())
+    loaded = checked_options(read_settings(flags))
+    start_logging("debug" if state.debug else loaded.settings.system.log_level)
+    chosen = names_of(only, "--only") if only else None
+    dropped = names_of(skip or (), "--skip")
+    worst = 0
+    for target in targets(sources, out, loaded.settings):
+        try:
+            code = analyze_one(target.source, target.folder, only=chosen, skip=dropped, settings=loaded.settings, quiet=quiet)
+        except Exception as error:  # one clip that fails does not stop the others
+            code = say_exception(error, state)
+        worst = max(worst, code)
+    raise typer.Exit(worst)
+
+
+def settings_flags(
+    *, tier: str | None, backend: Sequence[str], option: Sequence[str], set_: Sequence[str], formats: Sequence[str]
+) -> dict[str, Any]:
+    """Flags as settings, by dotted key. A flag of its own wins over --set."""
+    from reelscope.config import FlagValue
+
+    flags: dict[str, Any] = {}
+    for given in set_:
+        key, value = _pair(given, "--set", "KEY=VALUE")
+        flags[key] = FlagValue(value, f"--set {given}")
+    for given in backend:
+        name, value = _pair(given, "--backend", "NAME=BACKEND")
+        flags[f"analysis.backends.{name}"] = FlagValue(value, f"--backend {given}")
+    for given in option:
+        key, value = _pair(given, "--option", "NAME.KEY=VALUE")
+        if not re.fullmatch(r"[^.]+\.[^.]+", key):
+            raise ConfigError(f"--option {given}: not of the form NAME.KEY=VALUE", hint="for example --option text_overlay.languages=latin")
+        flags[f"analysis.options.{key}"] = FlagValue(value, f"--option {given}")
+    if tier is not None:
+        flags["analysis.tier"] = FlagValue(tier, "--tier")
+    if formats:
+        flags["output.formats"] = FlagValue(",".join(formats), "--format")
+    return flags
+
+
+def _pair(given: str, flag: str, form: str) -> tuple[str, str]:
+    key, equals, value = given.partition("=")
+    if not equals or not key.strip():
+        raise ConfigError(f"{flag} {given}: not of the form {form}", hint=f"write {flag} {form}")
+    return key.strip(), value
+
+
+def names_of(given: Iterable[str], flag: str) -> tuple[str, ...]:
+    """Analyzer names of a flag that takes comma-separated names and may be repeated.
+
+    Raises:
+        ConfigError: A name that is no analyzer, or no name at all.
+    """
+    from reelscope.document.names import ANALYZER_NAMES
+    from reelscope.errors import nearest
+
+    given = tuple(given)
+    names = tuple(dict.fromkeys(name.strip() for part in given for name in part.split(",") if name.strip()))
+    for name in names:
+        if name not in ANALYZER_NAMES:
+            raise ConfigError(
+                f"{flag}: {name!r} is no analyzer{nearest(name, ANALYZER_NAMES)}",
+                code="unknown_analyzer",
+                hint="'reelscope analyzers' lists them",
+            )
+    if given and not names:
+        raise ConfigError(f"{flag}: no name given", hint="'reelscope analyzers' lists them")
+    return names
+
+
+def targets(sources: Sequence[str], out: Path | None, settings: Settings) -> list[Target]:
+    """Where each clip's results go: into --out itself for one clip, else into folders named after the clips."""
+    if out is not None and len(sources) == 1:
+        return [Target(sources[0], out)]
+    base = out if out is not None else settings.output.dir
+    taken: set[str] = set()
+    found = []
+    for source in sources:
+        stem = Path(source).stem.strip(". ") or "clip"
+        name = next(n for n in _numbered(stem) if n.casefold() not in taken)  # case: some file systems do not tell
+        taken.add(name.casefold())
+        found.append(Target(source, base / name))
+    return found
+
+
+def _numbered(stem: str) -> Iterable[str]:
+    yield stem
+    number = 2
+    while True:
+        yield f"{stem}-{number}"
+        number += 1
+
+
+def refuse_url(source: str) -> None:
+    """Raise for an address.
+
+    Raises:
+        InputError: `source` is a URL.
+    """
+    if re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*://", source):
+        raise InputError(
+            f"{source}: addresses are not supported in this version", code="url_not_supported", hint="download the clip and give the file"
+        )
+
+
+def missing_lines(entries: Mapping[str, Any]) -> list[str]:
+    """What was asked for and not measured, one line for each reason, with the command that would change it where there is one."""
+    groups: dict[tuple[str, str, str], list[str]] = {}
+    for name, entry in entries.items():
+        if entry.status in ("unavailable", "failed", "timeout") and entry.requested:
+            groups.setdefault((entry.status, entry.reason or "no reason given", entry.hint or ""), []).append(name)
+    lines = []
+    for (status, reason, hint), names in groups.items():
+        line = f"{status}: {reason}: {', '.join(names)}"
+        lines.append(f"{line}; {hint}" if hint else line)
+    return lines

@@ -1,0 +1,87 @@
+"""The application: its commands and its exit codes (0 done, 1 failed, 2 bad input or usage, 130 interrupted)."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import typer
+
+from reelscope.cli import analyze, doctor, show
+from reelscope.cli.terminal import EXIT_INTERRUPTED, State, say_error, say_exception
+
+__all__ = ["app", "main", "run"]
+
+app = typer.Typer(
+    name="reelscope",
+    help="One short-form video in, its complete production document out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+config = typer.Typer(help="Settings: what holds here and where it comes from.", no_args_is_help=True)
+
+app.command("analyze")(analyze.analyze)
+app.command("analyzers")(show.analyzers)
+app.command("doctor")(doctor.doctor)
+app.command("demo")(show.demo)
+app.command("report")(show.report)
+app.add_typer(config, name="config")
+config.command("show")(show.config_show)
+config.command("path")(show.config_path)
+
+
+def _version(value: bool) -> None:
+    if value:
+        from reelscope.version import VERSION
+
+        typer.echo(f"reelscope {VERSION}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    ctx: typer.Context,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks (also: REELSCOPE_DEBUG=1).")] = False,
+) -> None:
+    ctx.ensure_object(State).debug |= debug
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run one command line and return its exit code; nothing is raised, whatever happens."""
+    state = State(debug=os.environ.get("REELSCOPE_DEBUG", "") not in ("", "0"))
+    usage_error = typer.BadParameter.__mro__[1]  # the base of all usage errors has no public name in every version of typer
+    try:
+        return app(list(argv), prog_name="reelscope", standalone_mode=False, obj=state) or 0
+    except usage_error as error:  # type: ignore[misc]
+        message = error.format_message()  # type: ignore[attr-defined]
+        if not message.strip():  # no arguments: the help was printed
+            return 2
+        command = error.ctx.command_path if getattr(error, "ctx", None) else "reelscope"  # type: ignore[attr-defined]
+        say_error(message[:1].lower() + message[1:].rstrip("."), f"{command} --help")
+        return 2
+    except (KeyboardInterrupt, typer.Abort):
+        say_error("interrupted")
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # the reader of our output went away (`| head`): nothing to tell, and Python must not try to flush at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        return say_exception(error, state)
+
+
+def main() -> NoReturn:
+    """The console script."""
+    signal.signal(signal.SIGTERM, _terminated)
+    sys.exit(run(sys.argv[1:]))
+
+
+def _terminated(number: int, frame: FrameType | None) -> None:
+    """SIGTERM unwinds like Ctrl-C, so that temporary files go; the exit code is what shells give for it."""
+    raise SystemExit(128 + number)

@@ -1,0 +1,288 @@
+"""What `reelscope doctor` checks. Each check looks at one thing and never raises."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from reelscope.errors import ReelscopeError
+
+__all__ = ["CHECKS", "Check", "all_checks", "flavours"]
+
+MIB = 1024 * 1024
+
+# What short-form clips come in: phones and editors write H.264 and HEVC, platforms serve VP9 and AV1 too.
+VIDEO_DECODERS = ("h264", "hevc", "vp9", "av1")
+AUDIO_DECODERS = ("aac", "mp3", "opus")
+SHARED_MEMORY_MIB = 64  # a container's default; a window of a 4K clip does not fit into less
+
+# Packages of which each provides the same import: two of them overwrite each other's files.
+OPENCV = ("opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless")
+ONNXRUNTIME = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-directml", "onnxruntime-openvino", "onnxruntime-silicon", "ort-nightly")
+
+# Models that come inside packages: import name, glob in its folder, how many at least.
+EMBEDDED_MODELS = (
+    ("rapidocr", "models/*det*.onnx", "text detection"),
+    ("rapidocr", "models/*rec*.onnx", "text recognition"),
+    ("faster_whisper", "assets/silero_vad*.onnx", "voice activity"),
+    ("swift_f0", "*.onnx", "pitch"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One finding: `fail` stops analysis, `warn` costs something, and `fix` says what to do."""
+
+    name: str
+    status: Literal["ok", "warn", "fail"]
+    detail: str
+    fix: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def all_checks() -> list[Check]:
+    """Run every check; one that breaks is itself a failure."""
+    found: list[Check] = []
+    for check in CHECKS:
+        try:
+            found.append(check())
+        except ReelscopeError as error:
+            found.append(Check(check.__name__, "fail", error.message, error.hint))
+        except Exception as error:  # a check that breaks must not hide the others
+            found.append(Check(check.__name__, "fail", f"{type(error).__name__}: {error}", "set the environment up again: make setup"))
+    return found
+
+
+def python() -> Check:
+    """The interpreter."""
+    version = platform.python_version()
+    where = f"Python {version} on {platform.system()} {platform.machine()}"
+    if sys.version_info[:2] in ((3, 11), (3, 12)):
+        return Check("python", "ok", where)
+    return Check("python", "fail", where, "use Python 3.11 or 3.12")
+
+
+def settings() -> Check:
+    """The settings that hold here."""
+    from reelscope.cli.terminal import read_settings
+
+    loaded = read_settings()
+    files = sorted({str(origin.file) for origin in loaded.origins.values() if origin.file})
+    changed = sum(origin.layer != "default" for origin in loaded.origins.values())
+    return Check("settings", "ok", f"{changed} differ from the defaults" + (f" ({', '.join(files)})" if files else ""))
+
+
+def decoder() -> Check:
+    """FFmpeg inside PyAV: its decoders, and one clip written and read back."""
+    import av
+
+    def missing(names: Iterable[str]) -> list[str]:
+        out = []
+        for name in names:
+            try:
+                av.Codec(name, "r")
+            except av.FFmpegError:  # unknown codec
+                out.append(name)
+            except ValueError:
+                out.append(name)
+        return out
+
+    version = f"PyAV {av.__version__}, FFmpeg {av.ffmpeg_version_info}"
+    lacking = missing((*VIDEO_DECODERS, *AUDIO_DECODERS))
+    if lacking:
+        return Check("decoder", "fail", f"{version}, without decoders for {', '.join(lacking)}", "reinstall the av package from its wheel")
+    frames = _round_trip()
+    if frames != ROUND_TRIP_FRAMES:
+        return Check("decoder", "fail", f"{version}: {frames} of {ROUND_TRIP_FRAMES} frames came back", "reinstall the av package")
+    return Check("decoder", "ok", f"{version}; {', '.join((*VIDEO_DECODERS, *AUDIO_DECODERS))}; a test clip decodes")
+
+
+ROUND_TRIP_FRAMES = 12
+
+
+def _round_trip() -> int:
+    """Frames that come back of a small clip."""
+    import av
+    import numpy as np
+
+    from reelscope.media.encode import ClipWriter
+
+    with tempfile.TemporaryDirectory(prefix="reelscope-doctor-") as folder:
+        path = Path(folder) / "clip.mp4"
+        with ClipWriter(path, 64, 64, fps=24) as clip:
+            for i in range(ROUND_TRIP_FRAMES):
+                clip.frame(np.full((64, 64, 3), i * 20, np.uint8))
+        with av.open(str(path)) as container:
+            return sum(1 for _ in container.decode(video=0))
+
+
+def processors() -> Check:
+    """Cores that this process may use."""
+    from reelscope.engine.hardware import available_cores
+
+    usable, installed = available_cores(), os.cpu_count() or 1
+    masked = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else installed
+    detail = f"{usable} usable of {installed} installed"
+    if usable < installed:
+        detail += f" ({masked} in the affinity mask{', fewer by a container quota' if usable < masked else ''})"
+    if usable < 2:
+        return Check("processors", "warn", detail, "with one core decoding and analysing take turns; give the process two or more")
+    return Check("processors", "ok", detail)
+
+
+def memory() -> Check:
+    """Memory that is free."""
+    import psutil
+
+    found = psutil.virtual_memory()
+    detail = f"{found.available // MIB} MiB available of {found.total // MIB} MiB"
+    if found.available < MEMORY_MIB * MIB:
+        return Check("memory", "warn", detail, "close other programs: an analysis of a 1080p clip takes up to 2.5 GiB")
+    return Check("memory", "ok", detail)
+
+
+MEMORY_MIB = 2560  # the bound that the analysis of a 1080p clip keeps
+
+
+def shared_memory() -> Check:
+    """Room for windows that processes share."""
+    folder = Path("/dev/shm")
+    if not folder.is_dir():
+        return Check("shared memory", "ok", "not separate on this system")
+    usage = shutil.disk_usage(folder)
+    detail = f"{usage.free // MIB} MiB free of {usage.total // MIB} MiB"
+    if usage.free < SHARED_MEMORY_MIB * MIB:
+        return Check("shared memory", "warn", detail, "give the container more: docker run --shm-size=1g")
+    return Check("shared memory", "ok", detail)
+
+
+def gpu() -> Check:
+    """NVIDIA devices; to have none is normal."""
+    names = _gpu_names()
+    if not names:
+        return Check("gpu", "ok", "none found; the embedded tier needs none")
+    return Check("gpu", "ok", "; ".join(names))
+
+
+def _gpu_names() -> list[str]:
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:  # no driver, no device
+        return []
+    try:
+        names = []
+        for index in range(pynvml.nvmlDeviceGetCount()):
+            handle = pynvml.nvmlDeviceGetHandleByIndex(index)
+            total = pynvml.nvmlDeviceGetMemoryInfo(handle).total
+            names.append(f"cuda:{index} {pynvml.nvmlDeviceGetName(handle)}, {int(total) // MIB} MiB")
+        return names
+    finally:
+        pynvml.nvmlShutdown()
+
+
+def inference() -> Check:
+    """Providers on which onnxruntime truly runs a model, not those that it lists."""
+    import onnxruntime
+
+    model = next(iter(_models("faster_whisper", "assets/silero_vad*.onnx")), None)
+    version = f"onnxruntime {onnxruntime.__version__}"
+    if model is None:
+        return Check("inference", "fail", f"{version}: no model to try it with", "reinstall the faster-whisper package")
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # what a provider cannot do is told below, once
+    options.intra_op_num_threads = 1
+    offered = [name for name in onnxruntime.get_available_providers() if name != "AzureExecutionProvider"]  # a remote service, never used
+    active = onnxruntime.InferenceSession(str(model), options, providers=offered).get_providers()
+    detail = f"{version}, active: {', '.join(active)}"
+    idle = [name for name in offered if name not in active]
+    if idle:
+        return Check(
+            "inference",
+            "warn",
+            f"{detail}; offered but not working: {', '.join(idle)}",
+            "install the driver and libraries that the provider needs",
+        )
+    return Check("inference", "ok", detail)
+
+
+def disk() -> Check:
+    """Room for results and for temporary files."""
+    from reelscope.cli.terminal import read_settings
+
+    settings = read_settings().settings
+    least = settings.system.min_free_disk_mib
+    parts, short = [], []
+    for what, folder in (("temporary files", settings.system.temp_dir or Path(tempfile.gettempdir())), ("results", settings.output.dir)):
+        here = folder.absolute()
+        while not here.exists():
+            here = here.parent
+        free = shutil.disk_usage(here).free // MIB
+        parts.append(f"{free} MiB free for {what} ({here})")
+        if free < least or not os.access(here, os.W_OK):
+            short.append(str(here))
+    if short:
+        return Check(
+            "disk",
+            "fail",
+            ", ".join(parts),
+            f"free {least} MiB in a folder that can be written to ({', '.join(short)}), or set system.temp_dir and output.dir",
+        )
+    return Check("disk", "ok", ", ".join(parts))
+
+
+def models() -> Check:
+    """Models that come inside packages."""
+    lacking = [
+        f"{what} ({package})" for package, pattern, what in EMBEDDED_MODELS if not any(f.stat().st_size for f in _models(package, pattern))
+    ]
+    if lacking:
+        return Check("models", "fail", f"missing: {', '.join(lacking)}", "reinstall these packages from their wheels: make setup")
+    return Check("models", "ok", f"inside packages: {', '.join(what for _, _, what in EMBEDDED_MODELS)}")
+
+
+def _models(package: str, pattern: str) -> list[Path]:
+    spec = importlib.util.find_spec(package)
+    return sorted(Path(spec.origin).parent.glob(pattern)) if spec and spec.origin else []
+
+
+def opencv() -> Check:
+    """Exactly one OpenCV."""
+    return flavours("opencv", OPENCV, _installed(), wanted="opencv-python-headless")
+
+
+def onnx() -> Check:
+    """Exactly one onnxruntime."""
+    return flavours("onnxruntime packages", ONNXRUNTIME, _installed(), wanted="onnxruntime")
+
+
+def _installed() -> dict[str, str]:
+    return {str(d.metadata["Name"]).lower().replace("_", "-"): d.version for d in importlib.metadata.distributions() if d.metadata["Name"]}
+
+
+def flavours(name: str, known: Sequence[str], installed: dict[str, str], *, wanted: str) -> Check:
+    """Whether exactly one of several packages that provide the same import is installed."""
+    found = [f"{package} {installed[package]}" for package in known if package in installed]
+    if len(found) == 1:
+        return Check(name, "ok", found[0])
+    if not found:
+        return Check(name, "fail", "not installed", f"pip install {wanted}")
+    remove = " ".join(package for package in known if package in installed)
+    return Check(name, "fail", f"several overwrite each other: {', '.join(found)}", f"pip uninstall {remove}, then pip install {wanted}")
+
+
+CHECKS: tuple[Callable[[], Check], ...] = (
+    python, settings, decoder, processors, memory, shared_memory, gpu, inference, models, opencv, onnx, disk,
+)  # fmt: skip

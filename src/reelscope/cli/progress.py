@@ -1,0 +1,121 @@
+"""Progress of an analysis on the terminal: a bar where somebody looks, a few plain lines where nobody does."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from reelscope.cli.terminal import console, one_line
+from reelscope.events import Event, EventBus
+
+__all__ = ["Tally", "show_progress"]
+
+# Where each step stands in the whole, as a share of its time: (start, end). Decoding and analysing go together and take nearly all;
+# measured on short clips of the shared media. Only the estimate depends on it.
+SHARES = {
+    "probe": (0.0, 0.01),
+    "plan": (0.01, 0.02),
+    "load": (0.02, 0.08),
+    "decode": (0.08, 0.90),
+    "feed": (0.08, 0.90),
+    "finish": (0.90, 0.98),
+    "merge": (0.98, 0.99),
+    "write": (0.99, 1.0),
+    "done": (1.0, 1.0),
+}
+WORDS = {
+    "probe": "looking at the file",
+    "plan": "planning",
+    "load": "loading",
+    "decode": "decoding and analysing",
+    "feed": "analysing",
+    "finish": "finished",
+    "merge": "putting together",
+    "write": "writing",
+    "done": "done",
+}
+DECODED = 0.97  # of the length that the header tells: the sound may outlast the picture a little
+PLAIN_LINE_EVERY = 0.25  # of the decoding: four lines a clip are enough in a log
+
+
+@dataclass(slots=True)
+class Tally:
+    """Turns events into how far the whole is (0-1, never backwards) and what is being done."""
+
+    share: float = 0.0
+    text: str = WORDS["probe"]
+    decoded: float = 0.0
+
+    def take(self, event: Event) -> None:
+        """Take one event."""
+        start, end = SHARES[event.step]
+        part = min(1.0, max(0.0, event.done / event.total)) if event.total else 0.0
+        if event.step == "decode":
+            self.decoded = part
+        if event.step == "feed" or (event.step == "finish" and self.decoded < DECODED):
+            return  # analyzers run beside the decoder, whose position tells how far all are; those of sound alone finish early
+        share = start + (end - start) * part
+        if share >= self.share:
+            self.share = share
+            self.text = f"{WORDS[event.step]} {event.analyzer}" if event.analyzer else WORDS[event.step]
+
+
+@contextmanager
+def show_progress(bus: EventBus, title: str, *, quiet: bool) -> Iterator[None]:
+    """Show what `bus` tells until the block ends."""
+    if quiet:
+        yield
+    elif sys.stderr.isatty():
+        with _bar(title) as subscriber:
+            bus.subscribe(subscriber)
+            yield
+    else:
+        bus.subscribe(_plain(title))
+        yield
+
+
+@contextmanager
+def _bar(title: str) -> Iterator[Callable[[Event], None]]:
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.fields[title]}", markup=False),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(elapsed_when_finished=True),
+        TextColumn("{task.description}", markup=False, style="dim"),
+    )
+    tally = Tally()
+    with Progress(*columns, console=console(stderr=True), transient=True) as progress:
+        task = progress.add_task(tally.text, total=1.0, title=one_line(title))
+
+        def take(event: Event) -> None:
+            tally.take(event)
+            progress.update(task, completed=tally.share, description=tally.text)
+
+        yield take
+
+
+def _plain(title: str) -> Callable[[Event], None]:
+    tally = Tally()
+    start = time.monotonic()
+    said: set[str] = set()
+
+    def take(event: Event) -> None:
+        tally.take(event)
+        if event.step == "decode" and event.total:
+            quarter = int(event.done / event.total / PLAIN_LINE_EVERY)
+            mark, line = f"decode {quarter}", f"{min(100, quarter * 25)} % of {event.total:.1f} s decoded and analysed"
+        elif event.step in ("load", "merge"):
+            mark, line = event.step, WORDS[event.step]
+        else:
+            return
+        if mark not in said:
+            said.add(mark)
+            sys.stderr.write(f"{one_line(title)}: {line} ({time.monotonic() - start:.1f} s)\n")
+            sys.stderr.flush()
+
+    return take

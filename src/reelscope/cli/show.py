@@ -1,0 +1,127 @@
+"""Commands that show or render: analyzers, config, report, demo."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+__all__ = ["analyzers", "config_path", "config_show", "demo", "report"]
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def analyzers(as_json: Json = False) -> None:
+    """List the analyzers with the backend that would run here and, where none would, what is missing."""
+    from reelscope.cli.catalog import catalog
+    from reelscope.cli.terminal import console, read_settings
+
+    rows = catalog(read_settings().settings)
+    if as_json:
+        sys.stdout.write(json.dumps([row.as_dict() for row in rows], indent=2) + "\n")
+        return
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("analyzer", "what it tells", "backend", "tier"):
+        table.add_column(title, no_wrap=title != "what it tells")
+    for row in rows:
+        usable = row.backend is not None
+        table.add_row(row.name, row.title, Text(row.backend or "none", style="green" if usable else "dim"), row.tier or "")
+    out = console()
+    out.print(table)
+    lacking: dict[str, list[str]] = {}
+    for row in rows:
+        if row.backend is None:
+            lacking.setdefault(f"{row.reason}; {row.hint}" if row.hint else row.reason or "", []).append(row.name)
+    for reason, names in lacking.items():
+        out.print(Text(f"\n{reason}: {', '.join(names)}"), soft_wrap=True)
+
+
+def config_show(
+    origin: Annotated[bool, typer.Option("--origin", help="Name the layer of every value, with file and line, variable or flag.")] = False,
+    as_json: Json = False,
+    set_: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=V", help="Set a setting, as for analyze.")] = None,
+) -> None:
+    """Print every setting as it holds here; the output can stand in reelscope.toml."""
+    from reelscope.cli.analyze import settings_flags
+    from reelscope.cli.terminal import read_settings
+
+    loaded = read_settings(settings_flags(tier=None, backend=(), option=(), set_=set_ or (), formats=()))
+    if as_json:
+        rows: dict[str, Any] = {
+            key: {"value": _plain(loaded.value(key)), "layer": where.layer, "where": str(where)} for key, where in loaded.origins.items()
+        }
+        sys.stdout.write(json.dumps(rows if origin else {key: row["value"] for key, row in rows.items()}, indent=2) + "\n")
+        return
+    lines = []
+    for key, where in loaded.origins.items():
+        line = f"{key} = {_toml(_plain(loaded.value(key)))}"
+        lines.append(f"{line}  # {_origin_words(where)}" if origin else line)
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+def _origin_words(where: Any) -> str:
+    return where.layer if str(where) == where.layer else f"{where.layer}: {where}"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Path):
+        return str(value)
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _toml(value: Any) -> str:
+    """A value as TOML; JSON's forms are TOML's but for null and tables."""
+    if value is None:
+        return '"auto"'
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{json.dumps(k)} = {_toml(v)}" for k, v in value.items()) + " }" if value else "{}"
+    if isinstance(value, list):
+        return "[" + ", ".join(_toml(v) for v in value) + "]"
+    return json.dumps(value)
+
+
+def config_path() -> None:
+    """Print where the settings files are looked for."""
+    from reelscope.config import project_file, user_file
+
+    for what, path in (("user", user_file(os.environ, Path.home())), ("project", project_file(Path.cwd()))):
+        sys.stdout.write(f"{what}: {path}{'' if path.is_file() else ' (not there)'}\n")
+
+
+def report(
+    document: Annotated[Path, typer.Argument(metavar="analysis.json", help="A document that `analyze` wrote.", show_default=False)],
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Where to write; without: report.html beside the document.")
+    ] = None,
+) -> None:
+    """Render the report of a document again."""
+    from reelscope.cli.rerender import rerender
+
+    sys.stdout.write(f"report: {os.path.relpath(rerender(document, out))}\n")
+
+
+def demo(
+    out: Annotated[Path, typer.Argument(metavar="OUT.mp4", help="The clip to write.", show_default=False)],
+) -> None:
+    """Render the demo reel: a captioned, edited clip of about 20 s, with its truth beside it as JSON."""
+    from reelscope.cli.terminal import console
+    from reelscope.errors import InputError
+
+    if out.suffix.lower() != ".mp4":
+        raise InputError(f"{out}: the demo reel is an MP4", code="bad_suffix", hint=f"write reelscope demo {out.with_suffix('.mp4')}")
+    if out.is_dir():
+        raise InputError(f"{out}: is a folder", code="output_not_writable", hint=f"write reelscope demo {out / 'demo.mp4'}")
+    from reelscope.cli.once import out_folder
+    from reelscope.cli.terminal import read_settings
+    from reelscope.demo import render_demo
+
+    with out_folder(out.absolute().parent, read_settings().settings), console(stderr=True).status("rendering"):
+        truth = render_demo(out)
+    sys.stdout.write(f"clip: {out}\ntruth: {truth}\n")
