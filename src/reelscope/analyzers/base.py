@@ -44,7 +44,8 @@ class Backend:
         packages: Import names that must be there.
         frames: Frames that `feed` reads as `self.frames[i]`; empty for backends that need none.
         audio: Sound that `finish` reads from `inputs.audio`; a clip without a sound track makes the analyzer `not_applicable`.
-        features: Features it reads, in `feed` from `window.features[name]` and in `finish` from `inputs.features[name]`.
+        features: Features it reads in `finish` from `inputs.features[name]`.
+        live: Those of them that it also reads in `feed` from `window.features[name]`; the plan puts them beside it.
         after: Analyzers whose results it must have; soft_after: whose results it uses where they are there.
         batch: Default batch size; threads: threads it makes good use of; ram_mib, vram_mib: what it holds when loaded.
         cost: CPU core-seconds per second of clip, measured; the plan balances workers by it.
@@ -58,6 +59,7 @@ class Backend:
     frames: tuple[FrameNeed, ...] = ()
     audio: AudioNeed | None = None
     features: tuple[str, ...] = ()
+    live: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     soft_after: tuple[str, ...] = ()
     batch: int = 1

@@ -65,8 +65,8 @@ class ClipWriter:
             self._audio_pts = 0
 
     def frame(self, rgb: np.ndarray, *, pts_s: float | None = None) -> None:
-        """Add one picture: uint8 [h, w, 3], sRGB; `pts_s` for variable frame rates."""
-        frame = av.VideoFrame.from_ndarray(rgb, format="rgb24")
+        """Add one picture: uint8 [h, w, 3], sRGB, or uint8 [h * 3 / 2, w], planar 4:2:0 (I420); `pts_s` for variable frame rates."""
+        frame = av.VideoFrame.from_ndarray(rgb, format="rgb24" if rgb.ndim == 3 else "yuv420p")
         time_base = self._video.codec_context.time_base
         frame.pts = round((Fraction(pts_s).limit_denominator(1_000_000) if pts_s is not None else self._count / self.rate) / time_base)
         frame.time_base = time_base

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from av.error import FFmpegError
 from av.stream import Discard
@@ -16,7 +16,10 @@ from reelscope.errors import InputError
 from reelscope.media.guards import MAX_SIDE_PX, open_guarded
 from reelscope.timebase import seconds
 
-__all__ = ["Probe", "probe"]
+if TYPE_CHECKING:
+    from reelscope.media.decode import DecodeStats
+
+__all__ = ["Probe", "probe", "settle"]
 
 # Audio that starts this little before the picture is encoder priming, not a late picture: the clock then starts with the picture.
 PRIMING_S = Fraction(1, 10)
@@ -74,6 +77,36 @@ def probe(path: str | os.PathLike[str]) -> Probe:
         video, audio, warnings = _choose(container, file)
         scans, demux_errors = _scan(container, [s for s in (video, audio) if s is not None])
         return _describe(file, container, video, audio, scans, warnings + demux_errors)
+
+
+def settle(media: MediaInfo, stats: DecodeStats) -> MediaInfo:
+    """The facts after decoding: what really decoded decides about duration and missing data; damage is said."""
+    warnings = list(media.warnings)
+    sound_end_s = media.audio.start_s + media.audio.duration_s if media.audio is not None else 0.0
+    duration_s = sound_end_s if sound_end_s > stats.end_s + SOUND_TAIL_S else stats.end_s
+    expected_s = max(media.duration_header_s or 0.0, media.duration_s)
+    missing_s = max(0.0, expected_s - stats.end_s) if duration_s == stats.end_s else media.missing_s
+    missing_s = missing_s if missing_s > MISSING_TOLERANCE_S else 0.0
+    if missing_s > media.missing_s + MISSING_TOLERANCE_S:
+        warnings.append(f"the picture stops decoding at {stats.end_s:.2f} s; {missing_s:.2f} s of it are missing")
+    if stats.errors:
+        warnings.append(f"{stats.errors} damaged frames or packets were left out")
+    if stats.unordered:
+        warnings.append(f"{stats.unordered} frames with times out of order were left out")
+    if stats.resized:
+        warnings.append(f"the picture's size or format changes {stats.resized} times on the way")
+    if media.hdr:
+        warnings.append(f"HDR ({media.hdr.upper()}): colours are measured on an SDR tone-mapped picture")
+    return media.model_copy(
+        update={
+            "duration_s": duration_s,
+            "duration_decoded_s": stats.end_s,
+            "missing_s": missing_s,
+            "frames_decoded": stats.frames,
+            "decode_errors": stats.errors,
+            "warnings": warnings,
+        }
+    )
 
 
 def _choose(container: Any, file: Path) -> tuple[Any, Any, list[str]]:

@@ -1,0 +1,292 @@
+"""The plan: which backend runs each analyzer, with which frames, in which lane. Pure functions over frozen data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pydantic import ValidationError
+
+from reelscope.analyzers.base import AnalyzerSpec, Backend, Options
+from reelscope.config import Settings
+from reelscope.document.names import ANALYZER_NAMES
+from reelscope.document.schema import Status
+from reelscope.errors import ConfigError, nearest
+from reelscope.features.base import FeatureSpec
+from reelscope.media.frames import FrameNeed
+
+__all__ = ["Choice", "Lane", "Lookup", "Plan", "Unusable", "make_plan"]
+
+TIERS = ("embedded", "compact", "full")
+NOT_BUILT = "this version of reelscope has no backend for it"
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """Why a backend cannot run here, and the command that would change it."""
+
+    reason: str
+    hint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """What the plan asks of the world; tests put tables here.
+
+    Attributes:
+        analyzer: Specification and options class of an analyzer; None where this version has none.
+        feature: Specification of a feature.
+        unusable: Why a backend cannot run on this machine; None where it can.
+    """
+
+    analyzer: Callable[[str], tuple[AnalyzerSpec, type[Options]] | None]
+    feature: Callable[[str], FeatureSpec]
+    unusable: Callable[[Backend], Unusable | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What happens to one analyzer. `status` None: it runs; else it ends at once with that status."""
+
+    name: str
+    requested: bool
+    status: Status | None
+    spec: AnalyzerSpec | None = None
+    backend: Backend | None = None
+    options: Any = None
+    frames: tuple[FrameNeed, ...] = ()
+    batch: int = 1
+    code: str | None = None
+    reason: str | None = None
+    hint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """Members that are fed windows one after the other, in this order; features stand before their consumers."""
+
+    members: tuple[str, ...]
+    cost: float
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What runs.
+
+    Attributes:
+        choices: All nineteen, in the document's order.
+        features: Features that are needed, each after those that it needs itself.
+        lanes: Members that take frames, spread over threads (later: workers).
+        needs: Union of the frames that members take.
+        sound: Whether any member reads the sound track.
+    """
+
+    choices: Mapping[str, Choice]
+    features: Mapping[str, FeatureSpec]
+    lanes: tuple[Lane, ...]
+    needs: tuple[FrameNeed, ...]
+    sound: bool
+
+    @property
+    def running(self) -> list[Choice]:
+        """Choices that run."""
+        return [c for c in self.choices.values() if c.status is None]
+
+
+def make_plan(
+    *,
+    only: Sequence[str] | None,
+    skip: Sequence[str],
+    settings: Settings,
+    lookup: Lookup,
+    has_picture: bool,
+    has_sound: bool,
+    lanes: int,
+    spine: Sequence[str] = (),
+) -> Plan:
+    """Choose backends, features and lanes for one clip.
+
+    Args:
+        only: Names asked for; None for all. skip: Names not to run.
+        settings: Tier, backends, options, rates.
+        lookup: What exists and is usable.
+        has_picture, has_sound: What the clip holds.
+        lanes: How many members may be fed at the same time.
+        spine: Features that the document's shots need, added where anything takes frames.
+
+    Raises:
+        ConfigError: An unknown name, backend or option.
+    """
+    _check_names("--only", only or ())
+    _check_names("--skip", skip)
+    _check_names("analysis.backends", settings.analysis.backends)
+    _check_names("analysis.options", settings.analysis.options)
+    asked = {n for n in (ANALYZER_NAMES if only is None else only) if n not in skip}
+    choices = {name: _choose(name, name in asked, settings, lookup, has_picture, has_sound) for name in ANALYZER_NAMES}
+    _pull_in(choices, set(skip), settings, lookup, has_picture, has_sound)
+    _drop_orphans(choices)
+    running = [c for c in choices.values() if c.status is None]
+    wanted = [f for c in running if c.backend for f in c.backend.features]
+    if any(c.frames for c in running):
+        wanted += spine
+    features = _closure(wanted, lookup.feature)
+    if not has_picture:
+        features = {n: f for n, f in features.items() if not f.frames}
+    if not has_sound:
+        features = {n: f for n, f in features.items() if f.audio is None}
+    needs = [need for f in features.values() for need in f.frames] + [need for c in running for need in c.frames]
+    return Plan(
+        choices=choices,
+        features=features,
+        lanes=_lanes(running, features, lanes),
+        needs=tuple(dict.fromkeys(needs)),
+        sound=has_sound and any(f.audio for f in features.values()) or any(c.backend and c.backend.audio for c in running),
+    )
+
+
+def _check_names(where: str, names: Any) -> None:
+    for name in names:
+        if name not in ANALYZER_NAMES:
+            raise ConfigError(
+                f"{where}: there is no analyzer {name!r}{nearest(name, ANALYZER_NAMES)}", hint="`reelscope analyzers` lists them"
+            )
+
+
+def _choose(name: str, asked: bool, settings: Settings, lookup: Lookup, has_picture: bool, has_sound: bool) -> Choice:
+    named = settings.analysis.backends.get(name)
+    if not asked:
+        return Choice(name, False, "skipped", reason="not asked for")
+    found = lookup.analyzer(name)
+    if found is None:
+        if named is not None:
+            raise ConfigError(f"analysis.backends: {name} has no backend {named!r}: {NOT_BUILT}")
+        return Choice(name, True, "unavailable", code="not_built", reason=NOT_BUILT)
+    spec, options_type = found
+    options = _options(name, options_type, settings.analysis.options.get(name, {}))
+    backend, why = _backend(spec, named, settings.analysis.tier, lookup)
+    base = Choice(name, True, None, spec, backend, options)
+    if backend is None:
+        return replace(base, status="unavailable", code="no_backend", reason=why.reason, hint=why.hint)
+    if backend.frames and not has_picture:
+        return replace(base, status="not_applicable", code="no_picture", reason="the clip has no picture")
+    if backend.audio is not None and not has_sound:
+        return replace(base, status="not_applicable", code="no_audio", reason="the clip has no sound track")
+    tuning = settings.performance.analyzers[name]
+    frames = backend.frames if tuning.fps is None else tuple(replace(n, fps=tuning.fps) for n in backend.frames)
+    return replace(base, frames=frames, batch=tuning.batch or backend.batch)
+
+
+def _options(name: str, kind: type[Options], given: Mapping[str, Any]) -> Options:
+    for key in given:
+        if key not in kind.model_fields:
+            known = list(kind.model_fields)
+            hint = f"its options: {', '.join(known)}" if known else "it has no options"
+            raise ConfigError(f"--option {name}.{key}: {name} has no option {key!r}{nearest(key, known)}", hint=hint)
+    try:
+        return kind.model_validate(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(p) for p in first["loc"])
+        raise ConfigError(f"--option {name}.{key}={first['input']}: {first['msg']}") from None
+
+
+def _backend(spec: AnalyzerSpec, named: str | None, tier: str, lookup: Lookup) -> tuple[Backend | None, Unusable]:
+    by_name = {b.name: b for b in spec.backends}
+    if named is not None:
+        if named not in by_name:
+            raise ConfigError(
+                f"analysis.backends: {spec.name} has no backend {named!r}{nearest(named, by_name)}", hint=f"it has: {', '.join(by_name)}"
+            )
+        why = lookup.unusable(by_name[named])
+        return (by_name[named], Unusable("")) if why is None else (None, why)
+    allowed = [b for b in spec.backends if tier == "auto" or TIERS.index(b.tier) <= TIERS.index(tier)]
+    first: Unusable | None = None
+    for backend in sorted(allowed, key=lambda b: -b.rank):
+        why = lookup.unusable(backend)
+        if why is None:
+            return backend, Unusable("")
+        first = first or why
+    return None, first or Unusable(f"it has no backend in the {tier} tier", f"choose another tier than {tier}")
+
+
+def _pull_in(choices: dict[str, Choice], skip: set[str], settings: Settings, lookup: Lookup, has_picture: bool, has_sound: bool) -> None:
+    """Add what running analyzers must have, although nobody asked for it; never what was told to be skipped."""
+    queue = [n for c in choices.values() if c.status is None and c.backend for n in c.backend.after]
+    while queue:
+        name = queue.pop()
+        if choices[name].status != "skipped" or name in skip:
+            continue
+        choices[name] = replace(_choose(name, True, settings, lookup, has_picture, has_sound), requested=False)
+        added = choices[name]
+        if added.status is None and added.backend:
+            queue += added.backend.after
+
+
+def _drop_orphans(choices: dict[str, Choice]) -> None:
+    """What must have the result of something that does not run does not run either, and says why."""
+    changed = True
+    while changed:
+        changed = False
+        for choice in list(choices.values()):
+            if choice.status is not None or choice.backend is None:
+                continue
+            for name in choice.backend.after:
+                other = choices[name]
+                if other.status is not None:
+                    status: Status = "not_applicable" if other.status == "not_applicable" else "unavailable"
+                    reason = f"needs {name}, which is {other.status}: {other.reason}"
+                    choices[choice.name] = replace(choice, status=status, frames=(), code="dependency", reason=reason, hint=other.hint)
+                    changed = True
+                    break
+
+
+def _closure(names: Sequence[str], lookup: Callable[[str], FeatureSpec]) -> dict[str, FeatureSpec]:
+    """Features and what they need themselves, in an order in which each comes after its needs."""
+    done: dict[str, FeatureSpec] = {}
+
+    def visit(name: str, path: tuple[str, ...]) -> None:
+        if name in path:
+            raise ValueError(f"features need each other: {' -> '.join((*path, name))}")
+        if name in done:
+            return
+        spec = lookup(name)
+        for other in spec.features:
+            visit(other, (*path, name))
+        done[name] = spec
+
+    for name in names:
+        visit(name, ())
+    return done
+
+
+def _lanes(running: Sequence[Choice], features: Mapping[str, FeatureSpec], count: int) -> tuple[Lane, ...]:
+    """Spread members that take frames over lanes: the costliest unit first, always to the lane with the least to do.
+
+    A unit is a member with everything that must stand beside it (live features and their streaming consumers).
+    """
+    streaming = {c.name: c.backend for c in running if c.frames and c.backend}
+    order = [n for n, f in features.items() if f.frames] + list(streaming)
+    cost = {n: f.cost for n, f in features.items() if f.frames} | {n: b.cost for n, b in streaming.items()}
+    root = {n: n for n in order}
+
+    def find(name: str) -> str:
+        while root[name] != name:
+            name = root[name]
+        return name
+
+    for name, backend in streaming.items():
+        for feature in backend.live:
+            root[find(name)] = find(feature)
+    for name, feature_spec in features.items():
+        for other in feature_spec.features:
+            if name in root and other in root:
+                root[find(name)] = find(other)
+    units: dict[str, list[str]] = {}
+    for name in order:
+        units.setdefault(find(name), []).append(name)
+    piles: list[list[str]] = [[] for _ in range(max(1, count))]
+    for unit in sorted(units.values(), key=lambda u: -sum(cost[n] for n in u)):
+        min(piles, key=lambda p: sum(cost[n] for n in p)).extend(unit)
+    ordered = [[n for n in order if n in pile] for pile in piles]
+    return tuple(Lane(tuple(p), sum(cost[n] for n in p)) for p in ordered if p)

@@ -1,0 +1,115 @@
+"""One member (analyzer or feature) in one clip: its life, its failures as values, its seconds."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from reelscope.analyzers.base import Analyzer
+from reelscope.document.schema import Status
+from reelscope.errors import NotApplicable, ReelscopeError
+from reelscope.features.base import Clip, Feature, Inputs, LoadContext
+from reelscope.media.frames import Window
+
+__all__ = ["Failure", "MemberRun"]
+
+log = logging.getLogger(__name__)
+
+Phase = Literal["load", "begin", "feed", "finish"]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a member ended without a result."""
+
+    status: Status
+    code: str
+    reason: str
+    hint: str | None = None
+
+
+@dataclass(slots=True)
+class MemberRun:
+    """Drives one member through one clip. Nothing that the member raises comes out; it stands in `failure`.
+
+    Attributes:
+        name: Analyzer's or feature's name.
+        member: The object; it may come loaded from an earlier clip.
+        context: What `load` gets.
+        loaded: Whether it is loaded.
+        seconds: Wall seconds spent in feed and finish; load_s in load.
+        result: What finish returned.
+        failure: Set once it cannot go on.
+        key: What tells whether a loaded member fits another clip's plan.
+    """
+
+    name: str
+    member: Analyzer | Feature
+    context: LoadContext
+    loaded: bool = False
+    seconds: float = 0.0
+    load_s: float = 0.0
+    result: Any = None
+    failure: Failure | None = None
+    done: bool = False
+    phases: dict[str, float] = field(default_factory=dict)
+    key: Any = None
+
+    def load(self) -> None:
+        """Load it unless it is loaded already."""
+        if not self.loaded and self._run("load", lambda: self.member.load(self.context)):
+            self.loaded = True
+
+    def begin(self, clip: Clip) -> None:
+        """Start a clip."""
+        self._run("begin", lambda: self.member.begin(clip))
+
+    def feed(self, window: Window) -> None:
+        """Hand over a window; a feature's value is left in it for its consumers."""
+        value: list[Any] = []
+        if self._run("feed", lambda: value.append(self.member.feed(window))) and isinstance(self.member, Feature):
+            window.features[self.name] = value[0]
+
+    def finish(self, inputs: Inputs) -> None:
+        """Make the result."""
+        out: list[Any] = []
+        if self._run("finish", lambda: out.append(self.member.finish(inputs))):
+            kind = self.member.Result if isinstance(self.member, Analyzer) else object
+            if isinstance(out[0], kind):
+                self.result = out[0]
+            else:
+                self.failure = Failure("failed", "bad_result", f"finish returned {type(out[0]).__name__}, not {kind.__name__}")
+        self.done = True
+
+    def fail(self, failure: Failure) -> None:
+        """End it from outside."""
+        self.failure = self.failure or failure
+        self.done = True
+
+    def _run(self, phase: Phase, call: Callable[[], Any]) -> bool:
+        """Call unless it has failed already; True where the call returned."""
+        if self.failure is not None:
+            return False
+        started = time.perf_counter()
+        try:
+            call()
+        except NotApplicable as error:
+            self.failure = Failure("not_applicable", error.code, error.message, error.hint)
+        except ReelscopeError as error:
+            self.failure = Failure("failed", error.code, error.message, error.hint)
+        except MemoryError:
+            self.failure = Failure("failed", "out_of_memory", f"out of memory in {phase}")
+        except Exception as error:
+            log.exception("%s failed in %s", self.name, phase)
+            self.failure = Failure("failed", f"{phase}_failed", f"{type(error).__name__}: {error}")
+        finally:
+            spent = time.perf_counter() - started
+            self.phases[phase] = self.phases.get(phase, 0.0) + spent
+            if phase == "load":
+                self.load_s += spent
+            else:
+                self.seconds += spent
+        return self.failure is None

@@ -1,0 +1,374 @@
+"""The way of a clip: source -> probe -> plan -> one decode pass through the engine -> results -> document -> files."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import re
+import shutil
+import tempfile
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reelscope.analyzers.base import Backend
+from reelscope.analyzers.registry import analyzer_class, feature_class
+from reelscope.config import Settings
+from reelscope.document.merge import ShotInput, build_shots
+from reelscope.document.names import ANALYZER_NAMES
+from reelscope.document.schema import (
+    AnalyzerEntry,
+    CacheInfo,
+    Document,
+    MediaInfo,
+    RunInfo,
+    ShotRow,
+    ShotTransition,
+    SourceInfo,
+)
+from reelscope.engine.hardware import PeakMemory
+from reelscope.engine.plan import Choice, Lookup, Unusable, make_plan
+from reelscope.errors import InputError, OutputError
+from reelscope.events import Event, EventBus
+from reelscope.version import VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from reelscope.engine.local import LocalEngine, Outcome
+    from reelscope.media.probe import Probe
+
+__all__ = ["Analysis", "Session", "Written", "analyze", "analyze_to", "lookup", "write"]
+
+SPINE = ("shots", "stills")  # features that the document's shots are made of
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """A document and the pictures that belong to it. keyframes: JPEG bytes by the path that ShotRow.keyframe names."""
+
+    document: Document
+    keyframes: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What stands on disk. paths: by format ("json", "html")."""
+
+    document: Document
+    paths: Mapping[str, Path]
+
+
+def analyze(
+    source: str | os.PathLike[str],
+    *,
+    only: Sequence[str] | None = None,
+    skip: Sequence[str] = (),
+    settings: Settings | None = None,
+    events: EventBus | None = None,
+) -> Document:
+    """Analyse one clip.
+
+    Args:
+        source: A local video or sound file.
+        only: Names of the analyzers to run; None for all. skip: names not to run.
+        settings: See reelscope.config; defaults otherwise.
+        events: Where progress is published.
+
+    Returns:
+        The document, with all nineteen analyzers in it.
+
+    Raises:
+        InputError: The clip, a name or a setting is not usable.
+        MediaError: Nothing of the picture could be decoded.
+    """
+    with Session(settings, events) as session:
+        return session.analyze(source, only=only, skip=skip).document
+
+
+def analyze_to(
+    source: str | os.PathLike[str],
+    out_dir: str | os.PathLike[str],
+    *,
+    formats: Sequence[str] | None = None,
+    only: Sequence[str] | None = None,
+    skip: Sequence[str] = (),
+    settings: Settings | None = None,
+    events: EventBus | None = None,
+) -> Written:
+    """Analyse one clip and write its files into `out_dir`; nothing is left there where that fails.
+
+    Raises:
+        OutputError: The folder cannot be written; found out before the clip is analysed.
+    """
+    settings = settings or Settings()
+    out = prepare_out(out_dir, settings.system.min_free_disk_mib)
+    with Session(settings, events) as session:
+        return write(session.analyze(source, only=only, skip=skip), out, formats=formats or settings.output.formats)
+
+
+class Session:
+    """Analyses clips one after the other and keeps the models loaded in between."""
+
+    def __init__(self, settings: Settings | None = None, events: EventBus | None = None) -> None:
+        self.settings = settings or Settings()
+        self.events = events or EventBus()
+        self._engine: LocalEngine | None = None
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Unload everything."""
+        if self._engine is not None:
+            self._engine.close()
+            self._engine = None
+
+    def analyze(self, source: str | os.PathLike[str], *, only: Sequence[str] | None = None, skip: Sequence[str] = ()) -> Analysis:
+        """Analyse one clip; see `analyze` for arguments and errors."""
+        started = time.perf_counter()
+        path = _local_file(source)
+        phases: dict[str, float] = {}
+        with PeakMemory() as memory, _work_dir(self.settings) as work_dir:
+            with _timed(phases, "import"):
+                from reelscope.engine.local import LocalEngine
+                from reelscope.media.probe import probe as read_facts
+            if self._engine is None:
+                self._engine = LocalEngine(self.settings, self.events)
+            with _timed(phases, "probe"):
+                probe = read_facts(path)
+                _check_limits(probe, self.settings)
+                sha256 = _sha256(path)
+            self.events.publish(Event(path.name, "probe", total=probe.media.duration_s))
+            with _timed(phases, "plan"):
+                plan = make_plan(
+                    only=only,
+                    skip=skip,
+                    settings=self.settings,
+                    lookup=lookup(),
+                    has_picture=probe.video_index is not None,
+                    has_sound=probe.audio_index is not None,
+                    lanes=self._engine.lanes,
+                    spine=SPINE,
+                )
+            self.events.publish(Event(path.name, "plan", total=len(plan.running)))
+            outcome = self._engine.run(probe, plan, work_dir)
+            phases |= outcome.phases
+            with _timed(phases, "merge"):
+                media = _media(probe, outcome)
+                shots, keyframes = _spine(outcome)
+                entries = {name: _entry(plan.choices[name], outcome, media) for name in ANALYZER_NAMES}
+            self.events.publish(Event(path.name, "merge"))
+        seconds = time.perf_counter() - started
+        document = Document(
+            analysis_id=uuid.uuid4().hex,
+            created_at=datetime.now(UTC),
+            source=SourceInfo(path=str(path), sha256=sha256),
+            media=media,
+            run=RunInfo(
+                version=VERSION,
+                seconds=seconds,
+                realtime_factor=seconds / media.duration_s,
+                tier=self.settings.analysis.tier,
+                device="cpu",
+                passes=outcome.passes,
+                phases=phases,
+                features={name: outcome.members[name].seconds for name in plan.features},
+                cache=CacheInfo(hits=outcome.hits, misses=outcome.misses, load_s=outcome.load_s),
+                peak_rss_mib=memory.peak_mib,
+            ),
+            shots=shots,
+            analyzers=entries,
+        )
+        self.events.publish(Event(path.name, "done", seconds=seconds))
+        return Analysis(document, keyframes)
+
+
+def lookup() -> Lookup:
+    """What exists in this installation and runs on this machine."""
+
+    def analyzer(name: str) -> tuple[Any, Any] | None:
+        found = analyzer_class(name)
+        return (found.spec, found.Options) if found is not None else None
+
+    def unusable(backend: Backend) -> Unusable | None:
+        missing = [p for p in backend.packages if importlib.util.find_spec(p) is None]
+        return Unusable(f"the Python package {missing[0]} is not installed", "make setup") if missing else None
+
+    return Lookup(analyzer, lambda name: feature_class(name).spec, unusable)
+
+
+def write(analysis: Analysis, out_dir: Path, *, formats: Sequence[str] = ("json", "html")) -> Written:
+    """Write the document's files, each under a temporary name first, so that no half-written file ever has its final name.
+
+    Raises:
+        OutputError: The disk or its permissions fail; what this call wrote is removed.
+    """
+    document = analysis.document
+    files: dict[str, bytes] = dict(analysis.keyframes) if "json" in formats else {}
+    paths: dict[str, Path] = {}
+    if "html" in formats:
+        from reelscope.document.report import render_report
+
+        files["report.html"] = render_report(document, keyframes=analysis.keyframes).encode()
+        paths["html"] = out_dir / "report.html"
+    if "json" in formats:
+        files["analysis.json"] = document.model_dump_json(indent=1).encode()  # last: who sees it may rely on the rest
+        paths["json"] = out_dir / "analysis.json"
+    done: list[Path] = []
+    try:
+        for name, data in files.items():
+            target = out_dir / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            part = target.with_name(f".{target.name}.{os.getpid()}.part")
+            done.append(part)
+            part.write_bytes(data)
+        for part in done:
+            part.replace(part.with_name(re.sub(r"^\.(.*)\.\d+\.part$", r"\1", part.name)))
+    except OSError as error:
+        for part in done:
+            part.unlink(missing_ok=True)
+        raise OutputError(
+            f"{out_dir}: cannot be written ({error.strerror or error})", hint="free some space or choose another --out"
+        ) from error
+    return Written(document, paths)
+
+
+def prepare_out(out_dir: str | os.PathLike[str], min_free_mib: int) -> Path:
+    """Make the output folder and make sure that it can be written.
+
+    Raises:
+        InputError: It cannot be a folder or is not writable. OutputError: the disk is full.
+    """
+    out = Path(out_dir)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
+        free_mib = shutil.disk_usage(out).free / 2**20
+    except OSError as error:
+        raise InputError(
+            f"{out}: cannot be written ({error.strerror or error})", code="unwritable_output", hint="choose another --out"
+        ) from error
+    if free_mib < min_free_mib:
+        raise OutputError(
+            f"{out}: {free_mib:.0f} MiB are free, {min_free_mib} are wanted",
+            code="disk_full",
+            hint="free some space or choose another --out",
+        )
+    return out
+
+
+def _local_file(source: str | os.PathLike[str]) -> Path:
+    text = os.fspath(source)
+    if re.match(r"^[A-Za-z][A-Za-z0-9+.-]+://", text):
+        raise InputError(
+            f"{text}: URLs cannot be analysed yet",
+            code="url_not_supported",
+            hint="download the clip and give the file, for example with yt-dlp",
+        )
+    return Path(text)
+
+
+def _check_limits(probe: Probe, settings: Settings) -> None:
+    media, limits = probe.media, settings.system
+    if media.duration_s > limits.max_duration_s:
+        raise InputError(
+            f"{probe.path}: lasts {media.duration_s:.0f} s; at most {limits.max_duration_s:.0f} s are taken",
+            code="too_long",
+            hint="raise system.max_duration_s",
+        )
+    if (media.width_px or 0) * (media.height_px or 0) > limits.max_pixels:
+        raise InputError(
+            f"{probe.path}: {media.width_px}x{media.height_px} px are more than the {limits.max_pixels} taken",
+            code="too_many_pixels",
+            hint="raise system.max_pixels",
+        )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def _timed(phases: dict[str, float], name: str) -> Iterator[None]:
+    started = time.perf_counter()
+    try:
+        yield
+    finally:
+        phases[name] = time.perf_counter() - started
+
+
+@contextmanager
+def _work_dir(settings: Settings) -> Iterator[Path]:
+    """A private folder for the decoded sound and spools, gone afterwards."""
+    parent = settings.system.temp_dir
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="reelscope-", dir=parent, ignore_cleanup_errors=True)
+    except OSError as error:
+        raise OutputError(
+            f"{parent or tempfile.gettempdir()}: cannot be written ({error.strerror or error})", hint="set system.temp_dir"
+        ) from error
+    with folder as path:
+        yield Path(path)
+
+
+def _media(probe: Probe, outcome: Outcome) -> MediaInfo:
+    from reelscope.media.probe import settle
+
+    return settle(probe.media, outcome.stats) if outcome.stats is not None else probe.media
+
+
+def _spine(outcome: Outcome) -> tuple[list[ShotRow], dict[str, bytes]]:
+    """The rows of the shots and their keyframes, from the features and results that are there."""
+    found = outcome.members.get("shots")
+    if found is None or found.failure is not None:
+        return [], {}
+    spool = outcome.members["stills"].result if "stills" in outcome.members else None
+    stills = spool.stills if spool is not None else ()
+    inputs = []
+    for start_s, end_s in found.result.shots:
+        leading = next((t for t in found.result.transitions if abs((t.start_s + t.end_s) / 2 - start_s) < 1e-3 and start_s > 0), None)
+        inputs.append(ShotInput(start_s, end_s, _transition(leading) if leading is not None else None))
+    results = {n: r.result for n, r in outcome.members.items() if n in ANALYZER_NAMES and r.failure is None}
+    rows = build_shots(inputs, results, stills)
+    by_time = {s.t_s: s for s in stills}
+    keyframes = {r.keyframe: spool.read(by_time[r.keyframe_s]) for r in rows if r.keyframe is not None and spool is not None}
+    return rows, keyframes
+
+
+def _transition(found: Any) -> ShotTransition:
+    return ShotTransition(kind=found.kind, variant=found.variant, start_s=found.start_s, end_s=found.end_s, jump_cut=found.jump_cut)
+
+
+def _entry(choice: Choice, outcome: Outcome, media: MediaInfo) -> AnalyzerEntry:
+    """One of the nineteen entries: how it was computed, and what came out or why nothing did."""
+    entry = AnalyzerEntry(
+        status=choice.status or "ok", requested=choice.requested, code=choice.code, reason=choice.reason, hint=choice.hint
+    )
+    if choice.spec is not None:
+        entry.version = choice.spec.version
+    if choice.backend is not None:
+        entry.backend, entry.tier = choice.backend.name, choice.backend.tier
+    if choice.status is not None:
+        return entry
+    run = outcome.members[choice.name]
+    entry.device = run.context.device
+    entry.options = run.context.options.model_dump(mode="json")
+    entry.seconds = run.seconds
+    entry.attempts = 1
+    if run.failure is not None:
+        entry.status, entry.code, entry.reason, entry.hint = run.failure.status, run.failure.code, run.failure.reason, run.failure.hint
+        return entry
+    result = run.result
+    return entry.model_copy(update={name: getattr(result, name) for name in type(result).model_fields} | (result.model_extra or {}))
