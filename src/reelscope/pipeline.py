@@ -6,7 +6,6 @@ import hashlib
 import importlib.util
 import os
 import re
-import shutil
 import tempfile
 import time
 import uuid
@@ -36,6 +35,7 @@ from reelscope.engine.hardware import PeakMemory
 from reelscope.engine.plan import Choice, Lookup, Unusable, make_plan
 from reelscope.errors import InputError, OutputError
 from reelscope.events import Event, EventBus
+from reelscope.outputs import check_room, out_folder, write_files
 from reelscope.version import VERSION
 
 if TYPE_CHECKING:
@@ -105,11 +105,10 @@ def analyze_to(
     """Analyse one clip and write its files into `out_dir`; nothing is left there where that fails.
 
     Raises:
-        OutputError: The folder cannot be written; found out before the clip is analysed.
+        InputError: The folder cannot be written to. OutputError: the disk is full. Both found out before the clip is analysed.
     """
     settings = settings or Settings()
-    out = prepare_out(out_dir, settings.system.min_free_disk_mib)
-    with Session(settings, events) as session:
+    with out_folder(Path(out_dir), settings.system.min_free_disk_mib) as out, Session(settings, events) as session:
         return write(session.analyze(source, only=only, skip=skip), out, formats=formats or settings.output.formats)
 
 
@@ -208,10 +207,10 @@ def lookup() -> Lookup:
 
 
 def write(analysis: Analysis, out_dir: Path, *, formats: Sequence[str] = ("json", "html")) -> Written:
-    """Write the document's files, each under a temporary name first, so that no half-written file ever has its final name.
+    """Write the document's files, all of them or none.
 
     Raises:
-        OutputError: The disk or its permissions fail; what this call wrote is removed.
+        InputError: The folder cannot be written to. OutputError: the disk fails.
     """
     document = analysis.document
     files: dict[str, bytes] = dict(analysis.keyframes) if "json" in formats else {}
@@ -224,48 +223,8 @@ def write(analysis: Analysis, out_dir: Path, *, formats: Sequence[str] = ("json"
     if "json" in formats:
         files["analysis.json"] = document.model_dump_json(indent=1).encode()  # last: who sees it may rely on the rest
         paths["json"] = out_dir / "analysis.json"
-    done: list[Path] = []
-    try:
-        for name, data in files.items():
-            target = out_dir / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            part = target.with_name(f".{target.name}.{os.getpid()}.part")
-            done.append(part)
-            part.write_bytes(data)
-        for part in done:
-            part.replace(part.with_name(re.sub(r"^\.(.*)\.\d+\.part$", r"\1", part.name)))
-    except OSError as error:
-        for part in done:
-            part.unlink(missing_ok=True)
-        raise OutputError(
-            f"{out_dir}: cannot be written ({error.strerror or error})", hint="free some space or choose another --out"
-        ) from error
+    write_files(out_dir, files)
     return Written(document, paths)
-
-
-def prepare_out(out_dir: str | os.PathLike[str], min_free_mib: int) -> Path:
-    """Make the output folder and make sure that it can be written.
-
-    Raises:
-        InputError: It cannot be a folder or is not writable. OutputError: the disk is full.
-    """
-    out = Path(out_dir)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=out):
-            pass
-        free_mib = shutil.disk_usage(out).free / 2**20
-    except OSError as error:
-        raise InputError(
-            f"{out}: cannot be written ({error.strerror or error})", code="unwritable_output", hint="choose another --out"
-        ) from error
-    if free_mib < min_free_mib:
-        raise OutputError(
-            f"{out}: {free_mib:.0f} MiB are free, {min_free_mib} are wanted",
-            code="disk_full",
-            hint="free some space or choose another --out",
-        )
-    return out
 
 
 def _local_file(source: str | os.PathLike[str]) -> Path:
@@ -320,6 +279,7 @@ def _work_dir(settings: Settings) -> Iterator[Path]:
             f"{parent or tempfile.gettempdir()}: cannot be written ({error.strerror or error})", hint="set system.temp_dir"
         ) from error
     with folder as path:
+        check_room(Path(path), settings.system.min_free_disk_mib)
         yield Path(path)
 
 
