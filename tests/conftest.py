@@ -1,0 +1,29 @@
+"""Fixtures that every test may use."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(scope="session")
+def media() -> Path:
+    """The folder of real clips beside the checkout; the test is skipped, by name, where it does not exist."""
+    folder = SHARED / "media"
+    if not (folder / "MANIFEST.json").is_file():
+        pytest.skip("needs ../shared/media, which is not here")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def no_thread_left() -> Iterator[None]:
+    """A thread of ours that outlives its test fails it."""
+    before = set(threading.enumerate())
+    yield
+    left = [t for t in threading.enumerate() if t not in before and t.is_alive() and t.name.startswith(("lane-", "finish", "peak-memory"))]
+    assert not left, f"threads left running: {left}"
