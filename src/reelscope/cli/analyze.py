@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from reelscope.cli.terminal import State, read_settings, say_exception, start_logging
-from reelscope.errors import ConfigError, InputError
+from reelscope.errors import ConfigError
 
 if TYPE_CHECKING:
     from reelscope.config import Settings
@@ -35,7 +35,7 @@ def analyze(
         typer.Option(
             "--out",
             metavar="DIR",
-            help="Folder for the results; with several SRC each gets a folder of its own in it. Without: out/<name of the clip>.",
+            help="Folder for the results; several SRC get a folder each in it. Without: out/CLIP.",
         ),
     ] = None,
     only: Annotated[list[str] | None, typer.Option("--only", metavar="A,B", help="Run these analyzers (and what they need).")] = None,
@@ -56,21 +56,23 @@ def analyze(
     """
     from reelscope.cli.once import analyze_one
     from reelscope.cli.options import checked_options
+    from reelscope.pipeline import Session
 
     state = ctx.ensure_object(State)
     state.debug |= debug
     flags = settings_flags(tier=tier, backend=backend or (), option=option or (), set_=set_ or (), formats=formats or ())
-    loaded = checked_options(read_settings(flags))
-    start_logging("debug" if state.debug else loaded.settings.system.log_level)
+    settings = checked_options(read_settings(flags)).settings
+    start_logging("debug" if state.debug else settings.system.log_level)
     chosen = names_of(only, "--only") if only else None
     dropped = names_of(skip or (), "--skip")
     worst = 0
-    for target in targets(sources, out, loaded.settings):
-        try:
-            code = analyze_one(target.source, target.folder, only=chosen, skip=dropped, settings=loaded.settings, quiet=quiet)
-        except Exception as error:  # one clip that fails does not stop the others
-            code = say_exception(error, state)
-        worst = max(worst, code)
+    with Session(settings) as session:  # models stay loaded from clip to clip
+        for target in targets(sources, out, settings):
+            try:
+                code = analyze_one(session, target.source, target.folder, only=chosen, skip=dropped, quiet=quiet)
+            except Exception as error:  # one clip that fails does not stop the others
+                code = say_exception(error, state)
+            worst = max(worst, code)
     raise typer.Exit(worst)
 
 
@@ -150,28 +152,3 @@ def _numbered(stem: str) -> Iterable[str]:
     while True:
         yield f"{stem}-{number}"
         number += 1
-
-
-def refuse_url(source: str) -> None:
-    """Raise for an address.
-
-    Raises:
-        InputError: `source` is a URL.
-    """
-    if re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*://", source):
-        raise InputError(
-            f"{source}: addresses are not supported in this version", code="url_not_supported", hint="download the clip and give the file"
-        )
-
-
-def missing_lines(entries: Mapping[str, Any]) -> list[str]:
-    """What was asked for and not measured, one line for each reason, with the command that would change it where there is one."""
-    groups: dict[tuple[str, str, str], list[str]] = {}
-    for name, entry in entries.items():
-        if entry.status in ("unavailable", "failed", "timeout") and entry.requested:
-            groups.setdefault((entry.status, entry.reason or "no reason given", entry.hint or ""), []).append(name)
-    lines = []
-    for (status, reason, hint), names in groups.items():
-        line = f"{status}: {reason}: {', '.join(names)}"
-        lines.append(f"{line}; {hint}" if hint else line)
-    return lines

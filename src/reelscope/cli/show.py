@@ -112,16 +112,14 @@ def demo(
 ) -> None:
     """Render the demo reel: a captioned, edited clip of about 20 s, with its truth beside it as JSON."""
     from reelscope.cli.terminal import console
+    from reelscope.demo import render_demo
     from reelscope.errors import InputError
+    from reelscope.outputs import out_folder
 
     if out.suffix.lower() != ".mp4":
-        raise InputError(f"{out}: the demo reel is an MP4", code="bad_suffix", hint=f"write reelscope demo {out.with_suffix('.mp4')}")
+        raise InputError(f"{out}: the demo reel is an MP4", code="bad_suffix", hint=f"reelscope demo {out.with_suffix('.mp4')}")
     if out.is_dir():
-        raise InputError(f"{out}: is a folder", code="output_not_writable", hint=f"write reelscope demo {out / 'demo.mp4'}")
-    from reelscope.cli.once import out_folder
-    from reelscope.cli.terminal import read_settings
-    from reelscope.demo import render_demo
-
-    with out_folder(out.absolute().parent, read_settings().settings), console(stderr=True).status("rendering"):
+        raise InputError(f"{out}: is a folder", code="unwritable_output", hint=f"reelscope demo {out / 'demo.mp4'}")
+    with out_folder(out.absolute().parent), console(stderr=True).status("rendering"):
         truth = render_demo(out)
     sys.stdout.write(f"clip: {out}\ntruth: {truth}\n")

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import NoneType
 from typing import Annotated, Any, get_args
 
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from reelscope.config.tree import Settings
 
@@ -107,7 +107,7 @@ def _walk(model: type[BaseModel], path: tuple[str, ...]) -> Iterator[Leaf]:
 def _adapter(key: str) -> TypeAdapter[Any]:
     leaf = leaves()[key]
     if not leaf.levels:
-        return TypeAdapter(leaf.annotation)
+        return TypeAdapter(leaf.annotation, config=ConfigDict(allow_inf_nan=False))
     value = leaf.annotation
     for _ in leaf.levels:
         value = get_args(value)[1]

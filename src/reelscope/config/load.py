@@ -142,6 +142,7 @@ def _from_file(path: Path, layer: Layer) -> Iterator[_Given]:
                 _check_names(here, leaf, origin)
                 yield _Given(here, value, origin, path.parent, text=False)
             elif here in sections() or _is_open(here):
+                _check_names(here, next((x for x in leaves().values() if x.levels and here[: len(x.path)] == x.path), None), origin)
                 if not isinstance(value, dict):
                     raise ConfigError(f"{origin}: {'.'.join(here)} is a table, not a value", hint=f"write [{'.'.join(here)}]")
                 yield from walk(value, here)
@@ -168,7 +169,7 @@ def _from_env(env: Mapping[str, str], cwd: Path) -> Iterator[_Given]:
                 *(env_name(".".join((*leaf.path, *path[len(leaf.path) :]))) for leaf in known.values() if leaf.levels),
             ]
             raise ConfigError(
-                f"environment variable {name} names no setting{nearest(name, words)}",
+                f"environment variable {name} names no setting{nearest(name.upper(), words)}",
                 code="unknown_setting",
                 hint="'reelscope config show' lists the settings; two underscores stand for the dot",
             )
@@ -193,9 +194,9 @@ def _is_open(path: tuple[str, ...]) -> bool:
     return any(path[: len(leaf.path)] == leaf.path and len(path) < len(leaf.path) + len(leaf.levels) for leaf in leaves().values())
 
 
-def _check_names(path: tuple[str, ...], leaf: Leaf, origin: Origin) -> None:
-    """Refuse names of analyzers that are none, in the keys of mappings."""
-    for level, name in zip(leaf.levels, path[len(leaf.path) :], strict=True):
+def _check_names(path: tuple[str, ...], leaf: Leaf | None, origin: Origin) -> None:
+    """Refuse names of analyzers that are none, in the keys of mappings (or of their inner levels)."""
+    for level, name in zip(leaf.levels, path[len(leaf.path) :], strict=False) if leaf else ():
         if level == "analyzer" and name not in ANALYZER_NAMES:
             raise ConfigError(
                 f"{origin}: {name!r} is no analyzer{nearest(name, ANALYZER_NAMES)}",

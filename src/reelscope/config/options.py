@@ -47,7 +47,8 @@ def _option(model: type[BaseModel], name: str, key: str, value: Any, origin: Ori
             code="unknown_option",
             hint=f"options of {name}: {known}",
         )
-    adapter: TypeAdapter[Any] = TypeAdapter(Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation)
+    annotation: Any = Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
+    adapter: TypeAdapter[Any] = TypeAdapter(annotation)
     text = isinstance(value, str) and origin.layer in ("environment", "flag")
     try:
         if text and adapter.json_schema().get("type") == "array":

@@ -1,0 +1,82 @@
+"""The report of a document that was written before."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from reelscope.errors import InputError
+from reelscope.outputs import out_folder, write_files
+
+if TYPE_CHECKING:
+    from reelscope.document.schema import Document
+
+__all__ = ["keyframes_beside", "read_document", "rerender"]
+
+# A still of 540 px is some 60 kB; a document is a few MB. Far more is not ours, and is not read into memory.
+MAX_KEYFRAME_BYTES = 4 * 1024 * 1024
+MAX_DOCUMENT_BYTES = 256 * 1024 * 1024
+JPEG_START = b"\xff\xd8\xff"
+
+
+def rerender(path: Path, out: Path | None) -> Path:
+    """Render the report of the document at `path`; return where it was written.
+
+    Raises:
+        InputError: No document, or the place cannot be written to.
+        OutputError: The disk fails.
+    """
+    document = read_document(path)
+    target = out if out is not None else path.with_name("report.html")
+    if target.is_dir():
+        target = target / "report.html"
+    from reelscope.document.report import render_report
+
+    names = (shot.keyframe for shot in document.shots if shot.keyframe)
+    html = render_report(document, keyframes=keyframes_beside(path.parent, names))
+    with out_folder(target.absolute().parent):
+        write_files(target.parent, {target.name: html.encode()})
+    return target
+
+
+def read_document(path: Path) -> Document:
+    """Read a document.
+
+    Raises:
+        InputError: It is not there or is no document.
+    """
+    from reelscope.document.schema import Document
+
+    hint = "give the analysis.json that 'reelscope analyze' wrote"
+    try:
+        if path.stat().st_size > MAX_DOCUMENT_BYTES:
+            raise InputError(f"{path}: is too large for a document", code="not_a_document", hint=hint)
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}", code="no_document", hint=hint) from error
+    try:
+        return Document.model_validate_json(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise InputError(
+            f"{path}: is no document: {f'{where}: ' if where else ''}{first['msg']}", code="not_a_document", hint=hint
+        ) from error
+
+
+def keyframes_beside(folder: Path, names: Iterable[str]) -> dict[str, bytes]:
+    """Pictures of shots that lie beside the document. A name that leads out of the folder, or a file that is no JPEG, is left out."""
+    base = folder.resolve()
+    found: dict[str, bytes] = {}
+    for name in names:
+        with contextlib.suppress(OSError, ValueError):  # ValueError: a name with a null byte
+            file = (base / name).resolve()
+            if file.is_relative_to(base) and file.is_file() and file.stat().st_size <= MAX_KEYFRAME_BYTES:
+                data = file.read_bytes()
+                if data.startswith(JPEG_START):
+                    found[name] = data
+    return found
