@@ -1,0 +1,255 @@
+"""Header, gaps and status of the report: what the file is, how the run went, what is missing and how to get it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from reelscope.document.names import ANALYZER_NAMES, ANALYZER_TITLES
+from reelscope.document.report.words import NA, bytes_, clean, figure, key_title, number, percent, sentence, timecode, value_text
+from reelscope.document.schema import AnalyzerEntry, Document
+
+__all__ = ["STATUS_WORDS", "Figure", "Gap", "damage", "facts", "figures", "gaps", "glance", "null_reason", "run_facts", "statuses", "summary_of"]
+
+STATUS_WORDS = {
+    "ok": "Measured",
+    "not_applicable": "Not applicable",
+    "unavailable": "Unavailable",
+    "skipped": "Skipped",
+    "failed": "Failed",
+    "timeout": "Timed out",
+}
+# What went wrong comes before what was never there.
+GAP_ORDER = ("failed", "timeout", "not_applicable", "unavailable", "skipped")
+
+CODECS = {"h264": "H.264", "hevc": "HEVC", "av1": "AV1", "vp9": "VP9", "vp8": "VP8", "mpeg4": "MPEG-4", "aac": "AAC", "mp3": "MP3", "opus": "Opus", "vorbis": "Vorbis", "prores": "ProRes"}
+ASPECTS = ((9, 16), (16, 9), (1, 1), (4, 5), (5, 4), (3, 4), (4, 3), (2, 3), (3, 2), (21, 9))
+HDR_WORDS = {"pq": "HDR (PQ)", "hlg": "HDR (HLG)"}
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A named figure; `value` is an em dash where it was not measured and `why` then says why, if the document does."""
+
+    name: str
+    value: str
+    note: str = ""
+    why: str | None = None
+
+    @property
+    def missing(self) -> bool:
+        return self.value == NA
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Analyzers that did not measure, for one reason, with one way out."""
+
+    status: str
+    words: str
+    titles: tuple[tuple[str, str], ...]
+    reason: str
+    hint: str | None
+    code: str | None
+
+
+def summary_of(document: Document, name: str) -> dict[str, Any]:
+    """Summary of an analyzer that ran, else nothing."""
+    entry = document.analyzers[name]
+    return entry.summary.model_dump(mode="json") if entry.status == "ok" else {}
+
+
+def null_reason(summary: Mapping[str, Any], key: str) -> str | None:
+    """Why a figure is null: from a dict of reasons in the summary, or from a field `<key>_reason`."""
+    for name, value in summary.items():
+        if name.endswith("reasons") and isinstance(value, Mapping) and isinstance(value.get(key), str):
+            return clean(value[key])
+    told = summary.get(f"{key}_reason")
+    return clean(told) if isinstance(told, str) else None
+
+
+def codec(name: str | None) -> str:
+    return NA if name is None else CODECS.get(name.lower(), clean(name))
+
+
+def aspect(width: int, height: int) -> str:
+    """The common name of a picture's shape where it is within 1 % of one."""
+    for w, h in ASPECTS:
+        if abs(width / height / (w / h) - 1) < 0.01:
+            return f"{w}:{h}"
+    return f"{number(width / height)}:1"
+
+
+def facts(document: Document) -> list[Figure]:
+    """The file, as a line of facts."""
+    media = document.media
+    out = [Figure("Duration", timecode(media.duration_s), f"{media.duration_s:.6f} s")]
+    if media.width_px and media.height_px:
+        note = f"rotated by {media.rotation_deg}°" if media.rotation_deg else ""
+        out.append(Figure("Picture", f"{media.width_px} × {media.height_px}", note))
+        out.append(Figure("Shape", aspect(media.width_px, media.height_px)))
+    else:
+        out.append(Figure("Picture", NA, why="the clip has no picture"))
+    if media.width_px:
+        rate = NA if media.fps is None else f"{number(media.fps, 4)} fps"
+        out.append(Figure("Frame rate", rate, "variable: the mean is shown" if media.vfr else ""))
+        out.append(Figure("Video", codec(media.codec), ", ".join(w for w in (f"{media.bit_depth} bit" if media.bit_depth else "", clean(media.pixel_format or "")) if w)))
+    sound = media.audio
+    if sound is None:
+        out.append(Figure("Sound", "no sound track"))
+    else:
+        out.append(Figure("Sound", f"{codec(sound.codec)}, {clean(sound.layout)}", f"{number(sound.rate_hz / 1000)} kHz"))
+    if media.bit_rate_bps:
+        out.append(Figure("Bit rate", f"{number(media.bit_rate_bps / 1e6)} Mbit/s"))
+    out.append(Figure("File", bytes_(media.size_bytes), clean(media.container)))
+    return out
+
+
+def badges(document: Document) -> list[tuple[str, str]]:
+    """Properties that change how the figures are read, each with its explanation."""
+    media = document.media
+    out = []
+    if media.vfr:
+        out.append(("Variable frame rate", "Frames are not evenly spaced; every time here comes from the stream's own time stamps."))
+    if media.hdr:
+        out.append((HDR_WORDS[media.hdr], "High dynamic range: colours and brightness were measured after conversion to sRGB."))
+    if media.rotation_deg:
+        out.append((f"Rotated {media.rotation_deg}°", "The picture was turned upright, as players do."))
+    if media.pixel_aspect is not None and abs(media.pixel_aspect - 1) > 1e-3:
+        out.append(("Anamorphic", f"Pixel aspect {number(media.pixel_aspect)}; sizes are those of the picture with square pixels."))
+    return out
+
+
+def damage(document: Document) -> list[str]:
+    """What of the file could not be read."""
+    media = document.media
+    out = []
+    if media.missing_s > 0:
+        out.append(f"The last {number(round(media.missing_s, 2))} s of the file are missing; what decodes was analysed.")
+    if media.decode_errors:
+        frames = "frame" if media.decode_errors == 1 else "frames"
+        out.append(f"{number(media.decode_errors)} damaged {frames} could not be decoded; nothing was measured there.")
+    return out + [clean(w) for w in media.warnings]
+
+
+def run_facts(document: Document) -> list[Figure]:
+    """How the document was made."""
+    run = document.run
+    out = [
+        Figure("Analysed in", figure("x_s", run.seconds)),
+        Figure("Speed", NA if run.realtime_factor is None else f"{number(run.realtime_factor)}× the clip's length"),
+        Figure("Tier", sentence(clean(run.tier)), clean(run.device)),
+        Figure("Peak memory", figure("x_mib", None if run.peak_rss_mib is None else round(run.peak_rss_mib))),
+    ]
+    if run.peak_vram_mib is not None:
+        out.append(Figure("Peak GPU memory", figure("x_mib", round(run.peak_vram_mib))))
+    out.append(Figure("Version", f"reelscope {clean(run.version)}"))
+    return out
+
+
+def phases(document: Document) -> list[tuple[str, float, str]]:
+    """Parts of the run: name, share of the whole in percent, seconds in words."""
+    known = [(sentence(clean(k)), v) for k, v in document.run.phases.items() if v is not None and v > 0]
+    total = sum(v for _, v in known)
+    return [(name, round(100 * v / total, 2), f"{number(v)} s") for name, v in known] if total else []
+
+
+def gaps(document: Document) -> list[Gap]:
+    """What was not measured: analyzers with the same status, reason and hint stand together."""
+    groups: dict[tuple[str, str, str | None, str | None], list[tuple[str, str]]] = {}
+    for name in ANALYZER_NAMES:
+        entry = document.analyzers[name]
+        if entry.status != "ok":
+            reason = clean(entry.reason) if entry.reason else "no reason was recorded"
+            key = (entry.status, reason, clean(entry.hint) if entry.hint else None, clean(entry.code) if entry.code else None)
+            groups.setdefault(key, []).append((name, ANALYZER_TITLES[name]))
+    found = [Gap(k[0], STATUS_WORDS[k[0]], tuple(names), k[1], k[2], k[3]) for k, names in groups.items()]
+    return sorted(found, key=lambda g: GAP_ORDER.index(g.status))
+
+
+def glance(document: Document) -> list[Figure]:
+    """The clip in a handful of figures."""
+    sound, speech = summary_of(document, "audio_analysis"), document.analyzers["speech_flow"]
+    cuts, text = document.analyzers["cut_analysis"], document.analyzers["text_overlay"]
+    out = []
+    if cuts.status == "ok" and document.shots:
+        mean = document.media.duration_s / len(document.shots)
+        kinds = Counter(str((s.model_extra or {}).get("kind", "transition")) for s in cuts.segments)
+        words = ", ".join(f"{n} {_plural(clean(kind), n)}" for kind, n in kinds.most_common(3)) or "no transition"
+        out += [Figure("Shots", number(len(document.shots)), words), Figure("Mean shot", f"{number(mean)} s", "length")]
+    else:
+        out += [Figure("Shots", NA, why=_why(cuts))]
+    if text.status == "ok":
+        out.append(Figure("Texts", number(len(text.segments)), "on screen"))
+    else:
+        out.append(Figure("Texts", NA, why=_why(text)))
+    if speech.status == "ok" and document.media.duration_s > 0:
+        spoken = sum(s.end_s - s.start_s for s in speech.segments if (s.model_extra or {}).get("kind") == "speech")
+        out.append(Figure("Speech", percent(spoken / document.media.duration_s), "of the clip"))
+    else:
+        out.append(Figure("Speech", NA, why=_why(speech)))
+    for title, key in (("Loudness", "integrated_lufs"), ("Tempo", "tempo_bpm"), ("Key", "key")):
+        why = null_reason(sound, key) or (None if sound else _why(document.analyzers["audio_analysis"]))
+        out.append(Figure(title, figure(key, sound.get(key)), why=why))
+    return out
+
+
+def _plural(word: str, count: int) -> str:
+    return word if count == 1 else f"{word}es" if word.endswith("s") else f"{word}s"
+
+
+def _why(entry: AnalyzerEntry) -> str | None:
+    return None if entry.status == "ok" else clean(entry.reason or STATUS_WORDS[entry.status].lower())
+
+
+def figures(summary: Mapping[str, Any]) -> list[Figure]:
+    """Every scalar and short list of a summary, named; palettes and long tables are left to their own sections."""
+    out = []
+    for key, value in summary.items():
+        if key.endswith("_reason") or (key.endswith("reasons") and isinstance(value, Mapping)):
+            continue
+        if isinstance(value, list) and value and isinstance(value[0], Mapping | list):
+            out.append(Figure(key_title(key), f"{len(value)} entries"))
+        elif isinstance(value, Mapping):
+            out += [Figure(f"{key_title(key)}: {sentence(clean(k))}", value_text(f"{key}_{k}" if _bare(k) else str(k), v)) for k, v in list(value.items())[:12]]
+        elif value == []:
+            out.append(Figure(key_title(key), "none"))
+        else:
+            out.append(Figure(key_title(key), value_text(key, value), why=null_reason(summary, key)))
+    return out
+
+
+def _bare(key: object) -> bool:
+    return "_" not in str(key)
+
+
+def statuses(document: Document) -> list[dict[str, Any]]:
+    """A row for each of the nineteen."""
+    rows = []
+    for name in ANALYZER_NAMES:
+        entry = document.analyzers[name]
+        counts = [f"{number(n)} {_plural(word, n) if word != 'series' else word}" for word, n in (("segment", len(entry.segments)), ("track", len(entry.tracks)), ("series", len(entry.series))) if n]
+        rows.append(
+            {
+                "name": name,
+                "title": ANALYZER_TITLES[name],
+                "status": entry.status,
+                "words": STATUS_WORDS[entry.status],
+                "backend": clean(entry.backend) if entry.backend else NA,
+                "tier": clean(entry.tier) if entry.tier else NA,
+                "device": clean(entry.device) if entry.device else "",
+                "version": NA if entry.version is None else str(entry.version),
+                "seconds": figure("x_s", entry.seconds),
+                "attempts": entry.attempts,
+                "coverage": percent(entry.coverage) if entry.status == "ok" else NA,
+                "counts": ", ".join(counts) or ("nothing found" if entry.status == "ok" else NA),
+                "models": [(clean(m.id), ", ".join(clean(w) for w in (m.revision, m.licence, f"sha256 {m.sha256[:12]}…" if m.sha256 else None) if w)) for m in entry.models],
+                "warnings": [clean(w) for w in entry.warnings],
+                "reason": clean(entry.reason) if entry.reason else "",
+                "options": [(clean(k), value_text(str(k), v)) for k, v in entry.options.items()],
+                "sidecars": [(clean(s.file), s.count, clean(s.sha256)) for s in entry.sidecars],
+            }
+        )
+    return rows

@@ -1,0 +1,116 @@
+"""From a document to one HTML file.
+
+Nothing of a clip is trusted: templates escape everything, the data for the script is JSON in which no character can end its element,
+colours reach style attributes only as "#rrggbb", and a content security policy in the file forbids every script but the report's own
+(named by its hash) and every connection.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+from reelscope.document.report import facts, tables
+from reelscope.document.report.lanes import Tips, lanes
+from reelscope.document.report.words import NA, clean, sentence, timecode
+from reelscope.document.schema import Document
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+__all__ = ["render_report", "script_json"]
+
+
+def script_json(value: Any) -> str:
+    """JSON that can stand inside a script element: "<", ">" and "&" are written as escapes, so no "</script>" or "<!--" can appear."""
+    text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    env = Environment(
+        loader=PackageLoader("reelscope.document.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    env.globals["NA"] = NA
+    env.globals["STATUS_WORDS"] = facts.STATUS_WORDS
+    return env
+
+
+def _asset(name: str) -> str:
+    return resources.files("reelscope.document.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def _policy(script: str) -> str:
+    """Content security policy of the file; the hash is of the script element's text."""
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+
+
+def _file_name(document: Document) -> str:
+    source = document.source
+    if source.path:
+        return clean(source.path.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1] or source.path)
+    return clean(source.url or "clip")
+
+
+def render_report(document: Document, *, keyframes: Mapping[str, bytes], title: str | None = None) -> str:
+    """The report of a document as one self-contained HTML text.
+
+    Args:
+        document: What to show.
+        keyframes: JPEG bytes by `ShotRow.keyframe`; a shot whose picture is not there is shown without one.
+        title: Heading instead of the file's name.
+
+    Returns:
+        HTML that needs nothing beside it; encodes as UTF-8 whatever stands in the document.
+    """
+    from markupsafe import Markup
+
+    tips = Tips()
+    made = lanes(document, tips)
+    sound = tables.sound(document, tips)
+    script = "\n" + _asset("report.js")
+    rows = tables.shots(document, keyframes)
+    page = {
+        "title": clean(title) if title else _file_name(document),
+        "file_name": _file_name(document),
+        "document": document,
+        "duration": timecode(document.media.duration_s),
+        "aspect": round(document.media.width_px / document.media.height_px, 4) if document.media.width_px and document.media.height_px else 1.0,
+        "facts": facts.facts(document),
+        "badges": facts.badges(document),
+        "damage": facts.damage(document),
+        "run_facts": facts.run_facts(document),
+        "phases": facts.phases(document),
+        "glance": facts.glance(document),
+        "gaps": facts.gaps(document),
+        "gap_count": sum(e.status != "ok" for e in document.analyzers.values()),
+        "shots": rows,
+        "lanes": made,
+        "text_entry": document.analyzers["text_overlay"],
+        "text_rows": tables.text_rows(document),
+        "sound": sound,
+        "sound_entry": document.analyzers["audio_analysis"],
+        "palette": tables.palette(document),
+        "colour_entry": document.analyzers["color_analysis"],
+        "colour_figures": [f for f in facts.figures(facts.summary_of(document, "color_analysis")) if f.name != "Palette"],
+        "figures": [(lane.title, lane.name, found) for lane in made if (found := facts.figures(facts.summary_of(document, lane.name)))],
+        "statuses": facts.statuses(document),
+        "insights": [(sentence(clean(k)), facts.figures(v) if isinstance(v, Mapping) else facts.figures({k: v})) for k, v in document.insights.items()],
+        "css": Markup(_asset("report.css")),  # noqa: S704 - our own package file
+        "script": Markup(script),
+        "policy": _policy(script),
+        "data": Markup(script_json({"duration": document.media.duration_s, "tips": tips.entries, "curves": tips.curves})),
+    }
+    return _environment().get_template("report.html.j2").render(page)
