@@ -27,3 +27,13 @@ def no_thread_left() -> Iterator[None]:
     yield
     left = [t for t in threading.enumerate() if t not in before and t.is_alive() and t.name.startswith(("lane-", "finish", "peak-memory"))]
     assert not left, f"threads left running: {left}"
+
+
+@pytest.fixture(scope="session")
+def demo_reel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo reel, rendered once; its truth lies beside it with the suffix .json."""
+    from reelscope.demo import render_demo
+
+    path = tmp_path_factory.mktemp("demo") / "demo.mp4"
+    render_demo(path)
+    return path
