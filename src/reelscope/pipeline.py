@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reelscope.analyzers.base import Backend
-from reelscope.analyzers.registry import analyzer_class, feature_class
+from reelscope.analyzers.registry import INSTALLED, Registry
 from reelscope.config import Settings
 from reelscope.document.merge import ShotInput, build_shots
 from reelscope.document.names import ANALYZER_NAMES
@@ -115,8 +115,9 @@ def analyze_to(
 class Session:
     """Analyses clips one after the other and keeps the models loaded in between."""
 
-    def __init__(self, settings: Settings | None = None, events: EventBus | None = None) -> None:
+    def __init__(self, settings: Settings | None = None, events: EventBus | None = None, *, registry: Registry = INSTALLED) -> None:
         self.settings = settings or Settings()
+        self.registry = registry
         self.events = events or EventBus()
         self._engine: LocalEngine | None = None
 
@@ -142,7 +143,7 @@ class Session:
                 from reelscope.engine.local import LocalEngine
                 from reelscope.media.probe import probe as read_facts
             if self._engine is None:
-                self._engine = LocalEngine(self.settings, self.events)
+                self._engine = LocalEngine(self.settings, self.events, registry=self.registry)
             with _timed(phases, "probe"):
                 probe = read_facts(path)
                 _check_limits(probe, self.settings)
@@ -153,7 +154,7 @@ class Session:
                     only=only,
                     skip=skip,
                     settings=self.settings,
-                    lookup=lookup(),
+                    lookup=lookup(self.registry),
                     has_picture=probe.video_index is not None,
                     has_sound=probe.audio_index is not None,
                     lanes=self._engine.lanes,
@@ -192,18 +193,18 @@ class Session:
         return Analysis(document, keyframes)
 
 
-def lookup() -> Lookup:
+def lookup(registry: Registry = INSTALLED) -> Lookup:
     """What exists in this installation and runs on this machine."""
 
     def analyzer(name: str) -> tuple[Any, Any] | None:
-        found = analyzer_class(name)
+        found = registry.analyzer(name)
         return (found.spec, found.Options) if found is not None else None
 
     def unusable(backend: Backend) -> Unusable | None:
         missing = [p for p in backend.packages if importlib.util.find_spec(p) is None]
         return Unusable(f"the Python package {missing[0]} is not installed", "make setup") if missing else None
 
-    return Lookup(analyzer, lambda name: feature_class(name).spec, unusable)
+    return Lookup(analyzer, lambda name: registry.feature(name).spec, unusable)
 
 
 def write(analysis: Analysis, out_dir: Path, *, formats: Sequence[str] = ("json", "html")) -> Written:

@@ -11,9 +11,9 @@ __all__ = ["checked_options", "options_of"]
 
 def options_of(name: str) -> type[BaseModel] | None:
     """The options class of an analyzer; None where this version has no such analyzer."""
-    from reelscope.analyzers.registry import analyzer_class
+    from reelscope.analyzers.registry import INSTALLED
 
-    kind = analyzer_class(name)
+    kind = INSTALLED.analyzer(name)
     return None if kind is None else kind.Options
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from reelscope.analyzers.base import Inputs, LoadContext
-from reelscope.analyzers.registry import analyzer_class, feature_class
+from reelscope.analyzers.registry import INSTALLED, Registry
 from reelscope.config import Settings
 from reelscope.engine.hardware import available_cores
 from reelscope.engine.plan import Plan
@@ -67,7 +67,8 @@ class Outcome:
 class LocalEngine:
     """Runs plans; keeps members loaded from clip to clip. Use it as a context manager, from one thread."""
 
-    def __init__(self, settings: Settings, events: EventBus | None = None) -> None:
+    def __init__(self, settings: Settings, events: EventBus | None = None, *, registry: Registry = INSTALLED) -> None:
+        self.registry = registry
         self.settings = settings
         self.events = events or EventBus()
         self.cores = settings.placement.threads or available_cores()
@@ -119,12 +120,12 @@ class LocalEngine:
     def _member(self, name: str, plan: Plan, outcome: Outcome) -> MemberRun:
         if name in plan.features:
             context = LoadContext("cpu", NoOptions(), plan.features[name].frames)
-            kind: Any = feature_class(name)
+            kind: Any = self.registry.feature(name)
         else:
             choice = plan.choices[name]
             assert choice.backend is not None
             context = LoadContext("cpu", choice.options, choice.frames, choice.backend.name, choice.batch, choice.backend.threads)
-            kind = analyzer_class(name)
+            kind = self.registry.analyzer(name)
         key = (name, context.backend, context.options.model_dump_json(), context.frames, context.batch)
         member = self._loaded.pop(key, None)
         outcome.hits += member is not None
