@@ -48,13 +48,20 @@ class Tally:
     share: float = 0.0
     text: str = WORDS["probe"]
     decoded: float = 0.0
+    finished: int = 0
+    expected: float = 0.0
 
     def take(self, event: Event) -> None:
         """Take one event."""
         start, end = SHARES[event.step]
         part = min(1.0, max(0.0, event.done / event.total)) if event.total else 0.0
-        if event.step == "decode":
+        if event.step == "plan":
+            self.expected = event.total or 0.0
+        elif event.step == "decode":
             self.decoded = part
+        elif event.step == "finish":
+            self.finished += 1
+            part = min(1.0, self.finished / self.expected) if self.expected else 0.0
         if event.step == "feed" or (event.step == "finish" and self.decoded < DECODED):
             return  # analyzers run beside the decoder, whose position tells how far all are; those of sound alone finish early
         share = start + (end - start) * part

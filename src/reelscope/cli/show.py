@@ -113,13 +113,8 @@ def demo(
     """Render the demo reel: a captioned, edited clip of about 20 s, with its truth beside it as JSON."""
     from reelscope.cli.terminal import console
     from reelscope.demo import render_demo
-    from reelscope.errors import InputError
     from reelscope.outputs import out_folder
 
-    if out.suffix.lower() != ".mp4":
-        raise InputError(f"{out}: the demo reel is an MP4", code="bad_suffix", hint=f"reelscope demo {out.with_suffix('.mp4')}")
-    if out.is_dir():
-        raise InputError(f"{out}: is a folder", code="unwritable_output", hint=f"reelscope demo {out / 'demo.mp4'}")
     with out_folder(out.absolute().parent), console(stderr=True).status("rendering"):
         truth = render_demo(out)
     sys.stdout.write(f"clip: {out}\ntruth: {truth}\n")
