@@ -223,7 +223,9 @@ def test_one_frame(tmp_path: Path) -> None:
 
 def test_a_changed_size_on_the_way_is_scaled_to_the_same(tmp_path: Path) -> None:
     parts = [
-        write_clip(tmp_path / f"{i}.ts", moving_frames(30, width=side, height=side), times=[i + k / 30 for k in range(30)])
+        write_clip(
+            tmp_path / f"{i}.ts", moving_frames(30, width=side, height=side), times=[i + k / 30 for k in range(30)], options={"bf": "0"}
+        )
         for i, side in enumerate((64, 96))
     ]
     joined = tmp_path / "joined.ts"

@@ -1,0 +1,85 @@
+"""`python -m bench.accuracy [--only a,b] [--quick] [--json FILE]`: the accuracy table, a row at least for each of the nineteen."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import importlib.util
+import json
+import platform
+import tempfile
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.accuracy.rows import Context, Row
+from reelscope.analyzers.registry import INSTALLED
+from reelscope.document.names import ANALYZER_NAMES
+from reelscope.version import VERSION
+
+SHARED_MEDIA = Path(__file__).resolve().parents[3] / "shared" / "media"
+
+
+def measure(name: str, context: Context) -> list[Row]:
+    """Rows of one analyzer; one that says why where there is nothing to measure."""
+    if INSTALLED.analyzer(name) is None:
+        return [Row(name, "no truth", note="not part of this version")]
+    module = f"bench.accuracy.{name}"
+    if importlib.util.find_spec(module) is None:
+        return [Row(name, "no truth", note="no measurement has been written for it")]
+    return list(importlib.import_module(module).measure(context))
+
+
+def as_table(rows: list[Row]) -> Table:
+    """Rows as they are printed."""
+    table = Table(show_lines=False, header_style="bold", expand=False)
+    for column in ("analyzer", "measure", "n", "TP", "FP", "FN", "value", "goal", "", "others in the same run", "note"):
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        counts = [str(v) for v in (row.counts.tp, row.counts.fp, row.counts.fn)] if row.counts else ["", "", ""]
+        value = (
+            "no truth"
+            if row.value is None and not row.goal
+            else "not measured"
+            if row.value is None
+            else f"{row.value:.4g} {row.unit}".strip()
+        )
+        met = "" if row.met is None else "met" if row.met else "MISSED"
+        others = ", ".join(f"{k} {v:.4g}" for k, v in (row.reference or {}).items())
+        table.add_row(row.analyzer, row.measure, str(row.n or ""), *counts, value, row.goal, met, others, row.note)
+    return table
+
+
+def main() -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", help="analyzers, separated by commas")
+    parser.add_argument("--quick", action="store_true", help="about a tenth of the trials")
+    parser.add_argument("--json", type=Path, help="write the rows there as well")
+    given = parser.parse_args()
+    names = given.only.split(",") if given.only else ANALYZER_NAMES
+    media = SHARED_MEDIA if (SHARED_MEDIA / "MANIFEST.json").is_file() else None
+    console = Console(width=220)
+    if media is None:
+        console.print("../shared/media is not here: what needs real footage is not measured")
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory(prefix="reelscope-accuracy-") as work:
+        for name in names:
+            started = time.perf_counter()
+            rows += measure(name, Context(media, Path(work), given.quick))
+            console.print(f"{name}: {time.perf_counter() - started:.0f} s", style="dim")
+    console.print(as_table(rows))
+    console.print(
+        f"reelscope {VERSION}, Python {platform.python_version()}, {platform.system()}{', quick' if given.quick else ''}"
+    )
+    if given.json:
+        given.json.parent.mkdir(parents=True, exist_ok=True)
+        given.json.write_text(json.dumps({"version": VERSION, "quick": given.quick, "rows": [asdict(r) for r in rows]}, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,51 @@
+"""The document's JSON Schema with every analyzer's own fields, composed from the classes that are installed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import ConfigDict, create_model
+
+from reelscope.analyzers.registry import INSTALLED, Registry
+from reelscope.document.names import ANALYZER_NAMES, ANALYZER_TITLES
+from reelscope.document.schema import SCHEMA_VERSION, AnalyzerEntry, Document, Summary
+
+__all__ = ["document_schema"]
+
+
+class NothingMeasured(Summary):
+    """Summary of an analyzer without a result."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def document_schema(registry: Registry = INSTALLED) -> dict[str, Any]:
+    """JSON Schema (draft 2020-12) of analysis.json."""
+    fields: dict[str, Any] = {name: (_entry_type(name, registry), ...) for name in ANALYZER_NAMES}
+    analyzers = create_model("Analyzers", __config__=ConfigDict(extra="forbid"), **fields)
+    document = create_model("ProductionDocument", __base__=Document, __doc__=Document.__doc__, analyzers=(analyzers, ...))
+    schema = document.model_json_schema(mode="serialization")
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": f"reelscope production document, schema version {SCHEMA_VERSION}",
+        **{k: v for k, v in schema.items() if k != "title"},
+    }
+
+
+def _entry_type(name: str, registry: Registry) -> Any:
+    """AnalyzerEntry with the fields of this analyzer's result in place of the general ones."""
+    kind = registry.analyzer(name)
+    stem = "".join(part.capitalize() for part in name.split("_"))
+    if kind is None:
+        return AnalyzerEntry
+    result = kind.Result
+    fields: dict[str, Any] = {}
+    for field in ("segments", "tracks", "series"):
+        annotation = result.model_fields[field].annotation
+        fields[field] = (annotation, [])
+    summary = result.model_fields["summary"].annotation
+    fields["summary"] = (summary | NothingMeasured if summary is not None else NothingMeasured, NothingMeasured())
+    for extra, info in result.model_fields.items():
+        if extra not in AnalyzerEntry.model_fields:
+            fields[extra] = (info.annotation, None)
+    return create_model(f"{stem}Entry", __base__=AnalyzerEntry, __doc__=ANALYZER_TITLES[name], **fields)
