@@ -1,0 +1,199 @@
+"""`python -m bench.speed [--clip FILE] [--runs N] [--json FILE]`: seconds per phase and analyzer, beside what a user would do instead.
+
+All figures of a table come from one run on one machine; compare ratios, not seconds. Warm: models loaded, one clip analysed before.
+The references decode for themselves: decoding alone, PySceneDetect's AdaptiveDetector, RapidOCR on one frame a second.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from reelscope.document.schema import Document
+from reelscope.engine.hardware import PeakMemory, available_cores
+from reelscope.pipeline import Session
+from reelscope.version import VERSION
+
+SHARED_MEDIA = Path(__file__).resolve().parents[2] / "shared" / "media"
+PACKAGES = ("av", "numpy", "opencv-python-headless", "onnxruntime", "rapidocr", "scenedetect-headless")
+GOAL_X = 0.35
+
+
+def median_spread(values: list[float]) -> str:
+    """Median and range as they are printed."""
+    return f"{statistics.median(values):.2f} ({min(values):.2f}-{max(values):.2f})"
+
+
+def timed(call: Callable[[], Any], runs: int) -> list[float]:
+    """Wall seconds of each run."""
+    out = []
+    for _ in range(runs):
+        started = time.perf_counter()
+        call()
+        out.append(time.perf_counter() - started)
+    return out
+
+
+def decode_alone(clip: Path) -> None:
+    """Decode every frame and drop it."""
+    import av
+
+    with av.open(str(clip)) as container:
+        container.streams.video[0].thread_type = "AUTO"
+        for _ in container.decode(video=0):
+            pass
+
+
+def scenedetect_alone(clip: Path) -> None:
+    """PySceneDetect as its documentation shows it."""
+    from scenedetect import AdaptiveDetector, detect
+
+    detect(str(clip), AdaptiveDetector())
+
+
+def rapidocr_alone(clip: Path) -> None:
+    """RapidOCR with its defaults on one frame a second."""
+    import av
+    from rapidocr import RapidOCR
+
+    ocr = RapidOCR(params={"Global.log_level": "error"})
+    due = 0.0
+    with av.open(str(clip)) as container:
+        container.streams.video[0].thread_type = "AUTO"
+        for frame in container.decode(video=0):
+            if frame.time is not None and frame.time >= due:
+                ocr(frame.to_ndarray(format="bgr24"))
+                due += 1.0
+
+
+def cold_start(clip: Path) -> tuple[float, float]:
+    """Seconds from the start of a process until the first window is decoded and handed over, and until its end."""
+    code = (
+        "import time,sys; from reelscope.pipeline import Session; from reelscope.events import EventBus\n"
+        "first = []\n"
+        "bus = EventBus([lambda e: first.append(time.time()) if e.step == 'decode' and not first else None])\n"
+        "with Session(events=bus) as session: session.analyze(sys.argv[1])\n"
+        "print(first[0])"
+    )
+    started = time.time()
+    done = subprocess.run([sys.executable, "-c", code, str(clip)], capture_output=True, text=True, check=True)
+    return float(done.stdout.split()[-1]) - started, time.time() - started
+
+
+def main() -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--clip", type=Path, help="default: reel-a of ../shared/media, else the demo reel")
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--json", type=Path, help="write the figures there as well")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="reelscope-bench-") as work:
+        clip = given.clip or SHARED_MEDIA / "reel-a-1080x1920.mp4"
+        if not clip.is_file():
+            from reelscope.demo import render_demo
+
+            clip = Path(work) / "demo.mp4"
+            render_demo(clip)
+        return report(clip, given.runs, given.json)
+
+
+def report(clip: Path, runs: int, target: Path | None) -> int:
+    """Run everything once, print the tables, write the figures."""
+    console = Console(width=140)
+    first_window_s, cold_s = cold_start(clip)
+    documents: list[Document] = []
+    sizes: list[int] = []
+    with PeakMemory() as memory, Session() as session:
+        session.analyze(clip)
+        for _ in range(runs):
+            documents.append(session.analyze(clip).document)
+            sizes.append(len(documents[-1].model_dump_json(indent=1)))
+    duration = documents[0].media.duration_s
+    totals = [float(d.run.seconds or 0) for d in documents]
+    references = {
+        "decoding alone": timed(lambda: decode_alone(clip), runs),
+        "PySceneDetect AdaptiveDetector": timed(lambda: scenedetect_alone(clip), runs),
+        "RapidOCR, 1 frame a second": timed(lambda: rapidocr_alone(clip), runs),
+    }
+    decode_s = statistics.median(references["decoding alone"])
+    table = Table(title=f"{clip.name}, {duration:.1f} s; n = {runs}; median (least-most)", title_justify="left")
+    for column in ("what", "seconds", "x realtime", "x decoding once"):
+        table.add_column(column, justify="left" if column == "what" else "right")
+
+    def row(name: str, values: list[float], *, style: str = "") -> None:
+        middle = statistics.median(values)
+        table.add_row(name, median_spread(values), f"{middle / duration:.3f}", f"{middle / decode_s:.2f}", style=style)
+
+    row("reelscope, warm", totals, style="bold")
+    for phase in documents[0].run.phases:
+        row(f"  phase {phase}", [float(d.run.phases.get(phase) or 0) for d in documents])
+    for feature in documents[0].run.features:
+        row(f"  feature {feature}", [float(d.run.features.get(feature) or 0) for d in documents])
+    for name, entry in documents[0].analyzers.items():
+        if entry.status == "ok":
+            row(f"  {name}", [float(d.analyzers[name].seconds or 0) for d in documents])
+    table.add_section()
+    for name, values in references.items():
+        row(name, values)
+    table.add_row("reelscope, new process", f"{cold_s:.2f}", f"{cold_s / duration:.3f}", f"{cold_s / decode_s:.2f}")
+    console.print(table)
+    facts = {
+        "realtime_factor": statistics.median(totals) / duration,
+        "goal": GOAL_X,
+        "first_window_s": first_window_s,
+        "peak_rss_mib": memory.peak_mib,
+        "document_kib": statistics.median(sizes) / 1024,
+        "frames_decoded": documents[0].media.frames_decoded,
+        "passes": documents[0].run.passes,
+        "load_average_1min": os.getloadavg()[0],
+    }
+    machine = {
+        "cores": available_cores(),
+        "cpu": _cpu(),
+        "system": platform.platform(terse=True),
+        "python": platform.python_version(),
+        "reelscope": VERSION,
+        "packages": {p: importlib.metadata.version(p) for p in PACKAGES},
+        "commit": _commit(),
+    }
+    for name, value in (facts | machine).items():
+        console.print(f"{name}: {value:.3f}" if isinstance(value, float) else f"{name}: {value}")
+    console.print(f"goal of {GOAL_X}x realtime: {'met' if facts['realtime_factor'] <= GOAL_X else 'MISSED'}", style="bold")
+    if target:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        figures = {"clip": clip.name, "duration_s": duration, "runs": runs, **facts, "totals_s": totals, "references_s": references}
+        analyzers = {n: [d.analyzers[n].seconds for d in documents] for n, e in documents[0].analyzers.items() if e.status == "ok"}
+        phases = {p: [d.run.phases.get(p) for d in documents] for p in documents[0].run.phases}
+        target.write_text(json.dumps(figures | {"analyzers_s": analyzers, "phases_s": phases, "machine": machine}, indent=1) + "\n")
+    return 0
+
+
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor()
+
+
+def _commit() -> str | None:
+    done = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=Path(__file__).parent, check=False)
+    return done.stdout.strip() or None
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
