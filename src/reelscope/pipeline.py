@@ -35,6 +35,7 @@ from reelscope.engine.hardware import PeakMemory
 from reelscope.engine.plan import Choice, Lookup, Unusable, make_plan
 from reelscope.errors import InputError, OutputError
 from reelscope.events import Event, EventBus
+from reelscope.models.embedded import describe, find
 from reelscope.outputs import check_room, out_folder, write_files
 from reelscope.version import VERSION
 
@@ -201,8 +202,11 @@ def lookup(registry: Registry = INSTALLED) -> Lookup:
         return (found.spec, found.Options) if found is not None else None
 
     def unusable(backend: Backend) -> Unusable | None:
-        missing = [p for p in backend.packages if importlib.util.find_spec(p) is None]
-        return Unusable(f"the Python package {missing[0]} is not installed", "make setup") if missing else None
+        packages = [p for p in backend.packages if importlib.util.find_spec(p) is None]
+        if packages:
+            return Unusable(f"the Python package {packages[0]} is not installed", "make setup")
+        models = [m for m in backend.models if find(m) is None]
+        return Unusable(f"the model {models[0]} is missing from its package", "make setup") if models else None
 
     return Lookup(analyzer, lambda name: registry.feature(name).spec, unusable)
 
@@ -326,6 +330,7 @@ def _entry(choice: Choice, outcome: Outcome, media: MediaInfo) -> AnalyzerEntry:
     run = outcome.members[choice.name]
     entry.device = run.context.device
     entry.options = run.context.options.model_dump(mode="json")
+    entry.models = [describe(m) for m in _models_of(choice, outcome)]
     entry.seconds = run.seconds
     entry.attempts = 1
     if run.failure is not None:
@@ -333,3 +338,10 @@ def _entry(choice: Choice, outcome: Outcome, media: MediaInfo) -> AnalyzerEntry:
         return entry
     result = run.result
     return entry.model_copy(update={name: getattr(result, name) for name in type(result).model_fields} | (result.model_extra or {}))
+
+
+def _models_of(choice: Choice, outcome: Outcome) -> list[str]:
+    """Models that took part: the backend's own and those of the features that it read."""
+    assert choice.backend is not None
+    features = [outcome.members[f].member.spec for f in choice.backend.features if f in outcome.members]
+    return list(dict.fromkeys([*choice.backend.models, *(m for spec in features for m in getattr(spec, "models", ()))]))

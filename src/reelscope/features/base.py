@@ -40,6 +40,7 @@ class FeatureSpec:
 
     name: str
     version: int
+    models: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
     frames: tuple[FrameNeed, ...] = ()
     audio: AudioNeed | None = None
