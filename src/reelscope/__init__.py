@@ -6,9 +6,14 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from reelscope.version import VERSION as __version__
+
+# onnxruntime's wheels (seen in 1.32) upload usage data from the first session on and leave a device id in the user's cache, unless this
+# stands in the environment before the library loads. All that we do is local; who wants it can still set the variable to 0.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
     from reelscope.document.schema import Document as Document
