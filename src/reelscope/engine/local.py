@@ -379,6 +379,7 @@ def _results(members: Mapping[str, MemberRun], names: tuple[str, ...]) -> dict[s
 
 def _one_thread_each() -> None:
     """Lanes are the parallelism; libraries with thread pools of their own would only crowd the cores."""
-    cv2 = sys.modules.get("cv2")
-    if cv2 is not None:
+    if "cv2" in sys.modules:  # a member of this or another lane uses it
+        import cv2  # waits where another lane is in the middle of importing it
+
         cv2.setNumThreads(1)
