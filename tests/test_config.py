@@ -362,19 +362,3 @@ def test_an_option_in_a_file_is_typed_strictly(tmp_path: Path) -> None:
     loaded = load(tmp_path, toml="[analysis.options.text_overlay]\nshare = '0.5'")
     with pytest.raises(ConfigError, match=r"reelscope.toml:2: text_overlay.share = \"0.5\": must be a valid number"):
         with_options(loaded, options_of)
-
-
-# --- nothing is a dead letter -------------------------------------------------------------------------------------------------------
-
-
-def test_every_setting_is_read_somewhere() -> None:
-    """A setting that no code reads is a promise that nobody keeps."""
-    source = Path(__file__).parent.parent / "src/reelscope"
-    code = "\n".join(p.read_text(encoding="utf-8") for p in source.rglob("*.py") if "config" not in p.relative_to(source).parts)
-    unread = []
-    for key in leaves():
-        section, *_, name = key.split(".")
-        pattern = rf"tuning\.{name}\b" if "analyzers" in key else rf"\b{section}\.{name}\b"
-        if not re.search(pattern, code):
-            unread.append(key)
-    assert unread == []

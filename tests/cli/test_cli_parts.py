@@ -50,7 +50,7 @@ def test_what_was_not_measured_is_grouped_by_reason() -> None:
         "e": AnalyzerEntry(status="skipped", requested=False, reason="not asked for"),
         "f": AnalyzerEntry(status="not_applicable", requested=True, reason="no sound"),
     }
-    assert missing_lines(entries) == ["unavailable (not built): b, c", "failed (it broke): d; to change that: mend it"]
+    assert missing_lines(entries) == ["not measured (2): not built: b, c", "failed (1): it broke: d; to change that: mend it"]
 
 
 # --- progress -----------------------------------------------------------------------------------------------------------------------

@@ -43,8 +43,9 @@ def missing_lines(entries: Mapping[str, AnalyzerEntry]) -> list[str]:
     for name, entry in entries.items():
         if entry.status in ("unavailable", "failed", "timeout"):
             groups.setdefault((entry.status, entry.reason or "no reason given", entry.hint or ""), []).append(name)
+    words = {"unavailable": "not measured"}
     return [
-        f"{status} ({reason}): {', '.join(names)}" + (f"; to change that: {hint}" if hint else "")
+        f"{words.get(status, status)} ({len(names)}): {reason}: {', '.join(names)}" + (f"; to change that: {hint}" if hint else "")
         for (status, reason, hint), names in groups.items()
     ]
 
@@ -63,8 +64,8 @@ def _tell(written: Written) -> None:
         out.print(Text(f"note: {one_line(line)}"), soft_wrap=True)
     for line in missing_lines(document.analyzers):
         out.print(Text(one_line(line)), soft_wrap=True)
-    for kind, path in written.paths.items():
-        out.print(Text(f"{KINDS[kind]}: {os.path.relpath(path)}"), soft_wrap=True)
+    for kind in (k for k in KINDS if k in written.paths):
+        out.print(Text(f"{KINDS[kind]}: {os.path.relpath(written.paths[kind])}"), soft_wrap=True)
 
 
 def _table(document: Document) -> Table:
@@ -76,7 +77,7 @@ def _table(document: Document) -> Table:
         table.add_column(title, no_wrap=True)
     table.add_column("seconds", justify="right")
     styles = {"ok": "green", "failed": "red", "timeout": "red"}
-    for name, entry in document.analyzers.items():
+    for name, entry in sorted(document.analyzers.items(), key=lambda item: item[1].attempts == 0):  # stable: what ran stands first
         took = "" if entry.seconds is None or not entry.attempts else f"{entry.seconds:.2f}"
         table.add_row(name, Text(entry.status, style=styles.get(entry.status, "dim")), entry.backend or "", took)
     return table

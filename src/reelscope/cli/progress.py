@@ -115,6 +115,8 @@ def _plain(title: str) -> Callable[[Event], None]:
         tally.take(event)
         if event.step == "decode" and event.total:
             quarter = int(event.done / event.total / PLAIN_LINE_EVERY)
+            if quarter == 0:
+                return
             mark, line = f"decode {quarter}", f"{min(100, quarter * 25)} % of {event.total:.1f} s decoded and analysed"
         elif event.step in ("load", "merge"):
             mark, line = event.step, WORDS[event.step]
