@@ -27,6 +27,8 @@ LEVEL_UNITS = frozenset({"LUFS", "LU", "dB", "dBFS", "dBTP"})
 GAP_STEPS = 4.0
 GAP_MIN_S = 0.75
 
+PURE = frozenset({"1", "ratio", "share", "norm"})  # pure numbers: the word says nothing beside the figure
+
 
 @dataclass(frozen=True, slots=True)
 class Curve:
@@ -35,7 +37,7 @@ class Curve:
     Attributes:
         name: As in the document; title, unit: for people.
         path: SVG path of the line in a view box of WIDTH x 100, broken where values are null; "" where nothing was measured.
-        area: The same down to the bottom, for filling.
+        area: The same down to the bottom, for filling; mirror: the same upwards and downwards from the middle, as sound is drawn.
         low, high: Values at the bottom and at the top; words_low, words_high: the same as words.
         data: Compact numbers for the script: {"n", "u", "t" or "t0" + "dt", "v"}.
         measured: How many values are not null.
@@ -46,6 +48,7 @@ class Curve:
     unit: str
     path: str
     area: str
+    mirror: str
     low: float | None
     high: float | None
     words_low: str
@@ -97,7 +100,11 @@ def _rounded(value: float | None) -> float | None:
 def _data(title: str, unit: str, t_s: list[float], values: list[float | None]) -> dict[str, object]:
     data: dict[str, object] = {"n": title, "u": unit, "v": [_rounded(v) for v in values]}
     steps = [b - a for a, b in zip(t_s, t_s[1:], strict=False)]
-    if steps and max(steps) - min(steps) < 2e-3 and max(abs(t_s[0] + i * (t_s[-1] - t_s[0]) / len(steps) - t) for i, t in enumerate(t_s)) < 5e-3:
+    if (
+        steps
+        and max(steps) - min(steps) < 2e-3
+        and max(abs(t_s[0] + i * (t_s[-1] - t_s[0]) / len(steps) - t) for i, t in enumerate(t_s)) < 5e-3
+    ):
         data |= {"t0": round(t_s[0], 4), "dt": round((t_s[-1] - t_s[0]) / len(steps), 6)}
     else:
         data["t"] = [round(t, 3) for t in t_s]
@@ -125,9 +132,10 @@ def curve(series: Series, duration_s: float, bounds: tuple[float, float] | None 
     """Draw one series; `bounds` are the axis' ends where it shares its axis with others."""
     t_s, values = thin_out(series.t_s, series.values)
     ends = bounds or limits([series])
-    title, unit = key_title(clean(series.name)), clean(series.unit)
+    title, unit = key_title(clean(series.name)), "" if series.unit in PURE else clean(series.unit)
     path: list[str] = []
     area: list[str] = []
+    mirror: list[str] = []
     if ends is not None and duration_s > 0:
         low, high = ends
         for run in _runs(t_s, values):
@@ -136,6 +144,9 @@ def curve(series: Series, duration_s: float, bounds: tuple[float, float] | None 
                 xy.append((min(WIDTH, xy[0][0] + WIDTH // 600), xy[0][1]))
             line = " ".join(f"{x} {y:g}" for x, y in xy)
             path.append(f"M{line}")
+            half = [(x, round(max(0.4, (HEIGHT - 4 - y) / 2), 1)) for x, y in xy]
+            around = [f"{x} {50 - h:g}" for x, h in half] + [f"{x} {50 + h:g}" for x, h in reversed(half)]
+            mirror.append(f"M{' '.join(around)}Z")
             area.append(f"M{xy[0][0]} {HEIGHT} {line} {xy[-1][0]} {HEIGHT}Z")
     return Curve(
         name=series.name,
@@ -143,6 +154,7 @@ def curve(series: Series, duration_s: float, bounds: tuple[float, float] | None 
         unit=unit,
         path="".join(path),
         area="".join(area),
+        mirror="".join(mirror),
         low=None if ends is None else ends[0],
         high=None if ends is None else ends[1],
         words_low="" if ends is None else number(ends[0]),

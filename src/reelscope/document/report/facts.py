@@ -11,7 +11,20 @@ from reelscope.document.names import ANALYZER_NAMES, ANALYZER_TITLES
 from reelscope.document.report.words import NA, bytes_, clean, figure, key_title, number, percent, sentence, timecode, value_text
 from reelscope.document.schema import AnalyzerEntry, Document
 
-__all__ = ["STATUS_WORDS", "Figure", "Gap", "damage", "facts", "figures", "gaps", "glance", "null_reason", "run_facts", "statuses", "summary_of"]
+__all__ = [
+    "STATUS_WORDS",
+    "Figure",
+    "Gap",
+    "damage",
+    "facts",
+    "figures",
+    "gaps",
+    "glance",
+    "null_reason",
+    "run_facts",
+    "statuses",
+    "summary_of",
+]
 
 STATUS_WORDS = {
     "ok": "Measured",
@@ -24,7 +37,19 @@ STATUS_WORDS = {
 # What went wrong comes before what was never there.
 GAP_ORDER = ("failed", "timeout", "not_applicable", "unavailable", "skipped")
 
-CODECS = {"h264": "H.264", "hevc": "HEVC", "av1": "AV1", "vp9": "VP9", "vp8": "VP8", "mpeg4": "MPEG-4", "aac": "AAC", "mp3": "MP3", "opus": "Opus", "vorbis": "Vorbis", "prores": "ProRes"}
+CODECS = {
+    "h264": "H.264",
+    "hevc": "HEVC",
+    "av1": "AV1",
+    "vp9": "VP9",
+    "vp8": "VP8",
+    "mpeg4": "MPEG-4",
+    "aac": "AAC",
+    "mp3": "MP3",
+    "opus": "Opus",
+    "vorbis": "Vorbis",
+    "prores": "ProRes",
+}
 ASPECTS = ((9, 16), (16, 9), (1, 1), (4, 5), (5, 4), (3, 4), (4, 3), (2, 3), (3, 2), (21, 9))
 HDR_WORDS = {"pq": "HDR (PQ)", "hlg": "HDR (HLG)"}
 
@@ -64,10 +89,15 @@ def summary_of(document: Document, name: str) -> dict[str, Any]:
 def null_reason(summary: Mapping[str, Any], key: str) -> str | None:
     """Why a figure is null: from a dict of reasons in the summary, or from a field `<key>_reason`."""
     for name, value in summary.items():
-        if name.endswith("reasons") and isinstance(value, Mapping) and isinstance(value.get(key), str):
+        if _tells_why(name, value) and isinstance(value.get(key), str):
             return clean(value[key])
     told = summary.get(f"{key}_reason")
     return clean(told) if isinstance(told, str) else None
+
+
+def _tells_why(key: str, value: object) -> bool:
+    """Whether a summary's field says for others why they are null."""
+    return isinstance(value, Mapping) and (key == "not_measured" or key.endswith("reasons"))
 
 
 def codec(name: str | None) -> str:
@@ -95,7 +125,13 @@ def facts(document: Document) -> list[Figure]:
     if media.width_px:
         rate = NA if media.fps is None else f"{number(media.fps, 4)} fps"
         out.append(Figure("Frame rate", rate, "variable: the mean is shown" if media.vfr else ""))
-        out.append(Figure("Video", codec(media.codec), ", ".join(w for w in (f"{media.bit_depth} bit" if media.bit_depth else "", clean(media.pixel_format or "")) if w)))
+        out.append(
+            Figure(
+                "Video",
+                codec(media.codec),
+                ", ".join(w for w in (f"{media.bit_depth} bit" if media.bit_depth else "", clean(media.pixel_format or "")) if w),
+            )
+        )
     sound = media.audio
     if sound is None:
         out.append(Figure("Sound", "no sound track"))
@@ -139,7 +175,7 @@ def run_facts(document: Document) -> list[Figure]:
     run = document.run
     out = [
         Figure("Analysed in", figure("x_s", run.seconds)),
-        Figure("Speed", NA if run.realtime_factor is None else f"{number(run.realtime_factor)}× the clip's length"),
+        Figure("Speed", NA if run.realtime_factor is None else f"{number(run.realtime_factor, 2)}× the clip's length"),
         Figure("Tier", sentence(clean(run.tier)), clean(run.device)),
         Figure("Peak memory", figure("x_mib", None if run.peak_rss_mib is None else round(run.peak_rss_mib))),
     ]
@@ -178,7 +214,7 @@ def glance(document: Document) -> list[Figure]:
         mean = document.media.duration_s / len(document.shots)
         kinds = Counter(str((s.model_extra or {}).get("kind", "transition")) for s in cuts.segments)
         words = ", ".join(f"{n} {_plural(clean(kind), n)}" for kind, n in kinds.most_common(3)) or "no transition"
-        out += [Figure("Shots", number(len(document.shots)), words), Figure("Mean shot", f"{number(mean)} s", "length")]
+        out += [Figure("Shots", number(len(document.shots)), words), Figure("Mean shot length", f"{number(mean)} s")]
     else:
         out += [Figure("Shots", NA, why=_why(cuts))]
     if text.status == "ok":
@@ -208,12 +244,15 @@ def figures(summary: Mapping[str, Any]) -> list[Figure]:
     """Every scalar and short list of a summary, named; palettes and long tables are left to their own sections."""
     out = []
     for key, value in summary.items():
-        if key.endswith("_reason") or (key.endswith("reasons") and isinstance(value, Mapping)):
+        if key.endswith("_reason") or _tells_why(key, value):
             continue
         if isinstance(value, list) and value and isinstance(value[0], Mapping | list):
             out.append(Figure(key_title(key), f"{len(value)} entries"))
         elif isinstance(value, Mapping):
-            out += [Figure(f"{key_title(key)}: {sentence(clean(k))}", value_text(f"{key}_{k}" if _bare(k) else str(k), v)) for k, v in list(value.items())[:12]]
+            out += [
+                Figure(f"{key_title(key)}: {sentence(clean(k))}", value_text(f"{key}_{k}" if _bare(k) else str(k), v))
+                for k, v in list(value.items())[:12]
+            ]
         elif value == []:
             out.append(Figure(key_title(key), "none"))
         else:
@@ -230,7 +269,11 @@ def statuses(document: Document) -> list[dict[str, Any]]:
     rows = []
     for name in ANALYZER_NAMES:
         entry = document.analyzers[name]
-        counts = [f"{number(n)} {_plural(word, n) if word != 'series' else word}" for word, n in (("segment", len(entry.segments)), ("track", len(entry.tracks)), ("series", len(entry.series))) if n]
+        counts = [
+            f"{number(n)} {_plural(word, n) if word != 'series' else word}"
+            for word, n in (("segment", len(entry.segments)), ("track", len(entry.tracks)), ("series", len(entry.series)))
+            if n
+        ]
         rows.append(
             {
                 "name": name,
@@ -245,7 +288,13 @@ def statuses(document: Document) -> list[dict[str, Any]]:
                 "attempts": entry.attempts,
                 "coverage": percent(entry.coverage) if entry.status == "ok" else NA,
                 "counts": ", ".join(counts) or ("nothing found" if entry.status == "ok" else NA),
-                "models": [(clean(m.id), ", ".join(clean(w) for w in (m.revision, m.licence, f"sha256 {m.sha256[:12]}…" if m.sha256 else None) if w)) for m in entry.models],
+                "models": [
+                    (
+                        clean(m.id),
+                        ", ".join(clean(w) for w in (m.revision, m.licence, f"sha256 {m.sha256[:12]}…" if m.sha256 else None) if w),
+                    )
+                    for m in entry.models
+                ],
                 "warnings": [clean(w) for w in entry.warnings],
                 "reason": clean(entry.reason) if entry.reason else "",
                 "options": [(clean(k), value_text(str(k), v)) for k, v in entry.options.items()],

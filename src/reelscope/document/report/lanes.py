@@ -16,10 +16,27 @@ from reelscope.document.schema import AnalyzerEntry, Document, Segment, Series, 
 
 __all__ = ["Item", "Lane", "Row", "Tips", "category_of", "label_of", "lanes", "pack"]
 
-LABEL_KEYS = ("text", "label", "title", "name", "move", "kind", "event", "gesture", "emotion", "posture", "role", "category", "size", "state")
+LABEL_KEYS = (
+    "text",
+    "label",
+    "title",
+    "name",
+    "move",
+    "kind",
+    "event",
+    "gesture",
+    "emotion",
+    "posture",
+    "role",
+    "category",
+    "size",
+    "state",
+)
 CATEGORY_KEYS = ("kind", "move", "role", "label", "event", "gesture", "emotion", "posture", "category", "size", "state")
 FREE_TEXT = frozenset({"text", "title", "name", "description"})
-NUMBER_KEYS = (("scene", "Scene"), ("scene_index", "Scene"), ("shot", "Shot"), ("shot_index", "Shot"), ("index", "No."))
+# Numbers count from 0 in the document and from 1 on the page, where people read them.
+NUMBER_KEYS = {"scene": "Scene", "scene_index": "Scene", "shot": "Shot", "shot_index": "Shot", "index": "No."}
+INDEX_WORDS = {"scene_segmentation": "Scene"}
 
 # What is the absence of the thing measured, drawn quietly.
 QUIET = frozenset({"pause", "silence", "static", "none", "other", "unknown", "not_found"})
@@ -97,8 +114,8 @@ def fields(thing: Segment | Track) -> dict[str, Any]:
     return {k: v for k, v in thing.model_dump(mode="json").items() if k not in base}
 
 
-def label_of(extra: Mapping[str, Any]) -> tuple[str, bool]:
-    """What to write on a bar, and whether the document named it (else a number must do)."""
+def label_of(extra: Mapping[str, Any], noun: str = "") -> tuple[str, bool]:
+    """What to write on a bar, and whether the document named it (else a number must do); `noun`: what an `index` counts."""
     if extra.get("jump_cut") is True:
         return "Jump cut", True
     for key in LABEL_KEYS:
@@ -111,9 +128,9 @@ def label_of(extra: Mapping[str, Any]) -> tuple[str, bool]:
     reasons = extra.get("reasons")
     if isinstance(reasons, list) and reasons and all(isinstance(r, str) for r in reasons):
         return ", ".join(sentence(clean(r)) for r in reasons[:3]), True
-    for key, word in NUMBER_KEYS:
+    for key, word in NUMBER_KEYS.items():
         if isinstance(extra.get(key), int):
-            return f"{word} {extra[key]}", True
+            return f"{noun if key == 'index' and noun else word} {extra[key] + 1}", True
     return "", False
 
 
@@ -146,6 +163,8 @@ def _details(extra: Mapping[str, Any], confidence: float | None) -> list[tuple[s
             value = [f"{s.get('hex')}" for s in value or [] if isinstance(s, Mapping)]
         elif isinstance(value, list | dict) and (not value or (isinstance(value, list) and isinstance(value[0], list | dict))):
             continue  # empty, or a path or word list: too much for a tip
+        elif key in NUMBER_KEYS:
+            continue
         text = value_text(key, value, limit=6)
         out.append((key_title(key), text if len(text) <= 160 else text[:159] + "…"))
     return out[:MAX_DETAILS]
@@ -161,6 +180,7 @@ def _time_words(start_s: float, end_s: float) -> str:
 class _Maker:
     duration_s: float
     tips: Tips
+    noun: str = ""
     tones: dict[str, str] = field(default_factory=dict)
 
     def tone(self, category: str) -> str:
@@ -169,7 +189,7 @@ class _Maker:
         return self.tones.setdefault(category, f"t{len(self.tones) % TONES}")
 
     def item(self, start_s: float, end_s: float, extra: Mapping[str, Any], confidence: float | None, number: int, fallback: str) -> Item:
-        label, named = label_of(extra)
+        label, named = label_of(extra, self.noun)
         colours = colours_of(extra)
         if not named:
             label = fallback or str(number)
@@ -222,7 +242,9 @@ def _row(title: str | None, items: list[Item]) -> Row:
 
 def _segment_rows(segments: list[Segment], maker: _Maker) -> list[Row]:
     ordered = sorted(segments, key=lambda s: (s.start_s, s.end_s))
-    made = [(category_of(extra := fields(s)), s, maker.item(s.start_s, s.end_s, extra, s.confidence, n, "")) for n, s in enumerate(ordered, 1)]
+    made = [
+        (category_of(extra := fields(s)), s, maker.item(s.start_s, s.end_s, extra, s.confidence, n, "")) for n, s in enumerate(ordered, 1)
+    ]
     groups = list(dict.fromkeys(category for category, _, _ in made))
     points = sum(item.point for _, _, item in made)
     crowded = _overlap([(s.start_s, s.end_s) for _, s, _ in made]) or (points > MANY_POINTS and points < len(made))
@@ -253,7 +275,7 @@ def _curve_order(series: Series) -> int:
 
 def lane(name: str, entry: AnalyzerEntry, duration_s: float, tips: Tips) -> Lane:
     """The lane of one analyzer that ran."""
-    maker = _Maker(duration_s, tips)
+    maker = _Maker(duration_s, tips, INDEX_WORDS.get(name, ""))
     rows = _segment_rows(entry.segments, maker) + _track_rows(entry, maker)
     drawn = [curve(s, duration_s) for s in sorted(entry.series, key=_curve_order)]
     curves = [(tips.add_curve(c.data), c) for c in drawn if c.path]

@@ -11,6 +11,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping
+from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,12 @@ def script_json(value: Any) -> str:
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
+def _finalize(value: object) -> object:
+    """What any expression of a template writes: plain strings lose what no HTML file can hold (see `clean`)."""
+    return clean(value) if type(value) is str else value
+
+
+@cache
 def _environment() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -38,6 +45,7 @@ def _environment() -> Environment:
         loader=PackageLoader("reelscope.document.report", "."),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_finalize,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
@@ -54,7 +62,9 @@ def _asset(name: str) -> str:
 def _policy(script: str) -> str:
     """Content security policy of the file; the hash is of the script element's text."""
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    return (
+        f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    )
 
 
 def _file_name(document: Document) -> str:
@@ -87,7 +97,9 @@ def render_report(document: Document, *, keyframes: Mapping[str, bytes], title: 
         "file_name": _file_name(document),
         "document": document,
         "duration": timecode(document.media.duration_s),
-        "aspect": round(document.media.width_px / document.media.height_px, 4) if document.media.width_px and document.media.height_px else 1.0,
+        "aspect": round(document.media.width_px / document.media.height_px, 4)
+        if document.media.width_px and document.media.height_px
+        else 1.0,
         "facts": facts.facts(document),
         "badges": facts.badges(document),
         "damage": facts.damage(document),
@@ -107,7 +119,10 @@ def render_report(document: Document, *, keyframes: Mapping[str, bytes], title: 
         "colour_figures": [f for f in facts.figures(facts.summary_of(document, "color_analysis")) if f.name != "Palette"],
         "figures": [(lane.title, lane.name, found) for lane in made if (found := facts.figures(facts.summary_of(document, lane.name)))],
         "statuses": facts.statuses(document),
-        "insights": [(sentence(clean(k)), facts.figures(v) if isinstance(v, Mapping) else facts.figures({k: v})) for k, v in document.insights.items()],
+        "insights": [
+            (sentence(clean(k)), facts.figures(v) if isinstance(v, Mapping) else facts.figures({k: v}))
+            for k, v in document.insights.items()
+        ],
         "css": Markup(_asset("report.css")),  # noqa: S704 - our own package file
         "script": Markup(script),
         "policy": _policy(script),

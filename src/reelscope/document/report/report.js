@@ -54,7 +54,7 @@
     }
   };
   const sync = () => { head.scrollLeft = body.scrollLeft; };
-  body.addEventListener("scroll", () => { sync(); hideTip(); }, { passive: true });
+  body.addEventListener("scroll", () => { sync(); moved(); }, { passive: true });
   $$("[data-zoom]").forEach((button) => button.addEventListener("click", () => {
     const now = width ?? body.clientWidth;
     setWidth({ in: now * 1.6, out: now / 1.6, fit: null }[button.dataset.zoom]);
@@ -129,7 +129,10 @@
     shown?.removeAttribute("aria-describedby");
     shown = item;
     item.setAttribute("aria-describedby", "tip");
-    const box = item.getBoundingClientRect(), view = body.getBoundingClientRect(), size = tip.getBoundingClientRect();
+    place();
+  };
+  const place = () => {
+    const box = shown.getBoundingClientRect(), view = body.getBoundingClientRect(), size = tip.getBoundingClientRect();
     const left = Math.max(box.left, view.left), right = Math.min(box.right, view.right);
     const x = Math.min(Math.max(12, (left + right - size.width) / 2), innerWidth - size.width - 12);
     const above = box.top - size.height - 8;
@@ -142,7 +145,9 @@
   body.addEventListener("focusin", (event) => { const item = itemOf(event); if (item && item.matches(":focus-visible")) showTip(item); });
   body.addEventListener("focusout", hideTip);
   document.addEventListener("click", (event) => { const item = itemOf(event); if (item) showTip(item); else hideTip(); });
-  addEventListener("scroll", hideTip, { passive: true });
+  // Scrolling takes the pointer off its bar; a bar with the focus keeps its tip and takes it along.
+  const moved = () => { if (shown && shown === document.activeElement) place(); else hideTip(); };
+  addEventListener("scroll", moved, { passive: true });
 
   // ---- keys: one tab stop a row, arrows inside -----------------------------------------------------------------------------------
   body.addEventListener("keydown", (event) => {

@@ -60,7 +60,14 @@ def swatches(found: object) -> list[dict[str, Any]]:
         colour, share = hex_colour(one.get("hex")), one.get("share")
         if colour:
             weight = share if isinstance(share, int | float) else 0.0
-            out.append({"hex": colour, "share": percent(weight) if share is not None else NA, "grow": round(max(weight, 0.01), 4), "name": clean(one.get("name") or "")})
+            out.append(
+                {
+                    "hex": colour,
+                    "share": percent(weight) if share is not None else NA,
+                    "grow": round(max(weight, 0.01), 4),
+                    "name": clean(one.get("name") or ""),
+                }
+            )
     return out
 
 
@@ -110,13 +117,23 @@ def text_rows(document: Document) -> list[dict[str, Any]]:
     for segment in sorted(document.analyzers["text_overlay"].segments, key=lambda s: (s.start_s, s.end_s)):
         extra = fields(segment)
         colours = [(key_title(k), h) for k, v in extra.items() if (h := hex_colour(v))]
-        colours += [("Colour", h) for k, v in extra.items() if isinstance(v, list) for c in v if (h := hex_colour(c if isinstance(c, str) else c.get("hex") if isinstance(c, Mapping) else None))]
+        colours += [
+            ("Colour", h)
+            for k, v in extra.items()
+            if isinstance(v, list)
+            for c in v
+            if (h := hex_colour(c if isinstance(c, str) else c.get("hex") if isinstance(c, Mapping) else None))
+        ]
         box = extra.get("xywh_norm")
         contrast = next(((k, v) for k, v in extra.items() if "contrast" in k and (v is None or isinstance(v, int | float))), None)
         rest = [
             (key_title(k), value_text(k, v))
             for k, v in extra.items()
-            if k not in TEXT_SHOWN and v is not None and not isinstance(v, list | dict) and not hex_colour(v) and (contrast is None or k != contrast[0])
+            if k not in TEXT_SHOWN
+            and v is not None
+            and not isinstance(v, list | dict)
+            and not hex_colour(v)
+            and (contrast is None or k != contrast[0])
         ]
         rows.append(
             {
@@ -129,7 +146,11 @@ def text_rows(document: Document) -> list[dict[str, Any]]:
                 "box": [round(100 * float(v), 2) for v in box] if isinstance(box, list | tuple) and len(box) == 4 else None,
                 "box_words": value_text("xywh_norm", box) if box else None,
                 "colours": colours[:4],
-                "contrast": None if contrast is None or contrast[1] is None else f"{number(contrast[1])}:1" if "ratio" in contrast[0] or contrast[1] >= 1 else number(contrast[1]),
+                "contrast": None
+                if contrast is None or contrast[1] is None
+                else f"{number(contrast[1])}:1"
+                if "ratio" in contrast[0] or contrast[1] >= 1
+                else number(contrast[1]),
                 "rest": rest,
             }
         )
@@ -159,7 +180,16 @@ def _plot(title: str, series: list[Series], document: Document, tips: Tips, kind
     if not drawn:
         return None
     c = drawn[0][1]
-    return {"title": title, "kind": kind, "unit": c.unit, "curves": drawn, "low": c.words_low, "high": c.words_high, "ends": ends, "rules": []}
+    return {
+        "title": title,
+        "kind": kind,
+        "unit": c.unit,
+        "curves": drawn,
+        "low": c.words_low,
+        "high": c.words_high,
+        "ends": ends,
+        "rules": [],
+    }
 
 
 def sound(document: Document, tips: Tips) -> dict[str, Any]:

@@ -6,13 +6,27 @@ import math
 import re
 from typing import Any
 
-__all__ = ["NA", "bytes_", "clean", "figure", "hex_colour", "key_title", "number", "percent", "sentence", "timecode", "unit_of", "value_text"]
+__all__ = [
+    "NA",
+    "bytes_",
+    "clean",
+    "figure",
+    "hex_colour",
+    "key_title",
+    "number",
+    "percent",
+    "sentence",
+    "timecode",
+    "unit_of",
+    "value_text",
+]
 
 NA = "\N{EM DASH}"
 """Stands where something was not measured; the templates add the words "not measured" to it."""
 
 MINUS = "\N{MINUS SIGN}"
 THIN = "\N{NARROW NO-BREAK SPACE}"
+SPACE = "\N{NO-BREAK SPACE}"
 
 # Units stand at the end of names (document schema); longest suffix first, because `_fw_s` ends in `_s` too.
 UNITS: tuple[tuple[str, str], ...] = (
@@ -42,7 +56,19 @@ UNITS: tuple[tuple[str, str], ...] = (
 )
 
 # Words that a plain "first letter up" would get wrong.
-SPELLED = {"lufs": "LUFS", "lra": "LRA", "bpm": "BPM", "fps": "fps", "hdr": "HDR", "rms": "RMS", "ocr": "OCR", "ui": "UI", "iou": "IoU", "snr": "SNR", "f0": "F0"}
+SPELLED = {
+    "lufs": "LUFS",
+    "lra": "LRA",
+    "bpm": "BPM",
+    "fps": "fps",
+    "hdr": "HDR",
+    "rms": "RMS",
+    "ocr": "OCR",
+    "ui": "UI",
+    "iou": "IoU",
+    "snr": "SNR",
+    "f0": "F0",
+}
 
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 HEX = re.compile(r"#[0-9a-fA-F]{6}\Z")
@@ -92,15 +118,15 @@ def timecode(seconds: float | None, decimals: int = 2) -> str:
 def percent(share: float) -> str:
     """A share (0-1) in percent; one decimal below 10 %."""
     value = share * 100
-    return f"{number(round(value, 1 if abs(value) < 10 else 0), 3)}{THIN}%"
+    return f"{number(round(value, 1 if abs(value) < 10 else 0), 3)}{SPACE}%"
 
 
 def bytes_(count: int) -> str:
     """Bytes in decimal units, as file managers show them."""
     for limit, unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
         if count >= limit:
-            return f"{number(round(count / limit, 1))}{THIN}{unit}"
-    return f"{count}{THIN}B"
+            return f"{number(round(count / limit, 1))}{SPACE}{unit}"
+    return f"{count}{SPACE}B"
 
 
 def unit_of(key: str) -> tuple[str, str]:
@@ -133,10 +159,10 @@ def figure(key: str, value: Any) -> str:
     if isinstance(value, int | float):
         _, unit = unit_of(key)
         if unit == "%":
-            return percent(value) if key.endswith("_share") else f"{number(value)}{THIN}%"
+            return percent(value) if key.endswith("_share") else f"{number(value)}{SPACE}%"
         if unit == "°":
             return f"{number(value)}°"
-        return f"{number(value)}{THIN}{unit}" if unit else number(value)
+        return f"{number(value)}{SPACE}{unit}" if unit else number(value)
     return clean(value)
 
 
