@@ -5,12 +5,11 @@ See docs/analyzers/speech_flow.md for the formulas and their measured errors.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
-
-from pydantic import SerializeAsAny
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from reelscope.analyzers.base import Analyzer, AnalyzerSpec, AudioNeed, Backend, Inputs, LoadContext
-from reelscope.document.schema import AnalyzerResult, Model, Seconds, Segment, Series, Summary, Value
+from reelscope.analyzers.speech_flow._result import Emphasis, SpeechFlowResult, SpeechFlowSummary, SpeechSegment
+from reelscope.document.schema import AnalyzerResult, Series
 from reelscope.media.audio import MONO_RATE_HZ
 
 if TYPE_CHECKING:
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from reelscope.analyzers.speech_flow import _prosody
     from reelscope.features.voice import Voice
     from reelscope.timebase import Interval
 
@@ -26,82 +26,10 @@ __all__ = ["ANALYZER", "Emphasis", "SpeechFlow", "SpeechFlowResult", "SpeechFlow
 MAX_PAUSE_S = 3.0  # a longer gap is no pause in speaking but a part of the clip without speech
 UTTERANCE_PAUSE_S = 0.7  # pauses within a sentence are mostly shorter (Campione & Veronis 2002: brief pauses below 0.2, medium to 1 s)
 MIN_RATE_S = 1.0  # speech needed for a rate: five syllables or so
-MIN_MARGIN_DB = 0.0
+MIN_MARGIN_DB = 3.0  # speech less far above what is heard around it is measured as None: from here up syllable counts stay within 16 %
 SERIES_STEP_S = 0.1
 PROBABILITY_STEP_S = 0.2
 NO_WORDS = "no words: speech_transcription has no backend here that ran"
-
-
-class Emphasis(Model):
-    """A syllable that is louder and higher than the others of its utterance: its z-scores of level and pitch, sum 2.5 or more."""
-
-    t_s: Seconds
-    level_z: Value
-    pitch_z: Value
-
-
-class SpeechSegment(Segment):
-    """A phrase (`kind` speech: no pause of 0.3 s or more inside) or the pause between two phrases (up to 3 s).
-
-    Attributes:
-        confidence: Mean voice probability of a phrase; null for pauses.
-        utterance: Number of the utterance (phrases with pauses below 0.7 s between them), from 0; for a pause that of its neighbours
-            where both are the same, else null.
-        syllables, syllables_per_s: Nuclei found and their rate; the rate is null below 1 s.
-        pitch_median_hz, pitch_range_semitones: Over voiced frames; the range is from the 10th to the 90th percentile.
-        voiced_share: Share (0-1) of pitch frames that are voiced. level_dbfs: RMS.
-    """
-
-    kind: Literal["speech", "pause"]
-    utterance: int | None = None
-    syllables: int | None = None
-    syllables_per_s: Value = None
-    pitch_median_hz: Value = None
-    pitch_range_semitones: Value = None
-    voiced_share: Value = None
-    level_dbfs: Value = None
-    emphasis: list[Emphasis] = []
-
-
-class SpeechFlowSummary(Summary):
-    """Figures of the whole clip; `not_measured` says why for each that is null.
-
-    Attributes:
-        speech_s, speech_share: Time spoken, and its share (0-1) of the sound.
-        articulation_rate_syl_s: Syllables per second of speech; speech_rate_syl_s: per second of utterances, pauses inside them included.
-        pitch_median_hz, pitch_low_hz, pitch_high_hz: Median, 10th and 90th percentile of the voiced frames.
-        pitch_variation_semitones: Standard deviation. level_dbfs: RMS of the speech.
-        background_margin_db: How much louder speech is than what is heard within 2 s of it.
-        emphasis: Number of emphasised syllables. words_per_minute, fillers: Need words.
-    """
-
-    speech_s: Value = 0.0
-    speech_share: Value = None
-    phrases: int = 0
-    utterances: int = 0
-    pauses: int = 0
-    pause_median_s: Value = None
-    pause_longest_s: Value = None
-    syllables: int | None = None
-    articulation_rate_syl_s: Value = None
-    speech_rate_syl_s: Value = None
-    pitch_median_hz: Value = None
-    pitch_low_hz: Value = None
-    pitch_high_hz: Value = None
-    pitch_variation_semitones: Value = None
-    level_dbfs: Value = None
-    background_margin_db: Value = None
-    emphasis: int = 0
-    words_per_minute: Value = None
-    fillers: int | None = None
-    not_measured: dict[str, str] = {}
-
-
-class SpeechFlowResult(AnalyzerResult):
-    """Segments: phrases and pauses. Series: pitch_hz (null where unvoiced), energy_dbfs, speech_probability."""
-
-    segments: list[SerializeAsAny[SpeechSegment]] = []
-    summary: SpeechFlowSummary = SpeechFlowSummary()
 
 
 class SpeechFlow(Analyzer[SpeechFlowResult]):
@@ -167,70 +95,50 @@ def analyse(
     samples: np.ndarray, voice: Voice, detect: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]]
 ) -> SpeechFlowResult:
     """All figures of float32 [n] at 16 kHz; `detect` as in _prosody.pitch_contour."""
-    import numpy as np
-
     from reelscope.analyzers.speech_flow import _prosody
 
     duration_s = len(samples) / MONO_RATE_HZ
+    spoken = list(voice.segments)
     energy = _prosody.energy_contours(samples)
-    pitch = _prosody.pitch_contour(samples, voice.segments, detect)
-    groups = utterances(voice.segments)
-    margin = _prosody.background_margin_db(energy.level_db, list(voice.segments))
-    countable = margin is None or margin >= MIN_MARGIN_DB
+    background = _prosody.background_levels(energy.level_db, spoken)
+    levels = [_rms(energy.level_db, start, end) for start, end in spoken]
+    margins = [None if a is None or b is None else a - b for a, b in zip(levels, background, strict=True)]
+    clear = [p for p, margin in zip(spoken, margins, strict=True) if margin is None or margin >= MIN_MARGIN_DB]
+    pitch = _prosody.above_background(_prosody.pitch_contour(samples, clear, detect), energy.level_db, spoken, background)
+    nuclei = {phrase: _prosody.find_syllables(energy.vowel_db, *phrase, pitch) for phrase in clear}
 
+    groups = utterances(spoken)
     segments: list[SpeechSegment] = []
-    syllables_total = 0
-    last: tuple[float, int] | None = None
+    rows = dict(zip(spoken, zip(levels, margins, strict=True), strict=True))
+    before: SpeechSegment | None = None
     for number, group in enumerate(groups):
-        nuclei = [_prosody.find_syllables(energy.vowel_db, start, end, pitch) for start, end in group]
-        events = _prosody.emphasised([s for phrase in nuclei for s in phrase]) if countable else []
-        for (start, end), found in zip(group, nuclei, strict=True):
-            if last is not None and start - last[0] <= MAX_PAUSE_S:
-                same = number if last[1] == number else None
+        events = _prosody.emphasised([s for phrase in group for s in nuclei.get(phrase, [])])
+        for phrase in group:
+            segment = _phrase(phrase, number, nuclei.get(phrase), events, pitch, voice)
+            segment.level_dbfs, segment.background_margin_db = rows[phrase]
+            if before is not None and segment.start_s - before.end_s <= MAX_PAUSE_S:
                 segments.append(
                     SpeechSegment(
-                        kind="pause", start_s=last[0], end_s=start, utterance=same, level_dbfs=_rms(energy.level_db, last[0], start)
+                        kind="pause",
+                        start_s=before.end_s,
+                        end_s=segment.start_s,
+                        utterance=number if before.utterance == number else None,
+                        level_dbfs=_rms(energy.level_db, before.end_s, segment.start_s),
                     )
                 )
-            segments.append(_phrase(start, end, number, found, events, countable, energy, pitch, voice))
-            syllables_total += len(found)
-            last = (end, number)
+            segments.append(segment)
+            before = segment
 
-    speech_s = sum(end - start for start, end in voice.segments)
-    utterance_s = sum(group[-1][1] - group[0][0] for group in groups)
-    pauses = [s.end_s - s.start_s for s in segments if s.kind == "pause"]
-    hz = pitch.hz[pitch.voiced]
-    missing = _missing(speech_s, countable, margin, len(hz), len(pauses))
-    rated = countable and speech_s >= MIN_RATE_S
-    level = np.concatenate([_part(energy.level_db, a, b) for a, b in voice.segments]) if voice.segments else np.zeros(0)
-    summary = SpeechFlowSummary(
-        speech_s=speech_s,
-        speech_share=min(1.0, speech_s / duration_s) if duration_s else None,
-        phrases=len(voice.segments),
-        utterances=len(groups),
-        pauses=len(pauses),
-        pause_median_s=float(np.median(pauses)) if pauses else None,
-        pause_longest_s=max(pauses, default=None),
-        syllables=syllables_total if rated else None,
-        articulation_rate_syl_s=syllables_total / speech_s if rated else None,
-        speech_rate_syl_s=syllables_total / utterance_s if rated else None,
-        pitch_median_hz=float(np.median(hz)) if len(hz) else None,
-        pitch_low_hz=float(np.percentile(hz, 10)) if len(hz) else None,
-        pitch_high_hz=float(np.percentile(hz, 90)) if len(hz) else None,
-        pitch_variation_semitones=float(np.std(12 * np.log2(hz))) if len(hz) else None,
-        level_dbfs=_mean_db(level),
-        background_margin_db=margin,
-        emphasis=sum(len(s.emphasis) for s in segments),
-        not_measured=missing,
-    )
+    summary = _summary(segments, groups, duration_s, pitch)
     return SpeechFlowResult(segments=segments, series=_series(duration_s, energy, pitch, voice), summary=summary)
 
 
 def _phrase(
-    start: float, end: float, number: int, nuclei: list, events: list, countable: bool, energy: Any, pitch: Any, voice: Voice
+    phrase: Interval, number: int, nuclei: list[_prosody.Syllable] | None, events: list, pitch: _prosody.Pitch, voice: Voice
 ) -> SpeechSegment:
     import numpy as np
 
+    start, end = phrase
     inside = (pitch.t_s >= start) & (pitch.t_s < end)
     hz = pitch.hz[inside & pitch.voiced]
     return SpeechSegment(
@@ -239,39 +147,74 @@ def _phrase(
         end_s=end,
         confidence=voice.mean_probability(start, end),
         utterance=number,
-        syllables=len(nuclei) if countable else None,
-        syllables_per_s=len(nuclei) / (end - start) if countable and end - start >= MIN_RATE_S else None,
+        syllables=None if nuclei is None else len(nuclei),
+        syllables_per_s=len(nuclei) / (end - start) if nuclei is not None and end - start >= MIN_RATE_S else None,
         pitch_median_hz=float(np.median(hz)) if len(hz) else None,
         pitch_range_semitones=float(12 * np.log2(np.percentile(hz, 90) / np.percentile(hz, 10))) if len(hz) >= 10 else None,
         voiced_share=float(np.mean(pitch.voiced[inside])) if inside.any() else None,
-        level_dbfs=_rms(energy.level_db, start, end),
         emphasis=[Emphasis(t_s=s.t_s, level_z=level, pitch_z=tone) for s, level, tone in events if start <= s.t_s < end],
     )
 
 
-def _missing(speech_s: float, countable: bool, margin: float | None, voiced: int, pauses: int) -> dict[str, str]:
+def _summary(segments: list[SpeechSegment], groups: list[list[Interval]], duration_s: float, pitch: _prosody.Pitch) -> SpeechFlowSummary:
+    import numpy as np
+
+    speech = [s for s in segments if s.kind == "speech"]
+    pauses = [s.end_s - s.start_s for s in segments if s.kind == "pause"]
+    speech_s = sum(s.end_s - s.start_s for s in speech)
+    counted = [s for s in speech if s.syllables is not None]
+    counted_s = sum(s.end_s - s.start_s for s in counted)
+    inner_s = sum(s.end_s - s.start_s for s in segments if s.kind == "pause" and s.utterance is not None)
+    syllables = sum(s.syllables or 0 for s in counted)
+    rated = counted_s >= MIN_RATE_S
+    margins = [s.background_margin_db for s in speech if s.background_margin_db is not None]
+    powers = [(10 ** (s.level_dbfs / 10), s.end_s - s.start_s) for s in speech if s.level_dbfs is not None]
+    hz = pitch.hz[pitch.voiced]
+    return SpeechFlowSummary(
+        speech_s=speech_s,
+        speech_share=min(1.0, speech_s / duration_s) if duration_s else None,
+        phrases=len(speech),
+        utterances=len(groups),
+        pauses=len(pauses),
+        pause_median_s=float(np.median(pauses)) if pauses else None,
+        pause_longest_s=max(pauses, default=None),
+        syllables=syllables if rated else None,
+        articulation_rate_syl_s=syllables / counted_s if rated else None,
+        speech_rate_syl_s=syllables / (counted_s + inner_s) if rated and len(counted) == len(speech) else None,
+        pitch_median_hz=float(np.median(hz)) if len(hz) else None,
+        pitch_low_hz=float(np.percentile(hz, 10)) if len(hz) else None,
+        pitch_high_hz=float(np.percentile(hz, 90)) if len(hz) else None,
+        pitch_variation_semitones=float(np.std(12 * np.log2(hz))) if len(hz) else None,
+        level_dbfs=float(10 * np.log10(sum(p * d for p, d in powers) / sum(d for _, d in powers))) if powers else None,
+        background_margin_db=float(np.median(margins)) if margins else None,
+        emphasis=sum(len(s.emphasis) for s in speech),
+        not_measured=_missing(speech_s, counted_s, len(counted) == len(speech), bool(margins), bool(len(hz)), bool(pauses)),
+    )
+
+
+def _missing(speech_s: float, counted_s: float, all_counted: bool, margins: bool, voiced: bool, pauses: bool) -> dict[str, str]:
+    """Why the fields that are null are null."""
     out = {"words_per_minute": NO_WORDS, "fillers": NO_WORDS}
-    why = None
+    rates = ("syllables", "articulation_rate_syl_s", "speech_rate_syl_s")
+    pitches = ("pitch_median_hz", "pitch_low_hz", "pitch_high_hz", "pitch_variation_semitones")
     if not speech_s:
-        why = "nobody is heard speaking"
-        out |= dict.fromkeys(("level_dbfs", "background_margin_db"), why)
-    elif not countable:
-        why = f"what is heard around the speech is too loud to count syllables ({margin:.0f} dB below it, needs {MIN_MARGIN_DB:.0f})"
-    elif speech_s < MIN_RATE_S:
-        why = f"{speech_s:.2f} s of speech are too short for a rate"
-    if why:
-        out |= dict.fromkeys(("syllables", "articulation_rate_syl_s", "speech_rate_syl_s"), why)
-    if speech_s and margin is None:
-        out["background_margin_db"] = "nothing but speech is heard"
+        nobody = (*rates, *pitches, "level_dbfs", "background_margin_db", "pause_median_s", "pause_longest_s")
+        return out | dict.fromkeys(nobody, "nobody is heard speaking")
+    loud = f"what is heard around the speech is too loud (speech less than {MIN_MARGIN_DB:.0f} dB above it)"
+    if counted_s < MIN_RATE_S:
+        out |= dict.fromkeys(rates, loud if counted_s < speech_s else f"{speech_s:.2f} s of speech are too short for a rate")
+    elif not all_counted:
+        out["speech_rate_syl_s"] = f"in some phrases {loud}"
     if not voiced:
-        why = "nobody is heard speaking" if not speech_s else "no voiced sound in the speech"
-        out |= dict.fromkeys(("pitch_median_hz", "pitch_low_hz", "pitch_high_hz", "pitch_variation_semitones"), why)
+        out |= dict.fromkeys(pitches, "no voiced sound stands out in the speech" if counted_s else loud)
+    if not margins:
+        out["background_margin_db"] = "nothing but speech is heard"
     if not pauses:
-        out |= dict.fromkeys(("pause_median_s", "pause_longest_s"), "no pause between phrases" if speech_s else "nobody is heard speaking")
+        out |= dict.fromkeys(("pause_median_s", "pause_longest_s"), "no pause between phrases")
     return out
 
 
-def _series(duration_s: float, energy: Any, pitch: Any, voice: Voice) -> list[Series]:
+def _series(duration_s: float, energy: _prosody.Energy, pitch: _prosody.Pitch, voice: Voice) -> list[Series]:
     import numpy as np
 
     from reelscope.analyzers.speech_flow import _prosody

@@ -15,7 +15,8 @@ __all__ = [
     "Energy",
     "Pitch",
     "Syllable",
-    "background_margin_db",
+    "above_background",
+    "background_levels",
     "emphasised",
     "energy_contours",
     "find_syllables",
@@ -40,6 +41,9 @@ PITCH_LOW_HZ, PITCH_HIGH_HZ = 60.0, 600.0  # creak to excited child
 PITCH_CONTEXT_S = 0.24  # SwiftF0 sees 11 frames of 16 ms before and 10 after
 PITCH_BLOCK_S = 20.0
 VOICED = 0.5  # SwiftF0's own calibrated border
+
+AROUND_S, GUARD_S = 2.0, 0.1  # where the background of a phrase is measured; consonants may reach over the phrase's edge
+PITCH_MARGIN_DB = 6.0  # halves the share of frames that follow the music at 10 dB (from 17 to 9 % over jazz) and keeps 88 % of the voiced
 
 EMPHASIS_Z = 2.5  # sum of the two z-scores from which a syllable counts as emphasised
 EMPHASIS_GAP_S = 0.4  # one event per word
@@ -199,17 +203,33 @@ def _z(values: np.ndarray) -> np.ndarray:
     return (values - values.mean()) / deviation if deviation > 1e-9 else np.zeros(len(values))
 
 
-def background_margin_db(level_db: np.ndarray, phrases: list[tuple[float, float]]) -> float | None:
-    """By how much speech is louder than what is heard around it (within 2 s): difference of the medians in dB; None without either."""
-    speech, around = np.zeros(len(level_db), bool), np.zeros(len(level_db), bool)
+def background_levels(level_db: np.ndarray, phrases: list[tuple[float, float]]) -> list[float | None]:
+    """What is heard around each phrase: the median level in dB of the frames without speech within 2 s of it, at least 0.1 s from any.
+
+    None where less than 0.2 s of that exists.
+    """
+    speech = np.zeros(len(level_db) + 1, np.int32)
     for start, end in phrases:
-        speech[round(start * 100) : round(end * 100)] = True
-        around[max(0, round(start * 100) - 200) : round(end * 100) + 200] = True
-    guard = np.convolve(speech, np.ones(21), "same") > 0 if len(speech) >= 21 else speech
-    inside, outside = level_db[speech], level_db[around & ~guard]
-    if not len(inside) or len(outside) < 20:
-        return None
-    return float(np.median(inside) - np.median(outside))
+        speech[max(0, round((start - GUARD_S) * 100))] += 1
+        speech[min(len(level_db), round((end + GUARD_S) * 100))] -= 1
+    free = np.cumsum(speech[:-1]) == 0
+    out: list[float | None] = []
+    for start, end in phrases:
+        near = slice(max(0, round((start - AROUND_S) * 100)), round((end + AROUND_S) * 100))
+        levels = level_db[near][free[near]]
+        out.append(float(np.median(levels)) if len(levels) >= 20 else None)
+    return out
+
+
+def above_background(pitch: Pitch, level_db: np.ndarray, phrases: list[tuple[float, float]], background_db: list[float | None]) -> Pitch:
+    """The pitch with confidence 0 in frames that are not 6 dB louder than what is heard around their phrase: those may be its pitch."""
+    confidence = pitch.confidence.copy()
+    frame = np.minimum(np.round(pitch.t_s * 100).astype(np.int64), len(level_db) - 1)
+    for (start, end), level in zip(phrases, background_db, strict=True):
+        if level is not None:
+            low, high = np.searchsorted(pitch.t_s, (start, end))
+            confidence[low:high][level_db[frame[low:high]] < level + PITCH_MARGIN_DB] = 0
+    return Pitch(pitch.t_s, pitch.hz, confidence)
 
 
 def sampled(t_s: np.ndarray, values: np.ndarray, start_s: float, end_s: float, step_s: float) -> tuple[np.ndarray, np.ndarray]:
