@@ -94,7 +94,7 @@ class VoiceActivity(Feature[Voice]):
     """Runs Silero VAD, whose ONNX file lies inside the faster-whisper package; no torch, no download."""
 
     spec: ClassVar[FeatureSpec] = FeatureSpec(
-        name="voice", version=1, packages=("faster_whisper", "onnxruntime"), audio=AudioNeed("mono16k"), cost=0.004
+        name="voice", version=1, models=("silero-vad",), packages=("faster_whisper", "onnxruntime"), audio=AudioNeed("mono16k"), cost=0.004
     )
 
     _session: Any = None
@@ -103,12 +103,17 @@ class VoiceActivity(Feature[Voice]):
         super().load(ctx)
         import onnxruntime
 
+        from reelscope.models.embedded import find
+
+        path = find("silero-vad")  # found without importing faster-whisper, which would load CTranslate2 and more
+        if path is None:
+            raise FileNotFoundError("the installed faster-whisper carries no silero_vad*.onnx")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = ctx.threads
         options.inter_op_num_threads = 1
         options.enable_cpu_mem_arena = False  # an arena would keep the largest block's memory for good
         options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(str(_model_path()), options, providers=["CPUExecutionProvider"])
+        self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
     def finish(self, inputs: Inputs) -> Voice:
         """Probabilities and phrases of `inputs.audio`; a clip without sound has neither."""
@@ -140,20 +145,6 @@ class VoiceActivity(Feature[Voice]):
 
     def close(self) -> None:
         self._session = None
-
-
-def _model_path() -> Any:
-    """The model's file; found without importing faster-whisper, which would load CTranslate2 and more."""
-    from importlib.util import find_spec
-    from pathlib import Path
-
-    spec = find_spec("faster_whisper")
-    if spec is None or spec.origin is None:
-        raise ModuleNotFoundError("faster_whisper is not installed", name="faster_whisper")
-    found = sorted((Path(spec.origin).parent / "assets").glob("silero_vad*.onnx"))
-    if not found:
-        raise FileNotFoundError("the installed faster-whisper carries no silero_vad*.onnx")
-    return found[-1]
 
 
 FEATURE = VoiceActivity

@@ -44,6 +44,7 @@ class SpeechFlow(Analyzer[SpeechFlowResult]):
                 name="silero_swiftf0",
                 tier="embedded",
                 rank=10,
+                models=("swift-f0",),
                 packages=("swift_f0", "onnxruntime"),
                 audio=AudioNeed("mono16k"),
                 features=("voice",),
