@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -74,6 +76,54 @@ def test_missing_models_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     assert found.status == "fail"
     assert "pitch (swift_f0)" in found.detail
     assert checks.inference().status == "fail"
+
+
+class FakeNvml:
+    """What nvidia-ml-py offers, for two devices or for none."""
+
+    class NVMLError(Exception):
+        pass
+
+    def __init__(self, names: list[str] | None) -> None:
+        self.names = names
+        self.open = 0
+
+    def nvmlInit(self) -> None:  # noqa: N802 - the library's own names
+        if self.names is None:
+            raise self.NVMLError("driver not loaded")
+        self.open += 1
+
+    def nvmlShutdown(self) -> None:  # noqa: N802
+        self.open -= 1
+
+    def nvmlDeviceGetCount(self) -> int:  # noqa: N802
+        return len(self.names or ())
+
+    def nvmlDeviceGetHandleByIndex(self, index: int) -> int:  # noqa: N802
+        return index
+
+    def nvmlDeviceGetMemoryInfo(self, handle: int) -> Any:  # noqa: N802
+        return SimpleNamespace(total=(handle + 1) * 1024 * checks.MIB)
+
+    def nvmlDeviceGetName(self, handle: int) -> str:  # noqa: N802
+        return (self.names or [])[handle]
+
+
+def test_gpus_are_listed_and_their_absence_is_normal(monkeypatch: pytest.MonkeyPatch) -> None:
+    two = FakeNvml(["Big", "Small"])
+    monkeypatch.setitem(sys.modules, "pynvml", two)
+    assert checks.gpu() == Check("gpu", "ok", "cuda:0 Big, 1024 MiB; cuda:1 Small, 2048 MiB")
+    assert two.open == 0
+    monkeypatch.setitem(sys.modules, "pynvml", FakeNvml(None))
+    assert checks.gpu().status == "ok"
+    assert "none found" in checks.gpu().detail
+
+
+@pytest.mark.parametrize(
+    ("env", "status"), [({"ORT_DISABLE_TELEMETRY": "1"}, "ok"), ({"ORT_DISABLE_TELEMETRY": "0"}, "warn"), ({}, "warn")]
+)
+def test_telemetry_that_somebody_switched_on_is_told(env: dict[str, str], status: str) -> None:
+    assert checks.privacy(env).status == status
 
 
 def test_a_full_disk_is_named(cli: Any, place: Path) -> None:

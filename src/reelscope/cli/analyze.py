@@ -92,7 +92,7 @@ def settings_flags(
     for given in option:
         key, value = _pair(given, "--option", "NAME.KEY=VALUE")
         if not re.fullmatch(r"[^.]+\.[^.]+", key):
-            raise ConfigError(f"--option {given}: not of the form NAME.KEY=VALUE", hint="for example --option text_overlay.languages=latin")
+            raise ConfigError(f"--option {given}: not of the form NAME.KEY=VALUE", hint="for example --option color_analysis.colors=5")
         flags[f"analysis.options.{key}"] = FlagValue(value, f"--option {given}")
     if tier is not None:
         flags["analysis.tier"] = FlagValue(tier, "--tier")

@@ -78,10 +78,13 @@ def run(argv: Sequence[str]) -> int:
 
 def main() -> NoReturn:
     """The console script."""
-    signal.signal(signal.SIGTERM, _terminated)
+    for name in ("SIGTERM", "SIGHUP"):  # not every system has both
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) != signal.SIG_IGN:  # nohup has SIGHUP ignored
+            signal.signal(number, _terminated)
     sys.exit(run(sys.argv[1:]))
 
 
 def _terminated(number: int, frame: FrameType | None) -> None:
-    """SIGTERM unwinds like Ctrl-C, so that temporary files go; the exit code is what shells give for it."""
+    """The signal unwinds like Ctrl-C, so that temporary files go; the exit code is what shells give for it."""
     raise SystemExit(128 + number)

@@ -9,7 +9,7 @@ import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -218,6 +218,13 @@ def inference() -> Check:
     return Check("inference", "ok", detail)
 
 
+def privacy(env: Mapping[str, str] = os.environ) -> Check:
+    """Whether onnxruntime's wheels report usage to their maker; `import reelscope` switches it off unless somebody chose otherwise."""
+    if env.get("ORT_DISABLE_TELEMETRY", "0") in ("", "0"):
+        return Check("privacy", "warn", "onnxruntime reports usage to its maker (ORT_DISABLE_TELEMETRY=0)", "unset ORT_DISABLE_TELEMETRY")
+    return Check("privacy", "ok", "no library reports home")
+
+
 def disk() -> Check:
     """Room for results and for temporary files."""
     from reelscope.cli.terminal import read_settings
@@ -284,5 +291,5 @@ def flavours(name: str, known: Sequence[str], installed: dict[str, str], *, want
 
 
 CHECKS: tuple[Callable[[], Check], ...] = (
-    python, settings, decoder, processors, memory, shared_memory, gpu, inference, models, opencv, onnx, disk,
+    python, settings, decoder, processors, memory, shared_memory, gpu, inference, privacy, models, opencv, onnx, disk,
 )  # fmt: skip

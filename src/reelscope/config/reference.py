@@ -39,7 +39,7 @@ window_s = 1.0
 fps = 2
 
 [analysis.backends]
-cut_analysis = "adaptive"
+text_overlay = "ppocrv6"
 
 [output]
 formats = ["json"]
