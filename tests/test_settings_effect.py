@@ -173,20 +173,18 @@ def test_temp_dir_holds_the_files_of_a_run(clip: Path, tmp_path: Path, monkeypat
     assert list((tmp_path / "mine").iterdir()) == []
 
 
-def test_log_level_is_the_loggers() -> None:
-    from reelscope.cli.terminal import start_logging
+def test_log_level_is_the_loggers(capsys: pytest.CaptureFixture[str]) -> None:
+    from reelscope.cli.terminal import State, log_to_stderr
 
-    logger = logging.getLogger("reelscope")
-    before, handlers, propagate = logger.level, list(logger.handlers), logger.propagate
-    try:
-        start_logging("error")
-        assert logger.getEffectiveLevel() == logging.ERROR
-        start_logging("debug")
-        assert logger.getEffectiveLevel() == logging.DEBUG
-        assert not logging.getLogger().handlers or logging.getLogger().level != logging.DEBUG
-    finally:
-        logger.setLevel(before)
-        logger.handlers[:], logger.propagate = handlers, propagate
+    logger = logging.getLogger("reelscope.somewhere")
+    before = logger.getEffectiveLevel()
+    for level in ("error", "info"):
+        with log_to_stderr(level, State()):
+            logger.info("told %s", level)
+            logger.error("failed")
+    assert capsys.readouterr().err == "error: failed\ninfo: told info\nerror: failed\n"
+    assert logger.getEffectiveLevel() == before
+    assert not logging.getLogger("reelscope").handlers
 
 
 def test_output_dir_is_where_results_go_without_out() -> None:

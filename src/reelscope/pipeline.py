@@ -173,7 +173,7 @@ class Session:
         document = Document(
             analysis_id=uuid.uuid4().hex,
             created_at=datetime.now(UTC),
-            source=SourceInfo(path=str(path), sha256=sha256),
+            source=SourceInfo(path=_as_text(path), sha256=sha256),
             media=media,
             run=RunInfo(
                 version=VERSION,
@@ -241,6 +241,11 @@ def _local_file(source: str | os.PathLike[str]) -> Path:
             hint="download the clip and give the file, for example with yt-dlp",
         )
     return Path(text)
+
+
+def _as_text(path: Path) -> str:
+    """A path as it can stand in JSON: bytes of a name that are no UTF-8 become escapes such as \\xff."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _check_limits(probe: Probe, settings: Settings) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -155,6 +156,21 @@ def test_an_address_is_refused(cli: Any, place: Path) -> None:
 def test_a_hostile_file_name_cannot_write_to_the_terminal(cli: Any) -> None:
     result = cli(["analyze", "a\x1b[2J\nb\u202e.mp4"])
     result.assert_refused(2, "\\x1b[2J b\\u202e.mp4")
+
+
+@pytest.mark.parametrize("name", [b"\xff\xfe.mp4", "日本 é %d?#&[red].mp4".encode(), b"-x.mp4", b"concat:a|b.mp4"])
+def test_odd_file_names_are_file_names(place: Path, clip: Path, name: bytes) -> None:
+    """Through a shell's eyes, in a locale that cannot show them."""
+    shutil.copy(clip, os.fsencode(place) + b"/" + name)
+    done = subprocess.run(
+        [sys.executable, "-m", "reelscope", "analyze", *ONLY, "--out", "o", "--", name],
+        env={**os.environ, "LC_ALL": "C", "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    path = json.loads((place / "o/analysis.json").read_text())["source"]["path"]
+    assert path.endswith(name.decode("utf-8", "backslashreplace"))
 
 
 def test_a_clip_beyond_the_limits_is_refused(cli: Any, place: Path, clip: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from reelscope.cli.analyze import names_of, targets
 from reelscope.cli.once import missing_lines
 from reelscope.cli.progress import Tally
 from reelscope.cli.rerender import keyframes_beside
+from reelscope.cli.terminal import State, log_to_stderr
 from reelscope.config import Settings
 from reelscope.document.schema import AnalyzerEntry
 from reelscope.errors import ConfigError, InputError, OutputError
@@ -34,6 +36,7 @@ def test_names_are_split_and_kept_once() -> None:
         (["a.mp4"], None, ["out/a"]),
         (["x/a.mp4", "y/a.mov", "A.mp4", "b.mp4"], Path("o"), ["o/a", "o/a-2", "o/A-3", "o/b"]),
         ([".mp4", "...", "a.b.mp4"], None, ["out/mp4", "out/clip", "out/a.b"]),
+        (["a\n\x1b[31m.mp4", "\udcff.mp4"], None, ["out/a__[31m", "out/_"]),
         (["a-2.mp4", "a.mp4", "a.mov"], None, ["out/a-2", "out/a", "out/a-3"]),
     ],
 )
@@ -51,6 +54,19 @@ def test_what_was_not_measured_is_grouped_by_reason() -> None:
         "f": AnalyzerEntry(status="not_applicable", requested=True, reason="no sound"),
     }
     assert missing_lines(entries) == ["not measured (2): not built: b, c", "failed (1): it broke: d; to change that: mend it"]
+
+
+def test_the_log_shows_an_exception_in_one_line_and_its_traceback_only_when_debugging(capsys: pytest.CaptureFixture[str]) -> None:
+    logger = logging.getLogger("reelscope.x")
+    for debug in (False, True):
+        with log_to_stderr("warning", State(debug=debug)):
+            try:
+                raise ValueError("a\nb")
+            except ValueError:
+                logger.exception("%s failed", "it")
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "error: it failed (ValueError: a b)"
+    assert lines[1:3] == ["ERROR reelscope.x: it failed", "Traceback (most recent call last):"]
 
 
 # --- progress -----------------------------------------------------------------------------------------------------------------------

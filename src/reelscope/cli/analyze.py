@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from reelscope.cli.terminal import State, read_settings, say_exception, start_logging
+from reelscope.cli.terminal import State, log_to_stderr, read_settings, say_exception
 from reelscope.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -62,11 +63,10 @@ def analyze(
     state.debug |= debug
     flags = settings_flags(tier=tier, backend=backend or (), option=option or (), set_=set_ or (), formats=formats or ())
     settings = checked_options(read_settings(flags)).settings
-    start_logging("debug" if state.debug else settings.system.log_level)
     chosen = names_of(only, "--only") if only else None
     dropped = names_of(skip or (), "--skip")
     worst = 0
-    with Session(settings) as session:  # models stay loaded from clip to clip
+    with log_to_stderr(settings.system.log_level, state), Session(settings) as session:  # models stay loaded from clip to clip
         for target in targets(sources, out, settings):
             try:
                 code = analyze_one(session, target.source, target.folder, only=chosen, skip=dropped, quiet=quiet)
@@ -139,7 +139,8 @@ def targets(sources: Sequence[str], out: Path | None, settings: Settings) -> lis
     taken: set[str] = set()
     found = []
     for source in sources:
-        stem = Path(source).stem.strip(". ") or "clip"
+        # what a terminal or another file system would stumble over (control characters, bytes that are no text) stays out of the name
+        stem = "".join("_" if unicodedata.category(c).startswith("C") else c for c in Path(source).stem).strip(". ") or "clip"
         name = next(n for n in _numbered(stem) if n.casefold() not in taken)  # case: some file systems do not tell
         taken.add(name.casefold())
         found.append(Target(source, base / name))

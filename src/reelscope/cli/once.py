@@ -65,7 +65,7 @@ def _tell(written: Written) -> None:
     for line in missing_lines(document.analyzers):
         out.print(Text(one_line(line)), soft_wrap=True)
     for kind in (k for k in KINDS if k in written.paths):
-        out.print(Text(f"{KINDS[kind]}: {os.path.relpath(written.paths[kind])}"), soft_wrap=True)
+        out.print(Text(f"{KINDS[kind]}: {one_line(os.path.relpath(written.paths[kind]))}"), soft_wrap=True)
 
 
 def _table(document: Document) -> Table:

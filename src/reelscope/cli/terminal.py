@@ -6,7 +6,8 @@ import logging
 import os
 import sys
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,17 @@ if TYPE_CHECKING:
 
     from reelscope.config import LoadedSettings
 
-__all__ = ["EXIT_FAILED", "EXIT_INTERRUPTED", "State", "console", "one_line", "read_settings", "say_error", "start_logging"]
+__all__ = [
+    "EXIT_FAILED",
+    "EXIT_INTERRUPTED",
+    "State",
+    "console",
+    "log_to_stderr",
+    "one_line",
+    "read_settings",
+    "say_error",
+    "say_exception",
+]
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -81,12 +92,38 @@ def read_settings(flags: Mapping[str, Any] | None = None) -> LoadedSettings:
     return load_settings(flags or {}, env=os.environ, cwd=Path.cwd(), home=Path.home())
 
 
-def start_logging(level: str) -> None:
-    """Send the log of the package to stderr; the root logger stays as it is."""
+class _Stderr(logging.StreamHandler):  # type: ignore[type-arg]
+    """Writes to what sys.stderr is at that moment: a progress bar puts its own there, so that lines do not tear it."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> Any:
+        return sys.stderr
+
+
+class _OneLine(logging.Formatter):
+    """One line a message; of an exception its kind and message."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = f"{record.levelname.lower()}: {record.getMessage()}"
+        if record.exc_info and record.exc_info[1] is not None:
+            text += f" ({type(record.exc_info[1]).__name__}: {record.exc_info[1]})"
+        return one_line(text)
+
+
+@contextmanager
+def log_to_stderr(level: str, state: State) -> Iterator[None]:
+    """Send the package's log to stderr until the block ends; the root logger stays as it is. Tracebacks only when debugging."""
     logger = logging.getLogger("reelscope")
-    logger.setLevel(level.upper())
-    if not logger.handlers:
-        handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
-        logger.addHandler(handler)
-        logger.propagate = False
+    before = logger.level
+    handler = _Stderr()
+    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s") if state.debug else _OneLine())
+    logger.setLevel("DEBUG" if state.debug else level.upper())
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(before)
