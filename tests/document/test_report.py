@@ -411,6 +411,12 @@ def test_a_null_breaks_the_line_and_is_never_drawn_as_zero() -> None:
     assert max(xs) == WIDTH and WIDTH // 2 not in xs
 
 
+def test_moments_are_stems() -> None:
+    made = curve(Series(name="onset_strength", unit="dB", t_s=[0, 1, 3], values=[-3, None, -2]), 4.0)
+    assert [int(x) for x in re.findall(r"M(\d+) 100V", made.path)] == [0, 7500]
+    assert made.area == ""
+
+
 def test_a_gap_in_time_breaks_the_line() -> None:
     assert curve(Series(name="a", unit="1", t_s=[0, 0.1, 0.2, 5.0, 5.1], values=[1, 2, 1, 2, 1]), 6.0).path.count("M") == 2
 
@@ -423,7 +429,8 @@ def test_series_without_a_value_are_not_drawn() -> None:
 
 def test_levels_are_cut_far_below_the_loudest() -> None:
     assert limits([Series(name="a", unit="LUFS", t_s=[0, 1], values=[-119.0, -10.0])]) == (-64.0, -10.0)
-    assert limits([Series(name="a", unit="Hz", t_s=[0, 1], values=[100.0, 400.0])]) == (0.0, 400.0)
+    assert limits([Series(name="a", unit="1", t_s=[0, 1], values=[100.0, 400.0])]) == (0.0, 400.0)
+    assert limits([Series(name="a", unit="Hz", t_s=[0, 1], values=[100.0, 400.0])]) == (100.0, 400.0)
 
 
 def test_thinning_keeps_the_peaks() -> None:
@@ -474,8 +481,10 @@ def test_timecodes(seconds: float | None, text: str) -> None:
     ("key", "value", "title", "text"),
     [
         ("integrated_lufs", -14.3, "Integrated", "−14.3\xa0LUFS"),
+        ("true_peak_dbtp", -0.34553, "True peak", "−0.3\xa0dBTP"),
+        ("speech_rate_syl_s", 3.029, "Speech rate", "3.03\xa0syllables/s"),
         ("speed_fw_s", 0.14, "Speed", "0.14\xa0frame widths/s"),
-        ("static_share", 0.31, "Static", "31\xa0%"),
+        ("static_share", 0.31, "Static share", "31\xa0%"),
         ("tilt_deg", -2.0, "Tilt", "−2°"),
         ("key", None, "Key", NA),
         ("loop", True, "Loop", "yes"),

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from reelscope.document.report.words import clean, key_title, number
+from reelscope.document.report.words import LEVEL_UNITS, clean, key_title, number
 from reelscope.document.schema import Series
 
 __all__ = ["WIDTH", "Curve", "curve", "limits", "thin_out"]
@@ -21,13 +21,15 @@ MAX_POINTS = 1600
 
 # Levels fall without bound towards silence; below this many dB under the loudest value nothing more is told apart on paper.
 LEVEL_SPAN_DB = 54.0
-LEVEL_UNITS = frozenset({"LUFS", "LU", "dB", "dBFS", "dBTP"})
 
 # Where values are further apart than this many times the usual step, nothing was measured between: the line breaks.
 GAP_STEPS = 4.0
 GAP_MIN_S = 0.75
 
-PURE = frozenset({"1", "ratio", "share", "norm"})  # pure numbers: the word says nothing beside the figure
+# Series of moments (a value for each beat) are drawn as stems: between them nothing was measured.
+MOMENT_WORDS = ("beat", "onset", "event")
+
+PURE = frozenset({"1", "0-1", "ratio", "share", "norm"})  # pure numbers: the word says nothing beside the figure
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +87,20 @@ def limits(series: Iterable[Series]) -> tuple[float, float] | None:
     low, high = min(known), max(known)
     if group[0].unit in LEVEL_UNITS:
         low = max(low, high - LEVEL_SPAN_DB)
-    elif 0 < low < 0.5 * high:
+    elif 0 < low < 0.5 * high and group[0].unit != "Hz":  # pitch is a place, not an amount
         low = 0.0  # figures counted from nothing are compared by their height above nothing
     if high - low < 1e-9:
         pad = abs(high) * 0.1 or 1.0
         low, high = low - pad, high + pad
     return low, high
+
+
+def _words(value: float, unit: str) -> str:
+    return number(round(value, 1)) if unit in LEVEL_UNITS else number(value)
+
+
+def _moments(name: str) -> bool:
+    return any(word in name.lower() for word in MOMENT_WORDS)
 
 
 def _rounded(value: float | None) -> float | None:
@@ -140,6 +150,9 @@ def curve(series: Series, duration_s: float, bounds: tuple[float, float] | None 
         low, high = ends
         for run in _runs(t_s, values):
             xy = [(_x(t, duration_s), _y(v, low, high)) for t, v in run]
+            if _moments(series.name):
+                path += [f"M{x} {HEIGHT}V{min(y, HEIGHT - 12):g}" for x, y in xy]
+                continue
             if len(xy) == 1:  # a lone value is a dot, not nothing
                 xy.append((min(WIDTH, xy[0][0] + WIDTH // 600), xy[0][1]))
             line = " ".join(f"{x} {y:g}" for x, y in xy)
@@ -157,8 +170,8 @@ def curve(series: Series, duration_s: float, bounds: tuple[float, float] | None 
         mirror="".join(mirror),
         low=None if ends is None else ends[0],
         high=None if ends is None else ends[1],
-        words_low="" if ends is None else number(ends[0]),
-        words_high="" if ends is None else number(ends[1]),
+        words_low="" if ends is None else _words(ends[0], unit),
+        words_high="" if ends is None else _words(ends[1], unit),
         data=_data(title, unit, t_s, values),
         measured=sum(v is not None for v in series.values),
     )

@@ -51,6 +51,7 @@ CODECS = {
     "prores": "ProRes",
 }
 ASPECTS = ((9, 16), (16, 9), (1, 1), (4, 5), (5, 4), (3, 4), (4, 3), (2, 3), (3, 2), (21, 9))
+SHORTEST_PHASE_S = 0.01  # shorter ones would be slivers nobody can point at
 HDR_WORDS = {"pq": "HDR (PQ)", "hlg": "HDR (HLG)"}
 
 
@@ -139,8 +140,15 @@ def facts(document: Document) -> list[Figure]:
         out.append(Figure("Sound", f"{codec(sound.codec)}, {clean(sound.layout)}", f"{number(sound.rate_hz / 1000)} kHz"))
     if media.bit_rate_bps:
         out.append(Figure("Bit rate", f"{number(media.bit_rate_bps / 1e6)} Mbit/s"))
-    out.append(Figure("File", bytes_(media.size_bytes), clean(media.container)))
+    out.append(Figure("File", bytes_(media.size_bytes), _container(document)))
     return out
+
+
+def _container(document: Document) -> str:
+    """FFmpeg names families ("mov,mp4,m4a,..."); the file's own suffix picks its member."""
+    family = clean(document.media.container).split(",")
+    suffix = clean(document.source.path or "").rsplit(".", 1)[-1].lower()
+    return suffix if suffix in family else family[0]
 
 
 def badges(document: Document) -> list[tuple[str, str]]:
@@ -176,7 +184,8 @@ def run_facts(document: Document) -> list[Figure]:
     out = [
         Figure("Analysed in", figure("x_s", run.seconds)),
         Figure("Speed", NA if run.realtime_factor is None else f"{number(run.realtime_factor, 2)}× the clip's length"),
-        Figure("Tier", sentence(clean(run.tier)), clean(run.device)),
+        Figure("Tier", clean(run.tier)),
+        Figure("On", "CPU" if run.device == "cpu" else clean(run.device)),
         Figure("Peak memory", figure("x_mib", None if run.peak_rss_mib is None else round(run.peak_rss_mib))),
     ]
     if run.peak_vram_mib is not None:
@@ -187,9 +196,9 @@ def run_facts(document: Document) -> list[Figure]:
 
 def phases(document: Document) -> list[tuple[str, float, str]]:
     """Parts of the run: name, share of the whole in percent, seconds in words."""
-    known = [(sentence(clean(k)), v) for k, v in document.run.phases.items() if v is not None and v > 0]
+    known = [(sentence(clean(k)), v) for k, v in document.run.phases.items() if v is not None and v >= SHORTEST_PHASE_S]
     total = sum(v for _, v in known)
-    return [(name, round(100 * v / total, 2), f"{number(v)} s") for name, v in known] if total else []
+    return [(name, round(100 * v / total, 2), f"{number(v, 2 if v < 10 else 3)} s") for name, v in known] if total else []
 
 
 def gaps(document: Document) -> list[Gap]:
@@ -244,7 +253,7 @@ def figures(summary: Mapping[str, Any]) -> list[Figure]:
     """Every scalar and short list of a summary, named; palettes and long tables are left to their own sections."""
     out = []
     for key, value in summary.items():
-        if key.endswith("_reason") or _tells_why(key, value):
+        if key.endswith("_reason") or _tells_why(key, value) or (key == "reason" and value is None):
             continue
         if isinstance(value, list) and value and isinstance(value[0], Mapping | list):
             out.append(Figure(key_title(key), f"{len(value)} entries"))

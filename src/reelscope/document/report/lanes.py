@@ -163,7 +163,7 @@ def _details(extra: Mapping[str, Any], confidence: float | None) -> list[tuple[s
             value = [f"{s.get('hex')}" for s in value or [] if isinstance(s, Mapping)]
         elif isinstance(value, list | dict) and (not value or (isinstance(value, list) and isinstance(value[0], list | dict))):
             continue  # empty, or a path or word list: too much for a tip
-        elif key in NUMBER_KEYS:
+        elif key in NUMBER_KEYS or value is None:
             continue
         text = value_text(key, value, limit=6)
         out.append((key_title(key), text if len(text) <= 160 else text[:159] + "…"))

@@ -37,6 +37,7 @@
     const most = Math.min(MOST_PX, Math.max(body.clientWidth, duration * MOST_PX_PER_S));
     width = next === null || next <= body.clientWidth ? null : Math.min(next, most);
     inners.forEach((inner) => inner.style.setProperty("--w", width === null ? "100%" : `${width}px`));
+    tl.classList.toggle("zoomed", width !== null);
     if (width !== null) body.scrollLeft = at * width - body.clientWidth / 2;
     ruler();
     sync();

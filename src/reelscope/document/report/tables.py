@@ -64,7 +64,7 @@ def swatches(found: object) -> list[dict[str, Any]]:
                 {
                     "hex": colour,
                     "share": percent(weight) if share is not None else NA,
-                    "grow": round(max(weight, 0.01), 4),
+                    "grow": round(100 * max(weight, 0.01), 2),
                     "name": clean(one.get("name") or ""),
                 }
             )

@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 __all__ = [
+    "LEVEL_UNITS",
     "NA",
     "bytes_",
     "clean",
@@ -37,6 +38,9 @@ UNITS: tuple[tuple[str, str], ...] = (
     ("_per_min", "per min"),
     ("_per_s", "per s"),
     ("_percent", "%"),
+    ("_semitones", "semitones"),
+    ("_syl_s", "syllables/s"),
+    ("_cents", "cents"),
     ("_mired", "mired"),
     ("_share", "%"),
     ("_bits", "bit"),
@@ -67,8 +71,12 @@ SPELLED = {
     "ui": "UI",
     "iou": "IoU",
     "snr": "SNR",
+    "cct": "Colour temperature",
     "f0": "F0",
 }
+
+LEVEL_UNITS = frozenset({"LUFS", "LU", "dB", "dBFS", "dBTP"})
+"""Levels are read to a tenth of a decibel; a second decimal would promise more than the meters agree on."""
 
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 HEX = re.compile(r"#[0-9a-fA-F]{6}\Z")
@@ -145,9 +153,9 @@ def sentence(text: str) -> str:
 
 
 def key_title(key: str) -> str:
-    """Title of a field: its words without the unit, except where the unit is the name (`tempo_bpm` -> Tempo)."""
-    stem, unit = unit_of(key)
-    return sentence(f"{stem}_share" if unit == "%" and key.endswith("_share") and stem in ("", "mean") else stem)
+    """Title of a field: its words without the unit; a share keeps that word, because "Speech 47 %" leaves open of what."""
+    stem, _ = unit_of(key)
+    return sentence(key if key.endswith("_share") else stem)
 
 
 def figure(key: str, value: Any) -> str:
@@ -160,6 +168,8 @@ def figure(key: str, value: Any) -> str:
         _, unit = unit_of(key)
         if unit == "%":
             return percent(value) if key.endswith("_share") else f"{number(value)}{SPACE}%"
+        if unit in LEVEL_UNITS and math.isfinite(value):
+            return f"{number(round(value, 1))}{SPACE}{unit}"
         if unit == "°":
             return f"{number(value)}°"
         return f"{number(value)}{SPACE}{unit}" if unit else number(value)
