@@ -216,6 +216,18 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
         load(tmp_path)
 
 
+def test_a_home_that_is_closed_to_us_says_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Path.stat
+
+    def closed(path: Path, **kwargs: Any) -> Any:
+        if "home" in path.parts:
+            raise PermissionError(13, "Permission denied")
+        return real(path, **kwargs)
+
+    monkeypatch.setattr(Path, "stat", closed)
+    assert load_settings({}, env={}, cwd=tmp_path, home=tmp_path / "home").settings == Settings()
+
+
 # --- precedence ---------------------------------------------------------------------------------------------------------------------
 
 LAYERS = ("user", "project", "environment", "flag")

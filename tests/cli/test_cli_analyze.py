@@ -158,6 +158,13 @@ def test_a_hostile_file_name_cannot_write_to_the_terminal(cli: Any) -> None:
     result.assert_refused(2, "\\x1b[2J b\\u202e.mp4")
 
 
+def test_a_reader_that_goes_away_is_no_error_and_the_document_is_there(place: Path, clip: Path) -> None:
+    script = f"{sys.executable} -m reelscope analyze {clip} --only color_analysis --out o 2>err.txt | true"
+    subprocess.run(["bash", "-c", script], check=True, stdout=subprocess.DEVNULL)
+    assert "error" not in (place / "err.txt").read_text()
+    assert (place / "o/analysis.json").is_file()
+
+
 @pytest.mark.parametrize("name", [b"\xff\xfe.mp4", "日本 é %d?#&[red].mp4".encode(), b"-x.mp4", b"concat:a|b.mp4"])
 def test_odd_file_names_are_file_names(place: Path, clip: Path, name: bytes) -> None:
     """Through a shell's eyes, in a locale that cannot show them."""

@@ -134,6 +134,17 @@ def test_config_show_origin_names_the_layer_of_every_value(cli: Any, place: Path
     assert rows["placement.threads"] == {"value": 3, "layer": "project", "where": f"{place}/reelscope.toml:3"}
 
 
+def test_without_a_home_or_a_current_folder(cli: Any, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", unknown)
+    assert cli(["config", "show"]).code == 0
+    assert cli(["config", "path"]).out.startswith("user: /.config/reelscope/config.toml")
+    place.rmdir()
+    cli(["config", "show"]).assert_refused(2, "the current folder is not there any more")
+
+
 def test_config_path(cli: Any, place: Path) -> None:
     (place / "reelscope.toml").write_text("")
     home = place.parent / "home"

@@ -70,6 +70,8 @@ def analyze(
         for target in targets(sources, out, settings):
             try:
                 code = analyze_one(session, target.source, target.folder, only=chosen, skip=dropped, quiet=quiet)
+            except BrokenPipeError:  # nobody reads our output any more
+                raise
             except Exception as error:  # one clip that fails does not stop the others
                 code = say_exception(error, state)
             worst = max(worst, code)

@@ -89,9 +89,10 @@ def _toml(value: Any) -> str:
 
 def config_path() -> None:
     """Print where the settings files are looked for."""
+    from reelscope.cli.terminal import home_folder
     from reelscope.config import project_file, user_file
 
-    for what, path in (("user", user_file(os.environ, Path.home())), ("project", project_file(Path.cwd()))):
+    for what, path in (("user", user_file(os.environ, home_folder())), ("project", project_file(Path.cwd()))):
         sys.stdout.write(f"{what}: {path}{'' if path.is_file() else ' (not there)'}\n")
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reelscope.errors import ReelscopeError
+from reelscope.errors import InputError, ReelscopeError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -89,7 +89,19 @@ def read_settings(flags: Mapping[str, Any] | None = None) -> LoadedSettings:
     """Settings for this process: its folder, its environment, its user."""
     from reelscope.config import load_settings
 
-    return load_settings(flags or {}, env=os.environ, cwd=Path.cwd(), home=Path.home())
+    try:
+        cwd = Path.cwd()
+    except FileNotFoundError as error:
+        raise InputError("the current folder is not there any more", code="no_cwd", hint="change to another folder") from error
+    return load_settings(flags or {}, env=os.environ, cwd=cwd, home=home_folder())
+
+
+def home_folder() -> Path:
+    """The user's home; the root where nobody knows one (a user id without an account, as in containers)."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return Path(os.sep)
 
 
 class _Stderr(logging.StreamHandler):  # type: ignore[type-arg]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,10 +128,12 @@ def load_settings(flags: Mapping[str, Any], *, env: Mapping[str, str], cwd: Path
 
 
 def _from_file(path: Path, layer: Layer) -> Iterator[_Given]:
-    if not path.is_file():
-        if path.exists():
-            raise ConfigError(f"{path}: not a file", hint="the settings file is a text file in TOML")
+    try:
+        mode = path.stat().st_mode
+    except OSError:  # not there, or in a folder that is closed to us (the home of another user): there is nothing that we were told
         return
+    if not stat.S_ISREG(mode):
+        raise ConfigError(f"{path}: not a file", hint="the settings file is a text file in TOML")
     data, lines = read_toml(path)
 
     def walk(table: Mapping[str, Any], prefix: tuple[str, ...]) -> Iterator[_Given]:
