@@ -51,7 +51,9 @@ Seconds = Annotated[float, PlainSerializer(lambda v: round(float(v), 6), return_
 Value = Annotated[float | None, PlainSerializer(lambda v: None if v is None else float(f"{v:.5g}"), return_type=float | None)]
 """A measured figure, written with 5 significant digits; null where it cannot be measured."""
 
-XywhNorm = tuple[float, float, float, float]
+Share = Annotated[float, PlainSerializer(lambda v: round(float(v), 5), return_type=float)]
+
+XywhNorm = tuple[Share, Share, Share, Share]
 """Box as x, y, width, height of the display picture, each 0-1, origin at the top left."""
 
 
@@ -66,7 +68,7 @@ class Segment(Model):
 
     start_s: Seconds
     end_s: Seconds
-    confidence: Annotated[float | None, Field(ge=0, le=1)] = None
+    confidence: Annotated[Value, Field(ge=0, le=1)] = None
 
 
 class Box(Model):
