@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 __all__ = ["ANALYZER", "TextOverlay", "TextOverlayResult", "TextOverlaySummary", "TextSegment"]
 
 POINT_GAP_S = 0.199  # track points at most five a second
+UPRIGHT_DEG = 3.0  # boxes of lines up to this tilt are drawn in to the ink; detected boxes have a margin
+EXTENT_MIN = 0.85  # share of the detected width that the ink must span to be all of it
+INK_HEIGHT_SHARE = 0.75  # of a detected line's height, where the ink itself could not be told from the ground
+
+Xyxy = tuple[float, float, float, float]
 
 
 class TextSegment(Segment):
@@ -31,9 +36,11 @@ class TextSegment(Segment):
         role: caption | title | sticker | watermark | scene_text; role_evidence: what speaks for that.
         track_id: The box path under `tracks`.
         xywh_norm: Where it stood longest.
-        line_height_px: Height of a line (ascenders to descenders) in px of the display picture; line_height_share: as share of the picture's height.
+        line_height_px: Height of a line's letters (highest to lowest ink) in px of the display picture.
+        line_height_share: The same as share of the picture's height.
         tilt_deg: Clockwise turn against the horizontal.
-        text_colour, background_colour: sRGB hex of the strokes, and of what directly surrounds them (plate, outline or picture); null where they do not come apart.
+        text_colour, background_colour: sRGB hex of the strokes, and of what directly surrounds them (plate, outline or picture);
+            null where they do not come apart.
         contrast_ratio: WCAG 2.1 contrast of the two, 1-21.
         confidence: Mean probability of the characters in the best reading, by the recogniser; the lowest of the lines.
     """
@@ -140,7 +147,7 @@ class TextOverlay(Analyzer[TextOverlayResult]):
             float(media.width_px),
             float(media.height_px),
             media.duration_s,
-            None if cuts is None else tuple(s.start_s for s in cuts.segments if getattr(s, "kind", None) == "cut"),
+            None if cuts is None else tuple((s.start_s, s.end_s) for s in cuts.segments if hasattr(s, "kind")),
         )
         lines = _layout.merge_lines([read_line(line, self._scale) for line in follower.finish(media.duration_s) if line.path])
         return make_result(lines, frame)
@@ -157,18 +164,22 @@ def read_line(line: object, scale: tuple[float, float]) -> ReadLine:
     assert isinstance(line, Line) and line.end_s is not None
     sx, sy = scale
     ink = line.ink
+    whole = ink is not None and ink.extent[2] - ink.extent[0] >= EXTENT_MIN and abs(line.angle_deg) <= UPRIGHT_DEG
+    extent = ink.extent if ink and whole else (0.0, 0.0, 1.0, 1.0)
+    share = ink.extent[3] - ink.extent[1] if ink else INK_HEIGHT_SHARE
     return ReadLine(
         track_id=line.track_id,
         text=line.text,
         confidence=line.confidence,
         start_s=line.start_s,
         end_s=max(line.end_s, line.start_s),
-        path=tuple((t, (x0 * sx, y0 * sy, x1 * sx, y1 * sy)) for t, (x0, y0, x1, y1) in line.path),
+        path=tuple((t, _within(box, extent, sx, sy)) for t, box in line.path),
         score=line.score,
         readings=len(line.readings),
         agreement=line.agreement,
         samples=line.visible,
-        height_px=line.height_px * sy,
+        height_px=line.height_px * share * sy,
+        ratio=line.ratio,
         angle_deg=line.angle_deg,
         travel=line.travel_px / max(1.0, line.height_px),
         surround_change=line.surround_change,
@@ -180,12 +191,18 @@ def read_line(line: object, scale: tuple[float, float]) -> ReadLine:
     )
 
 
+def _within(box: Xyxy, extent: Xyxy, sx: float, sy: float) -> Xyxy:
+    x0, y0, x1, y1 = box
+    w, h = x1 - x0, y1 - y0
+    return (x0 + extent[0] * w) * sx, (y0 + extent[1] * h) * sy, (x0 + extent[2] * w) * sx, (y0 + extent[3] * h) * sy
+
+
 def make_result(lines: list[ReadLine], frame: Frame) -> TextOverlayResult:
     """The result from finished, merged lines."""
     from reelscope import timebase
     from reelscope.analyzers.text_overlay import _layout, _words
 
-    believed = [line for line in lines if _layout.accept(line)]
+    believed = _layout.without_parts([line for line in lines if _layout.accept(line)])
     lost = [line for line in lines if _layout.unreadable(line)]
     doubtful = [line for line in believed if lost and line.confidence < _layout.DOUBT_MIN]
     blocks = _layout.group([line for line in believed if line not in doubtful])
@@ -209,9 +226,9 @@ def make_result(lines: list[ReadLine], frame: Frame) -> TextOverlayResult:
         lowest_contrast_ratio=min(contrasts) if contrasts else None,
     )
     warnings = []
-    if lost or doubtful:
+    if count := len(lost) + len(doubtful):
         warnings.append(
-            f"{len(lost) + len(doubtful)} lines of writing could not be read with certainty and are left out (tracks labelled 'unreadable'): "
+            f"lines of writing that could not be read with certainty, left out of the segments (tracks labelled 'unreadable'): {count}; "
             "the recogniser reads Latin, Chinese and Japanese, not Cyrillic, Greek, Korean or Arabic"
         )
     return TextOverlayResult(segments=list(segments), tracks=tracks, summary=summary, warnings=warnings)

@@ -237,6 +237,9 @@ class Follower:
                 self._renew(line, box, field, pts_s)
                 return 1
             if line.seen_s == pts_s:
+                if _words.similar(reading.text, known):
+                    line.readings.append((reading.confidence, reading.text))
+                    return 1
                 if not legible or _words.letters(reading.text) * reading.confidence <= _words.letters(known) * line.confidence:
                     return 1
                 line.gone_s = pts_s  # something that looked like a letter, where there is a line now
@@ -250,6 +253,7 @@ class Follower:
         line = Line(self._count, box.quad, box.score, self._template(box.xyxy, field), pts_s, pts_s)
         line.small = self._small_template(box.xyxy, pts_s)
         line.readings.append((reading.confidence if legible else 0.0, reading.text if legible else ""))
+        line.ink = measure_ink(crop)
         self.live.append(line)
         self._seen(line, gray, rgb, pts_s)
         return 1

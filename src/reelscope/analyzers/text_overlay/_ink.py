@@ -11,6 +11,9 @@ __all__ = ["Ink", "contrast_ratio", "hex_of", "measure_ink", "relative_luminance
 
 INK_SHARE_MIN = 0.03  # of the crop: less is a speck, not writing
 INK_SHARE_MAX = 0.65  # more is a plate, not writing
+PLATE_WIDTH = 0.8  # share of the crop's width
+PLATE_FULL = 0.5  # share of its own bounds that a plate fills; outlines that run together fill 0.2-0.4
+EXTENT_MIN = 0.005  # share of a row that must be ink: specks above and below do not stretch the line
 OUTLINED_MIN = 0.35  # share of a filled outline that its letter takes (0.5-0.8); counters take 0.05-0.25 of their letters
 
 
@@ -22,7 +25,8 @@ class Ink:
         text: Median colour of the stroke cores.
         ground: Median colour of what directly surrounds the strokes: a plate, an outline, or the picture.
         contrast: WCAG contrast ratio of the two, 1-21.
-        text_spread, ground_spread: Mean absolute deviation from the medians in grey levels: drawn text and plates are flat, photographed ones are not.
+        text_spread, ground_spread: Mean absolute deviation from the medians in grey levels: drawn text is flat, photographed text is not.
+        extent: Left, top, right, bottom of the strokes as shares of the crop.
     """
 
     text: tuple[int, int, int]
@@ -30,6 +34,7 @@ class Ink:
     contrast: float
     text_spread: float
     ground_spread: float
+    extent: tuple[float, float, float, float]
 
 
 def relative_luminance(rgb: tuple[int, int, int]) -> float:
@@ -68,13 +73,13 @@ def measure_ink(crop: np.ndarray) -> Ink | None:
     cores = depth >= max(1.0, 0.6 * float(np.percentile(depth[ink > 0], 90)))
     square = np.ones((3, 3), np.uint8)
     near = cv2.dilate(ink, square)
-    reach = max(1, round(crop.shape[0] / 24))
+    reach = max(1, round(crop.shape[0] / 40))  # an outline is about a tenth of the letters' height wide
     ring = (cv2.dilate(near, square, iterations=reach) > 0) & (near == 0)
     if not cores.any() or not ring.any():
         return None
     text, text_spread = _median(crop[cores])
     ground, ground_spread = _median(crop[ring])
-    return Ink(text, ground, contrast_ratio(text, ground), text_spread, ground_spread)
+    return Ink(text, ground, contrast_ratio(text, ground), text_spread, ground_spread, _extent(ink))
 
 
 def _ink_mask(bright: np.ndarray) -> np.ndarray | None:
@@ -91,12 +96,22 @@ def _ink_mask(bright: np.ndarray) -> np.ndarray | None:
     return ink if INK_SHARE_MIN <= float(ink.mean()) <= INK_SHARE_MAX else None
 
 
+def _extent(ink: np.ndarray) -> tuple[float, float, float, float]:
+    h, w = ink.shape
+    columns, rows = np.flatnonzero(ink.any(axis=0)), np.flatnonzero(ink.sum(axis=1) >= max(1, EXTENT_MIN * w))
+    if len(rows) == 0:
+        rows = np.flatnonzero(ink.any(axis=1))
+    return float(columns[0] / w), float(rows[0] / h), float((columns[-1] + 1) / w), float((rows[-1] + 1) / h)
+
+
 def _inner(mask: np.ndarray) -> np.ndarray:
-    """The parts of a 0/1 mask that do not touch its border."""
+    """The parts of a 0/1 mask that do not touch its border and are no plate (as wide as the crop, and mostly full)."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=4)
     h, w = mask.shape
     x, y, right, bottom = stats[:, 0], stats[:, 1], stats[:, 0] + stats[:, 2], stats[:, 1] + stats[:, 3]
     inside = (x > 0) & (y > 0) & (right < w) & (bottom < h)
+    plate = (stats[:, 2] > PLATE_WIDTH * w) & (stats[:, 4] > PLATE_FULL * stats[:, 2] * stats[:, 3])
+    inside &= ~plate
     inside[0] = False
     return inside[labels].astype(np.uint8)
 

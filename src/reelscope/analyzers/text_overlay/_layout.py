@@ -9,7 +9,7 @@ from typing import Literal
 
 from reelscope.analyzers.text_overlay import _words
 
-__all__ = ["Block", "Frame", "ReadLine", "Role", "accept", "block_role", "group", "merge_lines", "unreadable"]
+__all__ = ["Block", "Frame", "ReadLine", "Role", "accept", "block_role", "group", "merge_lines", "unreadable", "without_parts"]
 
 Role = Literal["caption", "title", "sticker", "watermark", "scene_text"]
 
@@ -24,12 +24,16 @@ SHORT_MIN_S = 0.15  # seen in one sample only: it must have stood this long on t
 MERGE_GAP_S = 0.5  # the same words in the same place again after less than this: one text (a flash, a dissolve, a missed sample)
 MERGE_GAP_MOVING_S = 1.2  # for moving text, which is found again by the next scan only
 TIMES_S = 0.35  # lines of one text appear and go within this of each other
+LINE_SCORE_MIN = 0.9  # detector score of a line that cannot be read; ornaments and edges stay below
+LINE_RATIO_MIN = 3.0  # and its width to height
+LINE_MIN_S = 0.6
 DOUBT_MIN = 0.95  # where other lines of the clip could not be read, only readings this sure are believed
 
 OPENING_S = 1.5  # a text that stands when the clip begins, or comes this soon, is its title
-TITLE_SHARE = 0.065  # line height as share of the picture's longer side, from which a text is a title: twice a caption's usual size
-WATERMARK_SHARE = 0.045  # watermarks are smaller than this
+TITLE_SHARE = 0.085  # height of the letters as share of the picture's mean side (root of its area), from which a text is a title
+WATERMARK_SHARE = 0.05  # watermarks are smaller than this
 WATERMARK_STAY = 0.8  # share of the clip that a watermark stays
+WATERMARK_STAY_MARKED = 0.3  # enough where the words themselves say so (a handle, an address, a copyright sign)
 WATERMARK_MIN_S = 4.0
 STICKER_TILT_DEG = 4.0
 STICKER_WIDTH = 0.35  # share of the picture's width
@@ -41,12 +45,12 @@ MARKS = ("©", "@", "www.", ".com", ".net", ".org", "copyright", "http")
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """The clip as far as the layout needs it; sizes in px of the display picture."""
+    """The clip as far as the layout needs it; sizes in px of the display picture. `transitions_s`: (start, end), None where not known."""
 
     width_px: float
     height_px: float
     duration_s: float
-    cuts_s: tuple[float, ...] | None = None
+    transitions_s: tuple[tuple[float, float], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,7 @@ class ReadLine:
 
     Attributes:
         agreement: How many of `readings` readings say `text`.
+        height_px: Height of the letters; ratio: length of the detected line to its height.
         travel: Distance moved, in line heights; surround_change: grey levels that the picture around it changed while it rested.
         flat: Mean deviation of the ink's colour in grey levels, None where ink and ground do not come apart; contrast: WCAG ratio.
     """
@@ -70,6 +75,7 @@ class ReadLine:
     agreement: int = 1
     samples: int = 2
     height_px: float = 0.0
+    ratio: float = 5.0
     angle_deg: float = 0.0
     travel: float = 0.0
     surround_change: float = 0.0
@@ -134,14 +140,9 @@ def accept(line: ReadLine) -> bool:
 
 
 def unreadable(line: ReadLine) -> bool:
-    """Whether a line of writing stood there that the recogniser has no letters for."""
-    return (
-        line.samples >= 3
-        and line.score >= 0.85
-        and line.readings >= 2
-        and not accept(line)
-        and (line.travel < 1 or line.surround_change > SURROUND_MIN)
-    )
+    """Whether a line of writing stood there that the recogniser has no letters for: long, sure for the detector, at rest."""
+    written = line.ratio >= LINE_RATIO_MIN and line.score >= LINE_SCORE_MIN
+    return written and line.samples >= 3 and line.duration_s >= LINE_MIN_S and line.travel < 1 and not accept(line)
 
 
 def merge_lines(lines: Sequence[ReadLine]) -> list[ReadLine]:
@@ -167,6 +168,18 @@ def merge_lines(lines: Sequence[ReadLine]) -> list[ReadLine]:
             surround_change=max(old.surround_change, line.surround_change),
         )
     return out
+
+
+def without_parts(lines: Sequence[ReadLine]) -> list[ReadLine]:
+    """Drop lines that are a piece of another line seen at the same time (a word of it found apart while it slid in)."""
+    return [a for a in lines if not any(_part_of(a, b) for b in lines if b is not a)]
+
+
+def _part_of(a: ReadLine, b: ReadLine) -> bool:
+    together_s = min(a.end_s, b.end_s) - max(a.start_s, b.start_s)
+    (x0, y0, x1, y1), (x, y) = b.box, _centre(a.box)
+    inside = x0 < x < x1 and y0 < y < y1 and _overlap(a.box, b.box) > 0.3 and _words.letters(a.text) < _words.letters(b.text)
+    return inside and together_s > 0.5 * a.duration_s and a.duration_s <= 1.5 * b.duration_s
 
 
 def _continued(old: ReadLine, new: ReadLine) -> bool:
@@ -210,7 +223,7 @@ def _together(a: ReadLine, b: ReadLine) -> bool:
     if low <= 0 or tall > 1.7 * low:
         return False
     across, down = min(ax1, bx1) - max(ax0, bx0), min(ay1, by1) - max(ay0, by0)
-    stacked = across > 0.3 * min(ax1 - ax0, bx1 - bx0) and -0.8 * tall < down < 0.5 * low
+    stacked = across > 0.3 * min(ax1 - ax0, bx1 - bx0) and -1.3 * tall < down < 0.5 * low
     row = down > 0.6 * low and -1.0 * tall < across
     return stacked or row
 
@@ -229,18 +242,19 @@ def _reading_order(lines: Sequence[ReadLine]) -> list[ReadLine]:
 def block_role(block: Block, frame: Frame) -> tuple[Role, tuple[str, ...]]:
     """The part a text plays, with what speaks for it (see docs/analyzers/text_overlay.md for the rules)."""
     x0, _, x1, _ = block.box
-    share = block.height_px / max(frame.width_px, frame.height_px)
+    share = block.height_px / (frame.width_px * frame.height_px) ** 0.5
     stay = (block.end_s - block.start_s) / frame.duration_s if frame.duration_s > 0 else 0.0
     travel = statistics.median(line.travel for line in block.lines)
     seconds = max(block.end_s - block.start_s, 0.2)
-    edges = (0.0, frame.duration_s, *(frame.cuts_s or ()))
+    edges = ((0.0, 0.0), (frame.duration_s, frame.duration_s), *(frame.transitions_s or ()))
     evidence: list[str] = []
-    crossed = sum(block.start_s + CUT_S < cut < block.end_s - CUT_S for cut in frame.cuts_s or ())
+    crossed = sum(block.start_s + CUT_S < start and end < block.end_s - CUT_S for start, end in frame.transitions_s or ())
     if crossed:
         evidence.append("stays_over_cuts")
     if max(line.surround_change for line in block.lines) >= SURROUND_MIN and travel < 1:
         evidence.append("rests_while_picture_changes")
-    if frame.cuts_s is not None and any(min(abs(t - edge) for edge in edges) > CUT_S for t in (block.start_s, block.end_s)) and travel < 2:
+    at_edges = [any(start - CUT_S <= t <= end + CUT_S for start, end in edges) for t in (block.start_s, block.end_s)]
+    if frame.transitions_s is not None and not all(at_edges) and travel < 2:
         evidence.append("comes_or_goes_within_shot")
     drawn = all(line.flat is not None and line.flat <= FLAT_MAX and (line.ground_flat or 0.0) <= FLAT_MAX for line in block.lines)
     if drawn:

@@ -30,7 +30,8 @@ class Line:
         track_id: From 1, in order of discovery.
         quad: float32 [4, 2], corners of the line now.
         template: At the gate's reduced scale; small: at the scale of the every-frame picture, None where there is none.
-        start_s: First frame in which it is there; seen_s: last sample in which it was; end_s: first frame in which it is gone, None while it is there.
+        start_s: First frame in which it is there; seen_s: last sample in which it was.
+        end_s: First frame in which it is gone, None while it is there.
         gone_s: First sample of the present absence, None while it is seen.
         readings: (confidence, text), in the order read.
         path: (pts, box) of the samples in which it was there.
@@ -79,6 +80,12 @@ class Line:
     def height_px(self) -> float:
         """Height of the detected line across its writing direction: ascenders to descenders and a margin of about a sixth."""
         return float(min(np.linalg.norm(self.quad[0] - self.quad[3]), np.linalg.norm(self.quad[0] - self.quad[1])))
+
+    @property
+    def ratio(self) -> float:
+        """Length of the line to its height."""
+        sides = float(np.linalg.norm(self.quad[0] - self.quad[3])), float(np.linalg.norm(self.quad[0] - self.quad[1]))
+        return max(sides) / max(1.0, min(sides))
 
     @property
     def angle_deg(self) -> float:
