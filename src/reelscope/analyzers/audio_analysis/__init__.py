@@ -151,7 +151,8 @@ def analyse(audio: AudioTrack, options: AudioOptions) -> AudioAnalysisResult:
     if damaged:
         warnings.append(f"{damaged} samples are not finite numbers and count as silence")
     missing.update(loudness.reasons)
-    peak = _loudness.measure_true_peak((b for b, _ in _finite(audio.blocks(BLOCK_S))), audio.rate_hz, layout, meter.sample_peak)
+    again = (block for block, _ in _finite(audio.blocks(BLOCK_S)))
+    peak = _loudness.measure_true_peak(again, audio.rate_hz, layout, meter.sample_peak, audio.frames)
     if peak is None:
         why = "digital silence" if audio.frames else "the sound track holds no samples"
         missing.update(dict.fromkeys(("true_peak_dbtp", "sample_peak_dbfs", "rms_dbfs", "integrated_lufs", "loudness_range_lu"), why))

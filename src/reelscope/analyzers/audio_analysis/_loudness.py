@@ -150,32 +150,29 @@ def _level(lufs: float) -> float | None:
     return lufs if math.isfinite(lufs) and lufs > FLOOR_LUFS else None
 
 
-def measure_true_peak(blocks: Iterable[np.ndarray], rate_hz: int, layout: str, sample_peak: float) -> float | None:
+def measure_true_peak(blocks: Iterable[np.ndarray], rate_hz: int, layout: str, sample_peak: float, frames: int) -> float | None:
     """True peak in dBTP (4x oversampling or more, BS.1770-4 annex 2) over all channels; None for digital silence.
 
     The filter writes peaks with 3 decimals, too coarse for quiet sound, so that is scaled by a power of two first (exact in float).
-    Its last step may be shorter than 100 ms and then goes unreported: the end is continued by its own mirror image, which adds
-    no new peak, unlike zeros, whose edge would ring.
+    Its last step reports nothing where it is shorter than 100 ms: zeros before the sound make the steps come out even (after it they
+    would add an edge, which rings).
 
     Args:
         blocks: float32 [n, channels].
         sample_peak: Largest absolute sample, full scale 1.0.
+        frames: Number of samples per channel in all blocks.
     """
-    if sample_peak <= 0:
+    if sample_peak <= 0 or not frames:
         return None
     gain = 2.0 ** math.ceil(math.log2(FINE_PEAK / sample_peak)) if sample_peak < FINE_PEAK else 1.0
-    step = max(1, math.ceil(STEP_S * rate_hz))
+    step = max(1, int(rate_hz * STEP_S))
 
     def scaled() -> Iterator[np.ndarray]:
-        tail = None
+        first = True
         for block in blocks:
-            block = np.asarray(block, np.float32) * np.float32(gain)
-            tail = block[-step:] if tail is None or len(block) >= step else np.concatenate([tail, block])[-step:]
-            yield block
-        if tail is not None and len(tail):
-            mirrored = tail[::-1]
-            repeats = math.ceil(2 * step / len(mirrored))
-            yield np.concatenate([mirrored if i % 2 == 0 else tail for i in range(repeats)])[: 2 * step]
+            loud = np.asarray(block, np.float32) * np.float32(gain)
+            yield np.concatenate([np.zeros((-frames % step, loud.shape[1]), np.float32), loud]) if first else loud
+            first = False
 
     peak = 0.0
     for data in _metered(scaled(), rate_hz, layout, "peak=true"):
