@@ -11,9 +11,10 @@ import pytest
 from reelscope.document.names import ANALYZER_NAMES, ANALYZER_TITLES
 from reelscope.document.report import render_report
 from reelscope.document.report.curves import WIDTH, curve, limits, thin_out
-from reelscope.document.report.facts import STATUS_WORDS, figures, null_reason
+from reelscope.document.report.facts import STATUS_WORDS
 from reelscope.document.report.lanes import MAX_ITEMS, Tips, label_of, lane, lanes
 from reelscope.document.report.render import script_json
+from reelscope.document.report.summaries import figures, null_reason
 from reelscope.document.report.words import NA, bytes_, clean, figure, hex_colour, key_title, number, percent, timecode, value_text
 from reelscope.document.schema import Document, Segment, Series, ShotRow, Swatch, Track
 from tests.document.fixtures import empty_document, entry, full_document, keyframes_of
@@ -288,6 +289,21 @@ def test_why_a_figure_is_null_is_said(page: Page) -> None:
     assert [(f.name, f.value, f.why) for f in shown] == [("Key", NA, "too short")]
 
 
+def test_small_tables_of_a_summary_are_told_line_by_line() -> None:
+    shown = figures(
+        {
+            "checks": [{"check": "short_side", "value": 1080.0, "unit": "px", "ok": True, "reason": None}],
+            "reasons_s": {"blocky": 9.9},
+            "far": [[1, 2]] * 3,
+        }
+    )
+    assert [(f.name, f.value) for f in shown] == [
+        ("Checks: short side", "1\u202f080 px, ok yes"),
+        ("Reasons: Blocky", "9.9\xa0s"),
+        ("Far", "3 entries"),
+    ]
+
+
 def test_documents_without_anything_are_valid() -> None:
     page = Page(render(empty_document()))
     assert "the clip has no sound track" in page.words
@@ -298,7 +314,7 @@ def test_documents_without_anything_are_valid() -> None:
         bare.analyzers[name] = entry("skipped", reason="not asked for")
     bare.media = bare.media.model_copy(update={"duration_s": 0.0, "width_px": None, "height_px": None, "fps": None, "codec": None})
     page = Page(render(bare))
-    assert "No shot was found" in page.words
+    assert "not asked for" in page.words
     assert "the clip has no picture" not in page.words or NA in page.words
 
 
@@ -347,6 +363,8 @@ def test_a_dense_minute_stays_small() -> None:
         ({"reasons": ["under_exposed", "noisy"]}, "Under exposed, Noisy"),
         ({"index": 0}, "Scene 1"),
         ({"shot": 3}, "Shot 4"),
+        ({"kind": "shot", "shot": 1, "reasons": []}, "Shot 2"),
+        ({"kind": "shot", "shot": 1, "reasons": ["blocky"]}, "Shot 2: blocky"),
         ({"kind": None, "score": 0.4}, ""),
         ({}, ""),
     ],

@@ -3,28 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from reelscope.document.names import ANALYZER_NAMES, ANALYZER_TITLES
-from reelscope.document.report.words import NA, bytes_, clean, figure, key_title, number, percent, sentence, timecode, value_text
+from reelscope.document.report.summaries import Figure, null_reason, summary_of
+from reelscope.document.report.words import NA, bytes_, clean, figure, number, percent, sentence, timecode, value_text
 from reelscope.document.schema import AnalyzerEntry, Document
 
-__all__ = [
-    "STATUS_WORDS",
-    "Figure",
-    "Gap",
-    "damage",
-    "facts",
-    "figures",
-    "gaps",
-    "glance",
-    "null_reason",
-    "run_facts",
-    "statuses",
-    "summary_of",
-]
+__all__ = ["STATUS_WORDS", "Gap", "badges", "damage", "facts", "gaps", "glance", "phases", "run_facts", "statuses"]
 
 STATUS_WORDS = {
     "ok": "Measured",
@@ -56,20 +43,6 @@ HDR_WORDS = {"pq": "HDR (PQ)", "hlg": "HDR (HLG)"}
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
-    """A named figure; `value` is an em dash where it was not measured and `why` then says why, if the document does."""
-
-    name: str
-    value: str
-    note: str = ""
-    why: str | None = None
-
-    @property
-    def missing(self) -> bool:
-        return self.value == NA
-
-
-@dataclass(frozen=True, slots=True)
 class Gap:
     """Analyzers that did not measure, for one reason, with one way out."""
 
@@ -79,26 +52,6 @@ class Gap:
     reason: str
     hint: str | None
     code: str | None
-
-
-def summary_of(document: Document, name: str) -> dict[str, Any]:
-    """Summary of an analyzer that ran, else nothing."""
-    entry = document.analyzers[name]
-    return entry.summary.model_dump(mode="json") if entry.status == "ok" else {}
-
-
-def null_reason(summary: Mapping[str, Any], key: str) -> str | None:
-    """Why a figure is null: from a dict of reasons in the summary, or from a field `<key>_reason`."""
-    for name, value in summary.items():
-        if _tells_why(name, value) and isinstance(value.get(key), str):
-            return clean(value[key])
-    told = summary.get(f"{key}_reason")
-    return clean(told) if isinstance(told, str) else None
-
-
-def _tells_why(key: str, value: object) -> bool:
-    """Whether a summary's field says for others why they are null."""
-    return isinstance(value, Mapping) and (key == "not_measured" or key.endswith("reasons"))
 
 
 def codec(name: str | None) -> str:
@@ -247,30 +200,6 @@ def _plural(word: str, count: int) -> str:
 
 def _why(entry: AnalyzerEntry) -> str | None:
     return None if entry.status == "ok" else clean(entry.reason or STATUS_WORDS[entry.status].lower())
-
-
-def figures(summary: Mapping[str, Any]) -> list[Figure]:
-    """Every scalar and short list of a summary, named; palettes and long tables are left to their own sections."""
-    out = []
-    for key, value in summary.items():
-        if key.endswith("_reason") or _tells_why(key, value) or (key == "reason" and value is None):
-            continue
-        if isinstance(value, list) and value and isinstance(value[0], Mapping | list):
-            out.append(Figure(key_title(key), f"{len(value)} entries"))
-        elif isinstance(value, Mapping):
-            out += [
-                Figure(f"{key_title(key)}: {sentence(clean(k))}", value_text(f"{key}_{k}" if _bare(k) else str(k), v))
-                for k, v in list(value.items())[:12]
-            ]
-        elif value == []:
-            out.append(Figure(key_title(key), "none"))
-        else:
-            out.append(Figure(key_title(key), value_text(key, value), why=null_reason(summary, key)))
-    return out
-
-
-def _bare(key: object) -> bool:
-    return "_" not in str(key)
 
 
 def statuses(document: Document) -> list[dict[str, Any]]:

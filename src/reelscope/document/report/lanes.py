@@ -40,6 +40,7 @@ INDEX_WORDS = {"scene_segmentation": "Scene"}
 
 # What is the absence of the thing measured, drawn quietly.
 QUIET = frozenset({"pause", "silence", "static", "none", "other", "unknown", "not_found"})
+STRETCHES = frozenset({"shot", "clip"})
 TONES = 8
 
 POINT_S = 1e-6
@@ -118,6 +119,11 @@ def label_of(extra: Mapping[str, Any], noun: str = "") -> tuple[str, bool]:
     """What to write on a bar, and whether the document named it (else a number must do); `noun`: what an `index` counts."""
     if extra.get("jump_cut") is True:
         return "Jump cut", True
+    if extra.get("kind") in STRETCHES:  # says only that the figures are those of a shot: its number says more
+        extra = {k: v for k, v in extra.items() if k != "kind"}
+        number, _ = label_of({k: v for k, v in extra.items() if k in NUMBER_KEYS}, noun)
+        found = ", ".join(_reasons(extra)).lower()
+        return f"{number}: {found}" if number and found else number or sentence(found), True
     for key in LABEL_KEYS:
         value = extra.get(key)
         if isinstance(value, str) and value:
@@ -125,13 +131,19 @@ def label_of(extra: Mapping[str, Any], noun: str = "") -> tuple[str, bool]:
             if key == "kind" and isinstance(extra.get("variant"), str) and extra["variant"]:
                 words += f" {clean(extra['variant']).replace('_', ' ')}"
             return words, True
-    reasons = extra.get("reasons")
-    if isinstance(reasons, list) and reasons and all(isinstance(r, str) for r in reasons):
-        return ", ".join(sentence(clean(r)) for r in reasons[:3]), True
+    reasons = _reasons(extra)
+    if reasons:
+        return ", ".join(reasons), True
     for key, word in NUMBER_KEYS.items():
         if isinstance(extra.get(key), int):
             return f"{noun if key == 'index' and noun else word} {extra[key] + 1}", True
     return "", False
+
+
+def _reasons(extra: Mapping[str, Any]) -> list[str]:
+    """What was found wanting, the first three."""
+    found = extra.get("reasons")
+    return [sentence(clean(r)) for r in found[:3] if isinstance(r, str)] if isinstance(found, list) else []
 
 
 def category_of(extra: Mapping[str, Any]) -> str:
@@ -141,6 +153,14 @@ def category_of(extra: Mapping[str, Any]) -> str:
         if isinstance(value, str) and value:
             return value
     return ""
+
+
+def _tone_key(extra: Mapping[str, Any]) -> str:
+    """A shot that nothing is wrong with is drawn quietly, one with reasons in their colour."""
+    category = category_of(extra)
+    if category in STRETCHES:
+        return next(iter(_reasons(extra)), "none")
+    return category
 
 
 def colours_of(extra: Mapping[str, Any]) -> tuple[tuple[str, float], ...]:
@@ -203,7 +223,7 @@ class _Maker:
             width=0.0 if point else round(min(100.0 - left, 100 * (end_s - start_s) / whole), 4),
             label="" if colours and not named else label,
             aria=f"{label}, {words}",
-            tone=self.tone(category_of(extra)),
+            tone=self.tone(_tone_key(extra)),
             point=point,
             colours=colours,
         )

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from reelscope.document.report import facts, tables
 from reelscope.document.report.lanes import Tips, lanes
+from reelscope.document.report.summaries import figures, missing, summary_of
 from reelscope.document.report.words import NA, clean, sentence, timecode
 from reelscope.document.schema import Document
 
@@ -109,6 +110,7 @@ def render_report(document: Document, *, keyframes: Mapping[str, bytes], title: 
         "gaps": facts.gaps(document),
         "gap_count": sum(e.status != "ok" for e in document.analyzers.values()),
         "shots": rows,
+        "cut_entry": document.analyzers["cut_analysis"],
         "lanes": made,
         "text_entry": document.analyzers["text_overlay"],
         "text_rows": tables.text_rows(document),
@@ -116,13 +118,11 @@ def render_report(document: Document, *, keyframes: Mapping[str, bytes], title: 
         "sound_entry": document.analyzers["audio_analysis"],
         "palette": tables.palette(document),
         "colour_entry": document.analyzers["color_analysis"],
-        "colour_figures": [f for f in facts.figures(facts.summary_of(document, "color_analysis")) if f.name != "Palette"],
-        "figures": [(lane.title, lane.name, found) for lane in made if (found := facts.figures(facts.summary_of(document, lane.name)))],
+        "colour_figures": [f for f in figures(summary_of(document, "color_analysis")) if f.name != "Palette"],
+        "figures": [(lane.title, lane.name, found) for lane in made if (found := figures(summary_of(document, lane.name)))],
         "statuses": facts.statuses(document),
-        "insights": [
-            (sentence(clean(k)), facts.figures(v) if isinstance(v, Mapping) else facts.figures({k: v}))
-            for k, v in document.insights.items()
-        ],
+        "missing": missing,
+        "insights": [(sentence(clean(k)), figures(v) if isinstance(v, Mapping) else figures({k: v})) for k, v in document.insights.items()],
         "css": Markup(_asset("report.css")),  # noqa: S704 - our own package file
         "script": Markup(script),
         "policy": _policy(script),

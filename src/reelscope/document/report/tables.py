@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from reelscope.document.report.curves import Curve, curve, limits
-from reelscope.document.report.facts import Figure, figures, null_reason, summary_of
 from reelscope.document.report.lanes import Tips, fields
+from reelscope.document.report.summaries import Figure, figures, null_reason, summary_of
 from reelscope.document.report.words import NA, clean, figure, hex_colour, key_title, number, percent, sentence, timecode, value_text
 from reelscope.document.schema import Document, Series, ShotRow, ShotTransition
 
 __all__ = ["data_uri", "palette", "shots", "sound", "text_rows"]
 
 PNG_MAGIC = b"\x89PNG"
-CAMERA_STILL = 0.005  # frame widths per s; slower than this a speed says nothing beside the move's name
+CAMERA_STILL = 0.02  # frame widths per s; slower than this a speed says nothing beside the move's name
 
 
 def data_uri(image: bytes) -> str:
@@ -45,7 +45,7 @@ def _camera(shot: ShotRow) -> dict[str, str] | None:
     others = [sentence(clean(c)).lower() for c in camera.components if c != camera.move]
     if others:
         notes.append("with " + ", ".join(others))
-    if camera.speed_fw_s is not None and abs(camera.speed_fw_s) >= CAMERA_STILL:
+    if camera.speed_fw_s is not None and abs(camera.speed_fw_s) >= CAMERA_STILL and not camera.move.startswith("zoom"):
         notes.append(f"{number(camera.speed_fw_s, 2)} widths/s")
     if camera.zoom_rate_s is not None and camera.move.startswith("zoom"):
         notes.append(f"scale {number(camera.zoom_rate_s * 100, 2)} %/s")
@@ -214,7 +214,7 @@ def sound(document: Document, tips: Tips) -> dict[str, Any]:
         if pitch and (plot := _plot("Pitch of the voice", pitch[:1], document, tips, "line")):
             plots.append(plot)
         energy = [s for s in flow.series if any(w in s.name.lower() for w in ENERGY_WORDS)]
-        if energy and len(plots) < 3 and (plot := _plot("Energy of the voice", energy[:1], document, tips, "area")):
+        if energy and len(plots) < 3 and (plot := _plot("Energy", energy[:1], document, tips, "area")):
             plots.append(plot)
     whole = document.media.duration_s or 1.0
     speech = [
