@@ -5,6 +5,7 @@ Method and formulas: docs/analyzers/color_analysis.md.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
@@ -125,15 +126,18 @@ class ColorAnalysis(Analyzer[ColorResult]):
         from reelscope.analyzers.color_analysis._frames import without_bars
 
         shots: Shots = inputs.features["shots"]
-        by_shot: list[list[FrameColours]] = [[] for _ in shots.shots]
-        for frame in self._kept if by_shot else []:
-            by_shot[shots.at(frame.t_s)].append(frame)
+        times_s = [f.t_s for f in self._kept]
         segments: list[ColorSegment] = []
         clean: list[tuple[float, np.ndarray]] = []  # entries of every frame without the bars of its shot
         pure: list[np.ndarray] = []  # those of frames outside gradual transitions
         covered = bars_s = 0.0
-        for index, ((start, end), frames) in enumerate(zip(shots.shots, by_shot, strict=True)):
-            settled = _settled(frames, shots) or frames
+        for index, (start, end) in enumerate(shots.shots):
+            # the shots tile the clip, so the last one takes whatever rounding left beyond its end
+            last = index == len(shots.shots) - 1
+            frames = self._kept[bisect_left(times_s, start) : len(times_s) if last else bisect_left(times_s, end)]
+            gradual = [t for t in shots.transitions if t.end_s > start and t.start_s < end]
+            # a gradual transition shows two shots at once
+            settled = [f for f in frames if not any(t.start_s <= f.t_s < t.end_s for t in gradual)] or frames
             bars = self._bars(settled)
             mine = [without_bars(f.entries, bars) for f in settled]
             clean += [(f.t_s, without_bars(f.entries, bars)) for f in frames]
@@ -197,12 +201,6 @@ class ColorAnalysis(Analyzer[ColorResult]):
             "harmony": scheme,
             "harmony_reason": None if scheme else "achromatic: no palette colour has a chroma of 0.04 or more",
         }
-
-
-def _settled(frames: list[FrameColours], shots: Shots) -> list[FrameColours]:
-    """The frames outside gradual transitions, which show two shots at once."""
-    gradual = [(t.start_s, t.end_s) for t in shots.transitions if t.end_s > t.start_s]
-    return [f for f in frames if not any(start <= f.t_s < end for start, end in gradual)]
 
 
 def _bars_info(bars: Bars | None) -> BarsInfo | None:

@@ -1,0 +1,249 @@
+"""Picture quality: sharpness, exposure, noise, blockiness and banding of each shot; black, frozen and duplicate frames; checks of the file.
+
+No overall score: every figure stands by itself, `reasons` names those beyond a documented limit.
+Formulas: docs/analyzers/content_quality.md.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from statistics import median
+from typing import TYPE_CHECKING, Literal
+
+from reelscope.analyzers.base import Analyzer, AnalyzerSpec, Backend, Clip, Inputs, LoadContext, Window
+from reelscope.analyzers.content_quality._judge import media_checks, reasons, video_bit_rate_bps
+from reelscope.document.schema import AnalyzerResult, Model, Segment, Series, Summary, Value
+from reelscope.media.frames import EVERY_FRAME, NATIVE_LUMA
+from reelscope.timebase import round_s
+
+if TYPE_CHECKING:
+    from reelscope.analyzers.content_quality._luma import LumaFigures
+    from reelscope.analyzers.content_quality._still import FrameLog
+    from reelscope.features.shots import Shots
+
+__all__ = ["ANALYZER", "CheckInfo", "ContentQuality", "QualityFigures", "QualityResult", "QualitySegment", "QualitySummary"]
+
+LUMA_FIGURES = ("sharpness", "sharpness_peak", "fine_detail", "noise_sigma", "blockiness", "banding_share")
+EXPOSURE_STEP_S = 0.25  # of the exposure series: four values a second, of every frame's
+NO_NATIVE = "no unscaled frame was sampled in this shot: sharpness, noise, blockiness and banding are not known"
+
+
+class QualityFigures(Model):
+    """Figures of a stretch of picture, medians of its samples (means for the shares). Null: not measurable.
+
+    Attributes:
+        sharpness: 1 - Crete-Roffet blur over 9 px, 0-1, of the blurrier direction.
+        sharpness_peak: The same, both directions together, in the sharpest tenth of the picture's tiles.
+        fine_detail: The same over 3 px: detail on single pixels, which scaling, soft focus and compression take away first.
+        noise_sigma: Standard deviation of the noise in levels of 255, in the plainest parts.
+        blockiness: How much larger steps across the 8 px grid are than elsewhere, 0 and up.
+        banding_share: Share of the picture made of plateaus on smooth gradients.
+        over_share, under_share: Share of the pixels at or above 250, at or below 5 of 255.
+    """
+
+    sharpness: Value = None
+    sharpness_peak: Value = None
+    fine_detail: Value = None
+    noise_sigma: Value = None
+    blockiness: Value = None
+    banding_share: Value = None
+    over_share: Value = None
+    under_share: Value = None
+
+
+class QualitySegment(Segment, QualityFigures):
+    """A shot with its figures (`kind` shot), or a stretch of black, frozen or duplicate frames.
+
+    Attributes:
+        shot: Index of the shot; null for the other kinds, which do not keep to shots.
+        reasons: Words for figures beyond their limit (shots only).
+        native_frames: Unscaled frames behind the figures of detail. frames: frames of the shot; black frames or repeats of the other kinds.
+        reason: Why figures are missing.
+    """
+
+    kind: Literal["shot", "black", "frozen", "duplicate"]
+    shot: int | None = None
+    reasons: list[str] = []
+    frames: int
+    native_frames: int | None = None
+    reason: str | None = None
+
+
+class CheckInfo(Model):
+    """One fact of the file against the least it should be; ok null: not known, with the reason."""
+
+    check: Literal["short_side", "frame_rate", "bits_per_pixel"]
+    value: Value
+    unit: str
+    least: Value
+    ok: bool | None
+    reason: str | None = None
+
+
+class QualitySummary(Summary, QualityFigures):
+    """The whole clip.
+
+    Attributes:
+        reasons_s: Seconds of shots for which each word is said.
+        black_s, frozen_s: Seconds of black and of frozen picture. duplicate_frames: repeats of the frame before while the picture moves.
+        unique_fps: Frame rate without those repeats, where there are any.
+        checks: Resolution, frame rate, bits per pixel. video_bit_rate_bps: what the latter was computed from.
+    """
+
+    reasons_s: dict[str, Value] = {}
+    black_s: Value = None
+    frozen_s: Value = None
+    duplicate_frames: int = 0
+    unique_fps: Value = None
+    frames: int = 0
+    native_frames: int = 0
+    video_bit_rate_bps: int | None = None
+    checks: list[CheckInfo] = []
+    reason: str | None = None
+
+
+class QualityResult(AnalyzerResult):
+    """Segments: one per shot, then the black, frozen and duplicate stretches.
+
+    Series: `sharpness`, `noise_sigma` (one value per unscaled frame), `over_share`, `under_share` (four a second).
+    """
+
+
+class ContentQuality(Analyzer[QualityResult]):
+    """Keeps six numbers of every frame and six of every unscaled one; the rest is done once the shots are known."""
+
+    spec = AnalyzerSpec(
+        name="content_quality",
+        version=1,
+        group="people",
+        backends=(
+            Backend(
+                name="measured",
+                tier="embedded",
+                rank=10,
+                packages=("cv2", "numpy"),
+                frames=(NATIVE_LUMA, EVERY_FRAME),
+                features=("shots",),
+                cost=0.025,
+            ),
+        ),
+    )
+    Result = QualityResult
+
+    def load(self, ctx: LoadContext) -> None:
+        super().load(ctx)
+        import reelscope.analyzers.content_quality._luma
+        import reelscope.analyzers.content_quality._still  # noqa: F401
+
+    def begin(self, clip: Clip) -> None:
+        from reelscope.analyzers.content_quality._luma import LumaMeter
+        from reelscope.analyzers.content_quality._still import FrameMeter
+
+        self._luma_meter = LumaMeter()
+        self._frame_meter = FrameMeter()
+        self._luma: list[LumaFigures] = []
+
+    def feed(self, window: Window) -> None:
+        native = window.frames(self.frames[0])
+        for luma, t_s in zip(native.pixels, native.pts_s, strict=True):
+            self._luma.append(self._luma_meter.measure(luma, float(t_s)))
+        small = window.frames(self.frames[1])
+        for rgb, t_s in zip(small.pixels, small.pts_s, strict=True):
+            self._frame_meter.add(rgb, float(t_s))
+
+    def finish(self, inputs: Inputs) -> QualityResult:
+        from reelscope.analyzers.content_quality._still import find_spans
+
+        shots: Shots = inputs.features["shots"]
+        media = inputs.clip.media
+        log = self._frame_meter.log
+        black_at = {t for t, black in zip(log.t_s, log.black, strict=True) if black}
+        # black frames and those of gradual transitions say nothing about how a shot was filmed
+        luma = [f for f in self._luma if f.t_s not in black_at]
+        segments: list[QualitySegment] = []
+        reasons_s: dict[str, float] = {}
+        for index, (start, end) in enumerate(shots.shots):
+            # the shots tile the clip, so the last one takes whatever rounding left beyond its end
+            last = index == len(shots.shots) - 1
+            native = luma[bisect_left(luma, start, key=_time) : len(luma) if last else bisect_left(luma, end, key=_time)]
+            gradual = [t for t in shots.transitions if t.end_s > start and t.start_s < end]
+            native = [f for f in native if not any(t.start_s <= f.t_s < t.end_s for t in gradual)] or native
+            frames = range(bisect_left(log.t_s, start), len(log.t_s) if last else bisect_left(log.t_s, end))
+            figures = _figures(native, log, frames)
+            words = reasons(figures)
+            for word in words:
+                reasons_s[word] = reasons_s.get(word, 0.0) + end - start
+            segments.append(
+                QualitySegment(
+                    start_s=start,
+                    end_s=end,
+                    kind="shot",
+                    shot=index,
+                    reasons=words,
+                    frames=len(frames),
+                    native_frames=len(native),
+                    reason=None if native else NO_NATIVE,
+                    **figures,
+                )
+            )
+        spans = find_spans(log, media.duration_s)
+        segments += [QualitySegment(start_s=s.start_s, end_s=s.end_s, kind=s.kind, frames=s.frames) for s in spans]
+        length_s = {kind: sum(s.end_s - s.start_s for s in spans if s.kind == kind) for kind in ("black", "frozen")}
+        duplicates = sum(s.frames for s in spans if s.kind == "duplicate")
+        n = len(log.t_s)
+        return QualityResult(
+            coverage=1.0 if n else 0.0,
+            segments=segments,
+            series=self._series(),
+            summary=QualitySummary(
+                reasons_s=reasons_s,
+                black_s=length_s["black"] if n else None,
+                frozen_s=length_s["frozen"] if n else None,
+                duplicate_frames=duplicates,
+                unique_fps=media.fps * (n - duplicates) / n if duplicates and media.fps else None,
+                frames=n,
+                native_frames=len(luma),
+                video_bit_rate_bps=video_bit_rate_bps(media),
+                checks=[
+                    CheckInfo(check=c.check, value=c.value, unit=c.unit, least=c.least, ok=c.ok, reason=c.reason)
+                    for c in media_checks(media)
+                ],
+                reason=None if n else "no frame was decoded",
+                **_figures(luma, log, range(n)),
+            ),
+        )
+
+    def _series(self) -> list[Series]:
+        log = self._frame_meter.log
+        times = [round_s(f.t_s) for f in self._luma]
+        series = [
+            Series(name=name, unit=unit, t_s=times, values=[getattr(f, name) for f in self._luma])
+            for name, unit in (("sharpness", "0-1"), ("noise_sigma", "levels"))
+            if times
+        ]
+        kept: list[int] = []
+        for i, t in enumerate(log.t_s):
+            if not kept or t - log.t_s[kept[-1]] >= EXPOSURE_STEP_S - 1e-6:
+                kept.append(i)
+        times = [round_s(log.t_s[i]) for i in kept]
+        pairs = (("over_share", log.over), ("under_share", log.under))
+        return series + [Series(name=name, unit="0-1", t_s=times, values=[values[i] for i in kept]) for name, values in pairs if times]
+
+
+def _time(figures: LumaFigures) -> float:
+    return figures.t_s
+
+
+def _figures(native: Sequence[LumaFigures], log: FrameLog, frames: Sequence[int]) -> dict[str, float | None]:
+    """The fields of QualityFigures."""
+    out: dict[str, float | None] = {}
+    for name in LUMA_FIGURES:
+        values = [v for f in native if (v := getattr(f, name)) is not None]
+        out[name] = median(values) if values else None
+    for name, shares in (("over_share", log.over), ("under_share", log.under)):
+        out[name] = sum(shares[i] for i in frames) / len(frames) if frames else None
+    return out
+
+
+ANALYZER = ContentQuality
