@@ -31,14 +31,14 @@ FOOTAGE = (
 WIDTH_PX, HEIGHT_PX, FPS, SECONDS = 540, 960, 30, 9.0
 
 PHRASES = (
-    "you need to see this", "Day 1 of 30", "How I saved $200", "WAIT FOR THE END", "3 mistakes beginners make", "link in bio", "No way!!",
-    "Part 4: the kitchen", "what nobody tells you", "POV: it's 6 am", "Step 2: add the milk", "this changed everything", "Before / After",
-    "save this for later", "my honest review", "Watch till the end", "he had no idea", "100% worth it", "Sunday reset", "best in town?",
-    "I was not ready for this", "Top 5 places in Rome", "full recipe below", "don't skip this", "Tag a friend", "it gets better...",
-    "New York, 9:45 pm", "MYTH vs FACT", "Here is the trick", "you won't believe it", "tell me why", "Subscribe for more", "quick tip #7",
-    "Budget: 50 euros", "meet my dog Oscar", "stop doing this", "Is it real?", "Outfit of the day", "GYM MOTIVATION", "and then it happened",
-    "do you agree?", "3 ingredients only", "made in 10 minutes", "Let's go!", "one more time", "a week in my life", "The secret sauce",
-    "coming soon", "Zero to hero", "my morning routine",
+    "you need to see this", "Day 1 of 30", "How I saved $200", "WAIT FOR THE END", "3 mistakes beginners make", "link in bio",
+    "No way!!", "Part 4: the kitchen", "what nobody tells you", "POV: it's 6 am", "Step 2: add the milk", "this changed everything",
+    "Before / After", "save this for later", "my honest review", "Watch till the end", "he had no idea", "100% worth it",
+    "Sunday reset", "best in town?", "I was not ready for this", "Top 5 places in Rome", "full recipe below", "don't skip this",
+    "Tag a friend", "it gets better...", "New York, 9:45 pm", "MYTH vs FACT", "Here is the trick", "you won't believe it",
+    "tell me why", "Subscribe for more", "quick tip #7", "Budget: 50 euros", "meet my dog Oscar", "stop doing this", "Is it real?",
+    "Outfit of the day", "GYM MOTIVATION", "and then it happened", "do you agree?", "3 ingredients only", "made in 10 minutes",
+    "Let's go!", "one more time", "a week in my life", "The secret sauce", "coming soon", "Zero to hero", "my morning routine",
 )  # fmt: skip
 
 SYSTEM_FONTS = (
@@ -96,12 +96,10 @@ def plan_captions(rng: random.Random, count: int = 4) -> list[Caption]:
         start_s, end_s = round(at_s, 3), round(min(at_s + length_s, SECONDS - 0.2), 3)
         band = rng.choice(bands)
         slide = rng.choice(((-0.6, 0.0), (0.6, 0.0), (0.0, 0.12), (0.0, -0.12)))
-        out.append(
-            Caption(
-                text, start_s, end_s, (0.5 + rng.uniform(-0.04, 0.04), band + rng.uniform(-0.03, 0.03)), rng.randint(26, 56), rng.randrange(faces),
-                style, fill, ground, motion, rng.uniform(0.2, 0.4) if motion != "none" else 0.0, slide,
-            )
-        )  # fmt: skip
+        size_px, face = rng.randint(26, 56), rng.randrange(faces)
+        xy = 0.5 + rng.uniform(-0.04, 0.04), band + rng.uniform(-0.03, 0.03)
+        motion_s = rng.uniform(0.2, 0.4) if motion != "none" else 0.0
+        out.append(Caption(text, start_s, end_s, xy, size_px, face, style, fill, ground, motion, motion_s, slide))
         at_s = end_s + rng.uniform(0.15, 0.7)
         if at_s > SECONDS - 1.4:
             break

@@ -183,6 +183,7 @@ def read_line(line: object, scale: tuple[float, float]) -> ReadLine:
         angle_deg=line.angle_deg,
         travel=line.travel_px / max(1.0, line.height_px),
         surround_change=line.surround_change,
+        pops=line.pops,
         text_rgb=ink.text if ink else None,
         ground_rgb=ink.ground if ink else None,
         contrast=ink.contrast if ink else None,
@@ -203,7 +204,7 @@ def make_result(lines: list[ReadLine], frame: Frame) -> TextOverlayResult:
     from reelscope.analyzers.text_overlay import _layout, _words
 
     believed = _layout.without_parts([line for line in lines if _layout.accept(line)])
-    lost = [line for line in lines if _layout.unreadable(line)]
+    lost = [line for line in lines if _layout.unreadable(line, frame)]
     doubtful = [line for line in believed if lost and line.confidence < _layout.DOUBT_MIN]
     blocks = _layout.group([line for line in believed if line not in doubtful])
     segments = [_segment(block, frame) for block in blocks]

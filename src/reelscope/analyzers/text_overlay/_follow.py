@@ -29,6 +29,8 @@ SURE = 0.97  # a reading of several letters at least this sure is not repeated
 NEAR_PX, FAR_PX = 3, 12  # reduced px that a line is looked for around its place: resting; young, moving or lost
 FAR_VISIBLE = 0.5  # a match found far away must be this strong: the best of 625 places is 0.3 by chance
 LINE_SHARE_MAX = 0.4  # lines taller than this share of the short side are objects that the detector mistakes for a letter
+UNCHANGED = 8.0  # grey levels: mean change of the picture around a line within one sample, below which nothing else happened
+REACHING_SHARE = 0.2  # of the short side: only lines lower than this are looked at again where they reach out of their region
 READS_MAX = 16  # per sample; what exceeds it is found again by the next look
 READ_MIN = 0.5  # readings less sure than this are nothing
 DETECT_MIN = 0.85  # detector score from which a line that cannot be read is still a line (another script)
@@ -168,9 +170,18 @@ class Follower:
         if usable_small(line.small):
             frames = backwards(line.small, self._small, before[-1] if before else 0.0, there_s)
             line.start_s = frames[-1][0] if frames else there_s
+        if before:
+            self._compare_around(line, line.path[0][1], before[-1], there_s)
+
+    def _compare_around(self, line: Line, box: XyxyPx, a_s: float, b_s: float) -> None:
+        """Note whether the picture around a line is the same at two times between which the line came or went."""
+        first, second = self._around(box, self._reduced.gray(a_s)), self._around(box, self._reduced.gray(b_s))
+        line.pops |= first.size > 0 and float(cv2.absdiff(first, second).mean()) <= UNCHANGED
 
     def _end_of(self, line: Line) -> float:
         gone_s = line.gone_s if line.gone_s is not None else line.seen_s
+        if line.gone_s is not None and {line.gone_s, line.seen_s} <= set(self._reduced.between(line.seen_s, line.gone_s + 1e-6)):
+            self._compare_around(line, line.box, line.seen_s, line.gone_s)
         return forwards(line.small, self._small, line.seen_s, gone_s) if line.small is not None and usable_small(line.small) else gone_s
 
     def _end_lost(self, pts_s: float) -> None:
@@ -202,7 +213,11 @@ class Follower:
             if sum((x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in regions) > WHOLE_SHARE * w * h:
                 regions = [(0, 0, w, h)]
             for region in regions:
-                out += self._detect(rgb, region, level)
+                found = self._detect(rgb, region, level)
+                if any(_at_side(box.xyxy, region, w) for box in found if box.xyxy[3] - box.xyxy[1] < REACHING_SHARE * min(w, h)):
+                    # a line reaches out of the region: what moves behind the rest of it kept that from being fresh
+                    found = self._detect(rgb, (0, region[1], w, region[3]), level)
+                out += found
         return out
 
     def _detect(self, rgb: np.ndarray, region: Region, level: Level) -> list[LineBox]:
@@ -296,6 +311,12 @@ def _fit(start: float, end: float, size: int, unit: float) -> tuple[int, int]:
         return 0, size
     first = int(min(max(0, (start + end - length) // 2), size - length))
     return first, first + length
+
+
+def _at_side(box: XyxyPx, region: Region, width: int) -> bool:
+    """Whether a box ends at a region's left or right side, where that is not the picture's."""
+    margin = 0.25 * (box[3] - box[1])
+    return (region[0] > 0 and box[0] <= region[0] + margin) or (region[2] < width and box[2] >= region[2] - margin)
 
 
 def _area(box: XyxyPx) -> float:

@@ -16,7 +16,8 @@ Role = Literal["caption", "title", "sticker", "watermark", "scene_text"]
 Xyxy = tuple[float, float, float, float]
 
 SURE_MIN = 0.9  # one reading this sure counts alone, where the line was seen in two samples
-AGREED_MIN = 0.75  # two readings that agree count from here; what noise reads as scores 0.1-0.7 and changes from sample to sample
+AGREED_MIN = 0.85  # two readings that agree count from here; what noise reads as scores 0.1-0.8 and changes from sample to sample
+WHOLE_MIN = 0.8  # share of the largest box
 SINGLE_MIN = 0.95  # a single character: earrings, wheels and door knobs read as G, O and 1
 FLAT_MAX = 8.0  # grey levels: a single character must be drawn, that is of one colour
 SINGLE_CONTRAST_MIN = 3.0
@@ -26,6 +27,7 @@ MERGE_GAP_MOVING_S = 1.2  # for moving text, which is found again by the next sc
 TIMES_S = 0.35  # lines of one text appear and go within this of each other
 LINE_SCORE_MIN = 0.9  # detector score of a line that cannot be read; ornaments and edges stay below
 LINE_RATIO_MIN = 3.0  # and its width to height
+LINE_HEIGHT_MAX = 0.12  # share of the picture's short side
 LINE_MIN_S = 0.6
 DOUBT_MIN = 0.95  # where other lines of the clip could not be read, only readings this sure are believed
 
@@ -39,7 +41,7 @@ STICKER_TILT_DEG = 4.0
 STICKER_WIDTH = 0.35  # share of the picture's width
 STICKER_OFF_CENTRE = 0.15
 SURROUND_MIN = 12.0  # grey levels: the picture around a resting text has changed
-CUT_S = 0.15  # a text that begins and ends this near to cuts came and went with its shot
+CUT_S = 0.15  # a text that comes or goes this near to a transition does so with the shot
 MARKS = ("©", "@", "www.", ".com", ".net", ".org", "copyright", "http")
 
 
@@ -61,6 +63,7 @@ class ReadLine:
         agreement: How many of `readings` readings say `text`.
         height_px: Height of the letters; ratio: length of the detected line to its height.
         travel: Distance moved, in line heights; surround_change: grey levels that the picture around it changed while it rested.
+        pops: Whether it came or went while the picture around it stayed as it was.
         flat: Mean deviation of the ink's colour in grey levels, None where ink and ground do not come apart; contrast: WCAG ratio.
     """
 
@@ -79,6 +82,7 @@ class ReadLine:
     angle_deg: float = 0.0
     travel: float = 0.0
     surround_change: float = 0.0
+    pops: bool = False
     text_rgb: tuple[int, int, int] | None = None
     ground_rgb: tuple[int, int, int] | None = None
     contrast: float | None = None
@@ -87,8 +91,11 @@ class ReadLine:
 
     @property
     def box(self) -> Xyxy:
-        """Where it stood longest: medians of the path."""
-        return tuple(statistics.median(box[k] for _, box in self.path) for k in range(4))  # type: ignore[return-value]
+        """Where it stood longest: medians of the path, without the times at which only a part of it was there or known."""
+        boxes = [box for _, box in self.path]
+        largest = max(_area(box) for box in boxes)
+        whole = [box for box in boxes if _area(box) >= WHOLE_MIN * largest]
+        return tuple(statistics.median(box[k] for box in whole) for k in range(4))  # type: ignore[return-value]
 
     @property
     def duration_s(self) -> float:
@@ -139,9 +146,10 @@ def accept(line: ReadLine) -> bool:
     return line.confidence >= AGREED_MIN and line.agreement >= 2
 
 
-def unreadable(line: ReadLine) -> bool:
+def unreadable(line: ReadLine, frame: Frame) -> bool:
     """Whether a line of writing stood there that the recogniser has no letters for: long, sure for the detector, at rest."""
-    written = line.ratio >= LINE_RATIO_MIN and line.score >= LINE_SCORE_MIN
+    low = line.box[3] - line.box[1] <= LINE_HEIGHT_MAX * min(frame.width_px, frame.height_px)
+    written = low and line.ratio >= LINE_RATIO_MIN and line.score >= LINE_SCORE_MIN
     return written and line.samples >= 3 and line.duration_s >= LINE_MIN_S and line.travel < 1 and not accept(line)
 
 
@@ -166,6 +174,7 @@ def merge_lines(lines: Sequence[ReadLine]) -> list[ReadLine]:
             agreement=best.agreement + (other.agreement if _words.similar(old.text, line.text) else 0),
             travel=old.travel + line.travel,
             surround_change=max(old.surround_change, line.surround_change),
+            pops=old.pops or line.pops,
         )
     return out
 
@@ -246,13 +255,15 @@ def block_role(block: Block, frame: Frame) -> tuple[Role, tuple[str, ...]]:
     stay = (block.end_s - block.start_s) / frame.duration_s if frame.duration_s > 0 else 0.0
     travel = statistics.median(line.travel for line in block.lines)
     seconds = max(block.end_s - block.start_s, 0.2)
-    edges = ((0.0, 0.0), (frame.duration_s, frame.duration_s), *(frame.transitions_s or ()))
     evidence: list[str] = []
     crossed = sum(block.start_s + CUT_S < start and end < block.end_s - CUT_S for start, end in frame.transitions_s or ())
     if crossed:
         evidence.append("stays_over_cuts")
     if max(line.surround_change for line in block.lines) >= SURROUND_MIN and travel < 1:
         evidence.append("rests_while_picture_changes")
+    if any(line.pops for line in block.lines) and travel < 2:
+        evidence.append("comes_or_goes_alone")
+    edges = ((0.0, 0.0), (frame.duration_s, frame.duration_s), *(frame.transitions_s or ()))
     at_edges = [any(start - CUT_S <= t <= end + CUT_S for start, end in edges) for t in (block.start_s, block.end_s)]
     if frame.transitions_s is not None and not all(at_edges) and travel < 2:
         evidence.append("comes_or_goes_within_shot")
@@ -287,6 +298,10 @@ def _hull(boxes: Sequence[Xyxy]) -> Xyxy:
 
 def _centre(box: Xyxy) -> tuple[float, float]:
     return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+
+
+def _area(box: Xyxy) -> float:
+    return max(0.0, box[2] - box[0]) * max(0.0, box[3] - box[1])
 
 
 def _overlap(a: Xyxy, b: Xyxy) -> float:

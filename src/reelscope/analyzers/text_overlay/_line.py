@@ -37,7 +37,7 @@ class Line:
         path: (pts, box) of the samples in which it was there.
         crop, crops: Mean of its upright crops (float32 rgb) while it stands still, and of how many.
         surround: Luma around it when found (reduced px); surround_change: most that this has changed since, mean grey levels.
-        travel_px: How far it has moved in all.
+        travel_px: How far it has moved in all; pops: whether it came or went while the picture around it stayed as it was.
     """
 
     track_id: int
@@ -59,6 +59,7 @@ class Line:
     surround: np.ndarray | None = None
     surround_change: float = 0.0
     travel_px: float = 0.0
+    pops: bool = False
 
     @property
     def box(self) -> XyxyPx:
@@ -125,6 +126,10 @@ class Ring:
         """Times of the pictures in [start_s, end_s)."""
         return [t for t, _ in self._items if start_s <= t < end_s]
 
+    def gray(self, pts_s: float) -> np.ndarray:
+        """The picture at exactly `pts_s`."""
+        return next(g for t, g in self._items if t == pts_s)
+
     def nearest(self, pts_s: float) -> float | None:
         """Time of the picture nearest to `pts_s`."""
         return min((t for t, _ in self._items), key=lambda t: abs(t - pts_s), default=None)
@@ -133,7 +138,7 @@ class Ring:
         """Gradient field of the picture at exactly `pts_s`, kept until the picture leaves."""
         found = self._fields.get(pts_s)
         if found is None:
-            found = self._fields[pts_s] = gradient(next(g for t, g in self._items if t == pts_s))
+            found = self._fields[pts_s] = gradient(self.gray(pts_s))
         return found
 
 
