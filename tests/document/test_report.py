@@ -503,6 +503,7 @@ def test_timecodes(seconds: float | None, text: str) -> None:
         ("speech_rate_syl_s", 3.029, "Speech rate", "3.03\xa0syllables/s"),
         ("speed_fw_s", 0.14, "Speed", "0.14\xa0frame widths/s"),
         ("static_share", 0.31, "Static share", "31\xa0%"),
+        ("zoom_rate_s", 0.0954, "Zoom rate", "0.0954\xa0/s"),
         ("tilt_deg", -2.0, "Tilt", "−2°"),
         ("key", None, "Key", NA),
         ("loop", True, "Loop", "yes"),

@@ -41,7 +41,7 @@ class Curve:
         path: SVG path of the line in a view box of WIDTH x 100, broken where values are null; "" where nothing was measured.
         area: The same down to the bottom, for filling; mirror: the same upwards and downwards from the middle, as sound is drawn.
         low, high: Values at the bottom and at the top; words_low, words_high: the same as words.
-        data: Compact numbers for the script: {"n", "u", "t" or "t0" + "dt", "v"}.
+        data: Compact numbers for the script: name "n", unit "u", decimals "d", times "t" (or "t0" and step "dt"), values "v".
         measured: How many values are not null.
     """
 
@@ -95,6 +95,13 @@ def limits(series: Iterable[Series]) -> tuple[float, float] | None:
     return low, high
 
 
+def _decimals(ends: tuple[float, float] | None, unit: str) -> int:
+    """Decimals that tell a hundredth of the axis apart."""
+    if unit in LEVEL_UNITS or ends is None:
+        return 1
+    return min(6, max(0, 2 - math.floor(math.log10(ends[1] - ends[0]))))
+
+
 def _words(value: float, unit: str) -> str:
     return number(round(value, 1)) if unit in LEVEL_UNITS else number(value)
 
@@ -107,8 +114,8 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None else float(f"{value:.4g}")
 
 
-def _data(title: str, unit: str, t_s: list[float], values: list[float | None]) -> dict[str, object]:
-    data: dict[str, object] = {"n": title, "u": unit, "v": [_rounded(v) for v in values]}
+def _data(title: str, unit: str, t_s: list[float], values: list[float | None], ends: tuple[float, float] | None) -> dict[str, object]:
+    data: dict[str, object] = {"n": title, "u": unit, "d": _decimals(ends, unit), "v": [_rounded(v) for v in values]}
     steps = [b - a for a, b in zip(t_s, t_s[1:], strict=False)]
     if (
         steps
@@ -172,7 +179,7 @@ def curve(series: Series, duration_s: float, bounds: tuple[float, float] | None 
         high=None if ends is None else ends[1],
         words_low="" if ends is None else _words(ends[0], unit),
         words_high="" if ends is None else _words(ends[1], unit),
-        data=_data(title, unit, t_s, values),
+        data=_data(title, unit, t_s, values, ends),
         measured=sum(v is not None for v in series.values),
     )
 

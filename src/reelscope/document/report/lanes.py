@@ -176,7 +176,7 @@ def colours_of(extra: Mapping[str, Any]) -> tuple[tuple[str, float], ...]:
     return tuple((h, round(100 * w / total, 2)) for h, w in weighed)
 
 
-def _details(extra: Mapping[str, Any], confidence: float | None) -> list[tuple[str, str]]:
+def _details(extra: Mapping[str, Any], confidence: float | None, label: str) -> list[tuple[str, str]]:
     out = [("Confidence", percent(confidence))] if confidence is not None else []
     for key, value in extra.items():
         if key == "palette":
@@ -186,6 +186,8 @@ def _details(extra: Mapping[str, Any], confidence: float | None) -> list[tuple[s
         elif key in NUMBER_KEYS or value is None:
             continue
         text = value_text(key, value, limit=6)
+        if sentence(text) == label or text == label:
+            continue  # the title says it already
         out.append((key_title(key), text if len(text) <= 160 else text[:159] + "…"))
     return out[:MAX_DETAILS]
 
@@ -218,7 +220,7 @@ class _Maker:
         whole = self.duration_s or 1.0
         left = min(100.0, max(0.0, 100 * start_s / whole))
         return Item(
-            tip=self.tips.add(label, words, _details(extra, confidence)),
+            tip=self.tips.add(label, words, _details(extra, confidence, label)),
             left=round(left, 4),
             width=0.0 if point else round(min(100.0 - left, 100 * (end_s - start_s) / whole), 4),
             label="" if colours and not named else label,

@@ -85,13 +85,13 @@
     const best = Math.abs(at(low) - t) <= Math.abs(at(high) - t) ? low : high;
     return Math.abs(at(best) - t) > Math.max(1, duration / 60) ? null : curve.v[best];
   };
-  const spoken = (value, unit) => (value === null ? "—" : `${String(+value.toPrecision(3)).replace("-", "−")} ${unit}`);
+  const spoken = (value, curve) => (value === null ? "—" : `${value.toFixed(curve.d).replace("-", "−")} ${curve.u}`);
   const point = (t) => {
     const rect = track().getBoundingClientRect();
     needle.hidden = false;
     needle.style.left = `${rect.left - $(".tl-inner", head).getBoundingClientRect().left + (t / duration) * rect.width}px`;
     time.textContent = clock(t);
-    for (const out of reads) { const curve = data.curves[+out.dataset.read]; out.textContent = spoken(valueAt(curve, t), curve.u); }
+    for (const out of reads) { const curve = data.curves[+out.dataset.read]; out.textContent = spoken(valueAt(curve, t), curve); }
     $$(".hair").forEach((hair) => { hair.hidden = false; hair.style.left = `${(100 * t) / duration}%`; });
   };
   const leave = () => {
@@ -141,7 +141,11 @@
   };
   const hideTip = () => { tip.hidden = true; shown?.removeAttribute("aria-describedby"); shown = null; };
   const itemOf = (event) => event.target.closest?.(".it");
-  body.addEventListener("pointerover", (event) => { const item = itemOf(event); if (item) showTip(item); else if (event.pointerType === "mouse") hideTip(); });
+  body.addEventListener("pointermove", (event) => {
+    if (event.pointerType !== "mouse") return;
+    const item = itemOf(event);
+    if (!item) hideTip(); else if (item !== shown) showTip(item);
+  });
   body.addEventListener("pointerleave", (event) => { if (event.pointerType === "mouse") hideTip(); });
   body.addEventListener("focusin", (event) => { const item = itemOf(event); if (item && item.matches(":focus-visible")) showTip(item); });
   body.addEventListener("focusout", hideTip);

@@ -139,6 +139,8 @@ def bytes_(count: int) -> str:
 
 def unit_of(key: str) -> tuple[str, str]:
     """A field's name without its unit, and the unit ("" where the name says none)."""
+    if key.endswith("_rate_s"):  # per second, not seconds
+        return key.removesuffix("_s"), "/s"
     for suffix, unit in UNITS:
         if key.endswith(suffix) and len(key) > len(suffix):
             return key[: -len(suffix)], unit
