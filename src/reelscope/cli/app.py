@@ -58,7 +58,10 @@ def run(argv: Sequence[str]) -> int:
     state = State(debug=os.environ.get("REELSCOPE_DEBUG", "") not in ("", "0"))
     usage_error = typer.BadParameter.__mro__[1]  # the base of all usage errors has no public name in every version of typer
     try:
-        return app(list(argv), prog_name="reelscope", standalone_mode=False, obj=state) or 0
+        code = app(list(argv), prog_name="reelscope", standalone_mode=False, obj=state) or 0
+        if code == EXIT_INTERRUPTED:  # newer versions of typer turn Ctrl-C into this code, older ones into Abort
+            say_error("interrupted")
+        return code
     except usage_error as error:  # type: ignore[misc]
         message = error.format_message()  # type: ignore[attr-defined]
         if not message.strip():  # no arguments: the help was printed
