@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Shots", "Transition"]
+__all__ = ["Shots", "Transition", "TransitionKind"]
 
 TransitionKind = Literal["cut", "dissolve", "fade", "wipe"]
 
@@ -14,8 +14,15 @@ TransitionKind = Literal["cut", "dissolve", "fade", "wipe"]
 class Transition:
     """From one shot to the next; for a cut start_s = end_s = pts of the new shot's first frame.
 
-    `variant`: fade: "black", "white", "from black", "to black", ...; wipe: "left", "right", "up", "down" (where the edge moves to).
     A fade at the clip's very start or end has a shot on one side only.
+
+    Attributes:
+        kind, start_s, end_s: What and when; half-open.
+        confidence: For a cut the fitted probability, for a gradual one the margin `1 - cost / 2` (0.5 just accepted, 1 ideal).
+        variant: fade: "black", "white" (through it), "from black", "to black", "from white", "to white"; wipe: "left", "right", "up",
+            "down" (where the edge moves to).
+        jump_cut: A cut between two moments of one take.
+        figures: What it was decided on, as (name, value); the names are explained in docs/analyzers/cut_analysis.md.
     """
 
     kind: TransitionKind
@@ -24,6 +31,7 @@ class Transition:
     confidence: float | None = None
     variant: str | None = None
     jump_cut: bool = False
+    figures: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,171 @@
+"""cut_analysis: every transition of the clip, its shots, and the rhythm of its cutting, from the feature `shots`.
+
+Detection is the feature's (reelscope.features.shots); what follows from it by arithmetic stands here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import fmean, median, pstdev
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from reelscope.analyzers.base import Analyzer, AnalyzerSpec, Backend, Inputs
+from reelscope.document.schema import AnalyzerResult, Model, Seconds, Segment, Summary, Value
+
+if TYPE_CHECKING:
+    from reelscope.features.shots import Shots, Transition
+
+__all__ = ["ANALYZER", "CutAnalysis", "CutResult", "CutSummary", "RhythmPoint", "TransitionSegment", "describe"]
+
+# The rhythm is given per stretch of this length: one short-form beat of attention holds one to four shots, so that ten seconds carry a rate.
+RHYTHM_STRETCH_S = 10.0
+# Shot lengths alike (coefficient of variation under 0.25) read as even cutting; over 0.75 long and short shots alternate. Fewer than four shots have no rhythm.
+EVEN_CV, UNEVEN_CV = 0.25, 0.75
+MIN_RHYTHM_SHOTS = 4
+# A trend is told when the second half of the shots is shorter (longer) by this factor in the median.
+TREND_FACTOR = 1.5
+
+
+class TransitionSegment(Segment):
+    """One transition. A cut has start_s = end_s = pts of the new shot's first frame.
+
+    `confidence`: for a cut the probability of the fitted model (see docs/analyzers/cut_analysis.md for its reliability), for a gradual transition
+    the margin 1 - cost / 2, where cost 0 is the ideal blend or wipe and 1 the limit of acceptance. `evidence`: the figures behind it.
+    """
+
+    kind: Literal["cut", "dissolve", "fade", "wipe"]
+    variant: str | None = None
+    jump_cut: bool = False
+    duration_s: Seconds = 0.0
+    evidence: dict[str, Value] = {}
+
+
+class RhythmPoint(Model):
+    """Transitions per minute in one stretch of the clip."""
+
+    start_s: Seconds
+    end_s: Seconds
+    transitions: int
+    per_minute: Value
+
+
+class CutSummary(Summary):
+    """Shots and cutting rhythm. Shot lengths in seconds; null where there is nothing to measure (`rhythm` under four shots)."""
+
+    shots: int
+    transitions: int
+    cuts: int = Field(description="hard cuts, jump cuts included")
+    jump_cuts: int
+    dissolves: int
+    fades: int
+    wipes: int
+    transitions_per_minute: Value = None
+    shot_length_mean_s: Value = None
+    shot_length_median_s: Value = None
+    shot_length_min_s: Value = None
+    shot_length_max_s: Value = None
+    shot_length_cv: Value = Field(None, description="standard deviation over mean of the shot lengths")
+    rhythm: Literal["even", "varied", "uneven"] | None = None
+    trend: Literal["faster", "slower", "steady"] | None = None
+    pace: list[RhythmPoint] = []
+
+
+class CutResult(AnalyzerResult):
+    """Segments are transitions in time order."""
+
+    segments: list[TransitionSegment] = []
+    summary: CutSummary
+
+
+def describe(shots: Shots, duration_s: float) -> CutResult:
+    """The result for a clip of `duration_s`."""
+    segments = [_segment(t) for t in shots.transitions]
+    lengths = [end - start for start, end in shots.shots]
+    return CutResult(segments=segments, summary=_summary(shots.transitions, lengths, duration_s))
+
+
+def _segment(t: Transition) -> TransitionSegment:
+    return TransitionSegment(
+        start_s=t.start_s,
+        end_s=t.end_s,
+        confidence=t.confidence,
+        kind=t.kind,
+        variant=t.variant,
+        jump_cut=t.jump_cut,
+        duration_s=t.end_s - t.start_s,
+        evidence=dict(t.figures),
+    )
+
+
+def _summary(transitions: Sequence[Transition], lengths: Sequence[float], duration_s: float) -> CutSummary:
+    count = {kind: sum(t.kind == kind for t in transitions) for kind in ("cut", "dissolve", "fade", "wipe")}
+    mean = fmean(lengths) if lengths else None
+    cv = pstdev(lengths) / mean if mean and len(lengths) > 1 else None
+    return CutSummary(
+        shots=len(lengths),
+        transitions=len(transitions),
+        cuts=count["cut"],
+        jump_cuts=sum(t.jump_cut for t in transitions),
+        dissolves=count["dissolve"],
+        fades=count["fade"],
+        wipes=count["wipe"],
+        transitions_per_minute=60 * len(transitions) / duration_s if duration_s > 0 else None,
+        shot_length_mean_s=mean,
+        shot_length_median_s=median(lengths) if lengths else None,
+        shot_length_min_s=min(lengths, default=None),
+        shot_length_max_s=max(lengths, default=None),
+        shot_length_cv=cv,
+        rhythm=_rhythm(cv, len(lengths)),
+        trend=_trend(lengths),
+        pace=_pace(transitions, duration_s),
+    )
+
+
+def _rhythm(cv: float | None, shots: int) -> Literal["even", "varied", "uneven"] | None:
+    if cv is None or shots < MIN_RHYTHM_SHOTS:
+        return None
+    return "even" if cv < EVEN_CV else "uneven" if cv > UNEVEN_CV else "varied"
+
+
+def _trend(lengths: Sequence[float]) -> Literal["faster", "slower", "steady"] | None:
+    if len(lengths) < MIN_RHYTHM_SHOTS:
+        return None
+    half = len(lengths) // 2
+    first, second = median(lengths[:half]), median(lengths[-half:])
+    if second * TREND_FACTOR < first:
+        return "faster"
+    return "slower" if first * TREND_FACTOR < second else "steady"
+
+
+def _pace(transitions: Sequence[Transition], duration_s: float) -> list[RhythmPoint]:
+    """Stretches of RHYTHM_STRETCH_S; a rest under half of that joins the stretch before it."""
+    if duration_s <= 0:
+        return []
+    n = max(1, int(duration_s / RHYTHM_STRETCH_S + 0.5))
+    bounds = [i * RHYTHM_STRETCH_S for i in range(n)] + [duration_s]
+    out = []
+    for i, (start, end) in enumerate(zip(bounds, bounds[1:], strict=False)):
+        inside = sum(start <= (t.start_s + t.end_s) / 2 < end or (i == n - 1 and (t.start_s + t.end_s) / 2 >= end) for t in transitions)
+        out.append(RhythmPoint(start_s=start, end_s=end, transitions=inside, per_minute=60 * inside / (end - start)))
+    return out
+
+
+class CutAnalysis(Analyzer[CutResult]):
+    """Reads the finished feature `shots`."""
+
+    spec = AnalyzerSpec(
+        name="cut_analysis",
+        version=1,
+        group="people",
+        backends=(Backend(name="embedded", tier="embedded", rank=10, features=("shots",), cost=0.0001),),
+    )
+    Result = CutResult
+
+    def finish(self, inputs: Inputs) -> CutResult:
+        shots: Shots = inputs.features["shots"]
+        return describe(shots, inputs.clip.media.duration_s)
+
+
+ANALYZER = CutAnalysis

@@ -1,0 +1,48 @@
+"""Feature `shots`: transitions and the shots between them, from every frame at 180 px.
+
+Two detectors share one pass. Cuts: figures of the change between neighbouring frames, of the frames around it and of what becomes of it
+go into a small fitted model (`_evidence`, `_model`). Gradual transitions: blends and wipes are recognised by their own geometry in a few seconds of
+thumbnails (`_gradual`). Only these thumbnails and the figures of a third of a second of frames are held.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from reelscope.features.base import Clip, Feature, FeatureSpec, Inputs, LoadContext
+from reelscope.features.shots._types import Shots, Transition, TransitionKind
+from reelscope.media.frames import EVERY_FRAME, Window
+
+if TYPE_CHECKING:
+    from reelscope.features.shots._stream import ShotStream
+
+__all__ = ["FEATURE", "Shots", "ShotsFeature", "Transition", "TransitionKind"]
+
+
+class ShotsFeature(Feature[Shots]):
+    """Finds transitions while the clip streams by; `finish` tiles the clip."""
+
+    spec = FeatureSpec(name="shots", version=1, packages=("cv2", "numpy"), frames=(EVERY_FRAME,), cost=0.09)
+
+    def load(self, ctx: LoadContext) -> None:
+        super().load(ctx)
+        from reelscope.features.shots._stream import ShotStream
+
+        self._stream: ShotStream = ShotStream()
+
+    def begin(self, clip: Clip) -> None:
+        self._stream.begin()
+
+    def feed(self, window: Window) -> Any:
+        frames = window.frames(self.frames[0])
+        for pixels, pts_s in zip(frames.pixels, frames.pts_s, strict=True):
+            self._stream.add(pixels, float(pts_s))
+        return None
+
+    def finish(self, inputs: Inputs) -> Shots:
+        from reelscope.features.shots._decide import tile
+
+        return tile(self._stream.end(), inputs.clip.media.duration_s)
+
+
+FEATURE = ShotsFeature
