@@ -11,15 +11,16 @@ import reelscope
 
 SRC = Path(reelscope.__file__).parent
 # Each may import those to its right only (and itself).
-ORDER = ("cli", "pipeline", "engine", "analyzers", "features", "models", "demo", "media", "config", "outputs", "document", "events", "timebase", "errors")
+ORDER = (
     "cli",
     "pipeline",
     "engine",
     "analyzers",
     "features",
+    "models",
+    "demo",
     "media",
     "config",
-    "demo",
     "outputs",
     "document",
     "events",

@@ -12,7 +12,7 @@ import pytest
 
 from reelscope.cli.reference import commands
 from reelscope.cli.terminal import one_line
-from reelscope.config import leaves
+from reelscope.config import config_reference, leaves
 from reelscope.version import VERSION
 
 HEAVY = [
@@ -86,6 +86,14 @@ def test_generated_pages_are_current() -> None:
     from bench.docs import stale
 
     assert stale() == [], "run make docs"
+
+
+def test_the_example_of_the_settings_page_is_valid(cli: Any, place: Path) -> None:
+    example = config_reference().split("```toml\n")[1].split("```")[0]
+    (place / "reelscope.toml").write_text(example)
+    assert cli(["analyzers"]).code == 0
+    changed = [line for line in cli(["config", "show", "--origin"]).out.splitlines() if "# project" in line]
+    assert len(changed) == sum("=" in line for line in example.splitlines())
 
 
 @pytest.mark.parametrize(
