@@ -107,7 +107,7 @@ def find_pulses(onset: np.ndarray, low: np.ndarray, frame_s: float) -> list[Puls
         return []
     runs: list[dict] = []
     starts = list(range(0, len(onset) - window + 1, hop))
-    if starts[-1] + window < len(onset) - hop // 2:
+    if starts[-1] + window < len(onset):
         starts.append(len(onset) - window)
     for number, start in enumerate(starts):
         part = onset[start : start + window]

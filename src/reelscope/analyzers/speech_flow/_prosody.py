@@ -175,7 +175,7 @@ def _peaks(level: np.ndarray, dip_db: float) -> list[int]:
             low = i
         elif level[i] > level[low] + dip_db:
             high, rising = i, True
-    if rising and (not out or level[high] > level[low] + dip_db):
+    if rising and level[high] > (level[low] if out else level[: high + 1].min()) + dip_db:
         out.append(high)
     return out
 
