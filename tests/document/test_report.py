@@ -323,6 +323,20 @@ def test_a_document_read_back_from_json_gives_the_same_report(html: str) -> None
     assert render(again) == html
 
 
+def test_typed_results_give_the_same_report_as_plain_ones(html: str) -> None:
+    class Typed(Segment):
+        kind: str
+        text: str | None = None
+        role: str | None = None
+
+    document = full_document()
+    for name in ("speech_flow", "cut_analysis"):
+        found = document.analyzers[name]
+        found.segments = [Typed.model_validate(s.model_dump()) for s in found.segments]
+    assert Page(render(document)).words.count("62\xa0%") == Page(html).words.count("62\xa0%") == 1
+    assert "4 cuts, 1 dissolve, 1 wipe" in Page(render(document)).words
+
+
 def test_the_title_can_be_set(page: Page) -> None:
     assert "Three things nobody tells you (final v7).mp4" in page.words
     named = Page(render(full_document(), title="Take it apart"))
@@ -449,6 +463,14 @@ def test_levels_are_cut_far_below_the_loudest() -> None:
     assert limits([Series(name="a", unit="LUFS", t_s=[0, 1], values=[-119.0, -10.0])]) == (-64.0, -10.0)
     assert limits([Series(name="a", unit="1", t_s=[0, 1], values=[100.0, 400.0])]) == (0.0, 400.0)
     assert limits([Series(name="a", unit="Hz", t_s=[0, 1], values=[100.0, 400.0])]) == (100.0, 400.0)
+
+
+def test_small_changes_are_not_blown_up() -> None:
+    low, high = limits([Series(name="a", unit="1", t_s=[0, 1], values=[0.75, 0.77])]) or (0, 0)
+    assert high - low == pytest.approx(0.4 * 0.77)
+    assert (low + high) / 2 == pytest.approx(0.76)
+    assert limits([Series(name="a", unit="dB", t_s=[0, 1], values=[-20.0, -20.0])]) == (-26.0, -14.0)
+    assert limits([Series(name="a", unit="1", t_s=[0, 1], values=[0.0, 0.0])]) == (0.0, 1.0)
 
 
 def test_thinning_keeps_the_peaks() -> None:

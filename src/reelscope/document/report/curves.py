@@ -10,7 +10,7 @@ from statistics import median
 from reelscope.document.report.words import LEVEL_UNITS, clean, key_title, number
 from reelscope.document.schema import Series
 
-__all__ = ["WIDTH", "Curve", "curve", "limits", "thin_out"]
+__all__ = ["WIDTH", "Curve", "curve", "limits", "thin_out", "words"]
 
 WIDTH = 10_000
 """Width of a curve's view box; the clip's duration. Whole units then suffice: 0.01 % of the clip."""
@@ -21,6 +21,10 @@ MAX_POINTS = 1600
 
 # Levels fall without bound towards silence; below this many dB under the loudest value nothing more is told apart on paper.
 LEVEL_SPAN_DB = 54.0
+
+# The axis of a figure that hardly moves is not stretched until its noise looks like an event.
+LEAST_SPAN = 0.4  # of the largest value
+LEAST_SPAN_DB = 12.0
 
 # Where values are further apart than this many times the usual step, nothing was measured between: the line breaks.
 GAP_STEPS = 4.0
@@ -40,7 +44,8 @@ class Curve:
         name: As in the document; title, unit: for people.
         path: SVG path of the line in a view box of WIDTH x 100, broken where values are null; "" where nothing was measured.
         area: The same down to the bottom, for filling; mirror: the same upwards and downwards from the middle, as sound is drawn.
-        low, high: Values at the bottom and at the top; words_low, words_high: the same as words.
+        low, high: Values at the bottom and at the top of the axis.
+        words_low, words_high: Lowest and highest value measured, as words.
         data: Compact numbers for the script: name "n", unit "u", decimals "d", times "t" (or "t0" and step "dt"), values "v".
         measured: How many values are not null.
     """
@@ -85,13 +90,17 @@ def limits(series: Iterable[Series]) -> tuple[float, float] | None:
     if not known:
         return None
     low, high = min(known), max(known)
-    if group[0].unit in LEVEL_UNITS:
+    level = group[0].unit in LEVEL_UNITS
+    if level:
         low = max(low, high - LEVEL_SPAN_DB)
     elif 0 < low < 0.5 * high and group[0].unit != "Hz":  # pitch is a place, not an amount
         low = 0.0  # figures counted from nothing are compared by their height above nothing
-    if high - low < 1e-9:
-        pad = abs(high) * 0.1 or 1.0
-        low, high = low - pad, high + pad
+    least = LEAST_SPAN_DB if level else LEAST_SPAN * max(abs(low), abs(high)) or 1.0
+    if high - low < least:
+        middle = (low + high) / 2
+        floor = 0.0 if low >= 0 and not level else -math.inf
+        low = max(floor, middle - least / 2)
+        high = low + least
     return low, high
 
 
@@ -102,8 +111,9 @@ def _decimals(ends: tuple[float, float] | None, unit: str) -> int:
     return min(6, max(0, 2 - math.floor(math.log10(ends[1] - ends[0]))))
 
 
-def _words(value: float, unit: str) -> str:
-    return number(round(value, 1)) if unit in LEVEL_UNITS else number(value)
+def words(value: float, unit: str, ends: tuple[float, float]) -> str:
+    """A value of a series with the decimals that its axis and its unit deserve."""
+    return number(round(value, _decimals(ends, unit)))
 
 
 def _moments(name: str) -> bool:
@@ -149,6 +159,7 @@ def curve(series: Series, duration_s: float, bounds: tuple[float, float] | None 
     """Draw one series; `bounds` are the axis' ends where it shares its axis with others."""
     t_s, values = thin_out(series.t_s, series.values)
     ends = bounds or limits([series])
+    known = [v for v in series.values if v is not None and math.isfinite(v)]
     title, unit = key_title(clean(series.name)), "" if series.unit in PURE else clean(series.unit)
     path: list[str] = []
     area: list[str] = []
@@ -177,10 +188,10 @@ def curve(series: Series, duration_s: float, bounds: tuple[float, float] | None 
         mirror="".join(mirror),
         low=None if ends is None else ends[0],
         high=None if ends is None else ends[1],
-        words_low="" if ends is None else _words(ends[0], unit),
-        words_high="" if ends is None else _words(ends[1], unit),
+        words_low=words(min(known), unit, ends) if ends else "",
+        words_high=words(max(known), unit, ends) if ends else "",
         data=_data(title, unit, t_s, values, ends),
-        measured=sum(v is not None for v in series.values),
+        measured=len(known),
     )
 
 

@@ -174,7 +174,7 @@ def glance(document: Document) -> list[Figure]:
     out = []
     if cuts.status == "ok" and document.shots:
         mean = document.media.duration_s / len(document.shots)
-        kinds = Counter(str((s.model_extra or {}).get("kind", "transition")) for s in cuts.segments)
+        kinds = Counter(str(getattr(s, "kind", None) or "transition") for s in cuts.segments)
         words = ", ".join(f"{n} {_plural(clean(kind), n)}" for kind, n in kinds.most_common(3)) or "no transition"
         out += [Figure("Shots", number(len(document.shots)), words), Figure("Mean shot length", f"{number(mean)} s")]
     else:
@@ -184,7 +184,7 @@ def glance(document: Document) -> list[Figure]:
     else:
         out.append(Figure("Texts", NA, why=_why(text)))
     if speech.status == "ok" and document.media.duration_s > 0:
-        spoken = sum(s.end_s - s.start_s for s in speech.segments if (s.model_extra or {}).get("kind") == "speech")
+        spoken = sum(s.end_s - s.start_s for s in speech.segments if getattr(s, "kind", None) == "speech")
         out.append(Figure("Speech", percent(spoken / document.media.duration_s), "of the clip"))
     else:
         out.append(Figure("Speech", NA, why=_why(speech)))

@@ -90,7 +90,7 @@ class Row:
     title: str | None
     items: tuple[Item, ...]
     omitted: int = 0
-    marks: bool = False  # only moments: drawn lower
+    marks: bool = False  # only moments and many of them: thin ticks
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +259,7 @@ def _overlap(spans: list[tuple[float, float]]) -> bool:
 
 def _row(title: str | None, items: list[Item]) -> Row:
     shown = items[:MAX_ITEMS]
-    return Row(title, tuple(shown), len(items) - len(shown), all(i.point for i in shown))
+    return Row(title, tuple(shown), len(items) - len(shown), len(shown) > 2 * MANY_POINTS and all(i.point for i in shown))
 
 
 def _segment_rows(segments: list[Segment], maker: _Maker) -> list[Row]:

@@ -119,7 +119,11 @@ def render_report(document: Document, *, keyframes: Mapping[str, bytes], title: 
         "palette": tables.palette(document),
         "colour_entry": document.analyzers["color_analysis"],
         "colour_figures": [f for f in figures(summary_of(document, "color_analysis")) if f.name != "Palette"],
-        "figures": [(lane.title, lane.name, found) for lane in made if (found := figures(summary_of(document, lane.name)))],
+        "figures": [
+            (lane.title, lane.name, found)
+            for lane in made
+            if lane.name != "color_analysis" and (found := figures(summary_of(document, lane.name)))
+        ],
         "statuses": facts.statuses(document),
         "missing": missing,
         "insights": [(sentence(clean(k)), figures(v) if isinstance(v, Mapping) else figures({k: v})) for k, v in document.insights.items()],

@@ -56,7 +56,7 @@ def figures(summary: Mapping[str, Any]) -> list[Figure]:
             continue
         title = key_title(key)
         if isinstance(value, list) and value and isinstance(value[0], Mapping | list):
-            out += _table(title, value) if _flat(value) else [Figure(title, f"{len(value)} entries")]
+            out += _table(title, value) if _flat(value) else [Figure(title, f"{len(value)} {'entry' if len(value) == 1 else 'entries'}")]
         elif isinstance(value, Mapping):
             out += [Figure(f"{title}: {sentence(clean(k))}", _inner(key, str(k), v)) for k, v in list(value.items())[:MOST_ENTRIES]]
         elif value == []:

@@ -6,7 +6,7 @@ import base64
 from collections.abc import Mapping
 from typing import Any
 
-from reelscope.document.report.curves import Curve, curve, limits
+from reelscope.document.report.curves import Curve, curve, limits, words
 from reelscope.document.report.lanes import Tips, fields
 from reelscope.document.report.summaries import Figure, figures, null_reason, summary_of
 from reelscope.document.report.words import NA, clean, figure, hex_colour, key_title, number, percent, sentence, timecode, value_text
@@ -76,6 +76,7 @@ def shots(document: Document, keyframes: Mapping[str, bytes]) -> list[dict[str, 
     rows = []
     base = document.shots[0].index if document.shots else 0
     whole = document.media.duration_s or 1.0
+    marks = {getattr(s, "text", None) for s in document.analyzers["text_overlay"].segments if getattr(s, "role", None) == "watermark"}
     for i, shot in enumerate(document.shots):
         image = keyframes.get(shot.keyframe) if shot.keyframe else None
         rows.append(
@@ -95,7 +96,7 @@ def shots(document: Document, keyframes: Mapping[str, bytes]) -> list[dict[str, 
                 "camera": _camera(shot),
                 "size": sentence(clean(shot.size)) if shot.size else None,
                 "scene": shot.scene,
-                "text": [clean(t) for t in shot.text],
+                "text": [(clean(t), t in marks) for t in sorted(shot.text, key=lambda t: t in marks)],
                 "speech": clean(shot.speech) if shot.speech else None,
                 "speech_share": None if shot.speech_share is None else percent(shot.speech_share),
                 "speech_bar": None if shot.speech_share is None else round(100 * min(1.0, max(0.0, shot.speech_share)), 1),
@@ -185,8 +186,8 @@ def _plot(title: str, series: list[Series], document: Document, tips: Tips, kind
         "kind": kind,
         "unit": c.unit,
         "curves": drawn,
-        "low": c.words_low,
-        "high": c.words_high,
+        "low": words(ends[0], c.unit, ends),
+        "high": words(ends[1], c.unit, ends),
         "ends": ends,
         "rules": [],
     }
@@ -220,7 +221,7 @@ def sound(document: Document, tips: Tips) -> dict[str, Any]:
     speech = [
         (round(100 * s.start_s / whole, 3), round(100 * (s.end_s - s.start_s) / whole, 3))
         for s in flow.segments
-        if flow.status == "ok" and (s.model_extra or {}).get("kind") == "speech"
+        if flow.status == "ok" and getattr(s, "kind", None) == "speech"
     ]
     told = [Figure(key_title(k), figure(k, summary[k]), why=null_reason(summary, k)) for k in SOUND_FIGURES if k in summary]
     if flow.status == "ok":
