@@ -104,7 +104,7 @@ class QualitySummary(Summary, QualityFigures):
 
 
 class QualityResult(AnalyzerResult):
-    """Segments: one per shot, then the black, frozen and duplicate stretches.
+    """Segments: one per shot, and the black, frozen and duplicate stretches among them, by start.
 
     Series: `sharpness`, `noise_sigma` (one value per unscaled frame), `over_share`, `under_share` (four a second).
     """
@@ -189,6 +189,7 @@ class ContentQuality(Analyzer[QualityResult]):
             )
         spans = find_spans(log, media.duration_s)
         segments += [QualitySegment(start_s=s.start_s, end_s=s.end_s, kind=s.kind, frames=s.frames) for s in spans]
+        segments.sort(key=lambda s: s.start_s)  # stable: a shot stands before what begins with it
         length_s = {kind: sum(s.end_s - s.start_s for s in spans if s.kind == kind) for kind in ("black", "frozen")}
         duplicates = sum(s.frames for s in spans if s.kind == "duplicate")
         n = len(log.t_s)
