@@ -333,7 +333,7 @@ def test_typed_results_give_the_same_report_as_plain_ones(html: str) -> None:
     for name in ("speech_flow", "cut_analysis"):
         found = document.analyzers[name]
         found.segments = [Typed.model_validate(s.model_dump()) for s in found.segments]
-    assert Page(render(document)).words.count("62\xa0%") == Page(html).words.count("62\xa0%") == 1
+    assert Page(render(document)).words.count("62 %") == Page(html).words.count("62 %") == 1
     assert "4 cuts, 1 dissolve, 1 wipe" in Page(render(document)).words
 
 
