@@ -33,7 +33,7 @@ def analyze_one(session: Session, source: str, folder: Path, *, only: Sequence[s
             analysis = session.analyze(source, only=only, skip=skip)
         written = write(analysis, folder, formats=settings.output.formats)
     if not quiet:
-        _tell(written)
+        _tell(Path(source).name, written)
     return 0
 
 
@@ -50,16 +50,17 @@ def missing_lines(entries: Mapping[str, AnalyzerEntry]) -> list[str]:
     ]
 
 
-def _tell(written: Written) -> None:
+def _tell(name: str, written: Written) -> None:
     """The summary on stdout: a table, where the files lie, what is missing."""
     from rich.text import Text
 
     document = written.document
     out = console()
-    out.print(_table(document))
     run = document.run
-    if run.seconds is not None and run.realtime_factor is not None:
-        out.print(Text(f"{document.media.duration_s:.1f} s of clip in {run.seconds:.1f} s ({run.realtime_factor:.2f}x its length)"))
+    pace = f" ({run.realtime_factor:.2f}x its length)" if run.realtime_factor is not None else ""
+    took = f" analysed in {run.seconds:.1f} s{pace}" if run.seconds is not None else ""
+    out.print(Text(f"{one_line(name)}: {document.media.duration_s:.1f} s{took}", style="bold"), soft_wrap=True)
+    out.print(_table(document))
     for line in document.media.warnings:
         out.print(Text(f"note: {one_line(line)}"), soft_wrap=True)
     for line in missing_lines(document.analyzers):
