@@ -69,7 +69,10 @@ def decode_sound(probe: Probe, work_dir: Path) -> AudioTrack | None:
         writer.finish()
         if writer.decoded == 0:
             raise NotApplicable(f"the sound track ({info.codec}) is there, but none of it could be decoded", code="sound_undecodable")
-        return AudioTrack(path, mono_path, info.rate_hz, info.channels, info.layout, writer.frames, writer.mono_frames, errors)
+        # The last packet's padding reaches beyond the clip's end; measured times must not.
+        frames = min(writer.frames, round(probe.media.duration_s * info.rate_hz))
+        mono_frames = min(writer.mono_frames, round(probe.media.duration_s * MONO_RATE_HZ))
+        return AudioTrack(path, mono_path, info.rate_hz, info.channels, info.layout, frames, mono_frames, errors)
 
 
 def _target_layout(stream: Any, frame: Any) -> str:
