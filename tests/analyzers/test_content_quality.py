@@ -128,6 +128,14 @@ def test_blocks_on_the_grid_count_and_others_do_not(step: int) -> None:
     assert on > 0.2 and none < 0.05 and off < 0.05
 
 
+def test_edges_of_blocks_are_no_fine_detail() -> None:
+    soft = cv2.GaussianBlur(scene(), (0, 0), 3)
+    blocks = np.kron(np.random.default_rng(8).uniform(-4, 4, (40, 23)), np.ones((8, 8)))[:, :180]
+    on, off = (measure((soft + b).round().clip(0, 255).astype(np.uint8)) for b in (blocks, np.roll(blocks, (3, 3), (0, 1))))
+    assert on.blockiness > 0.5 and off.blockiness < 0.05
+    assert on.fine_detail < 0.6 * off.fine_detail
+
+
 def test_banding_is_plateaus_not_smooth_dithered_gradients() -> None:
     gradient = np.tile(np.linspace(60, 120, 640), (320, 1))
     dithered = (gradient + np.random.default_rng(5).normal(0, 0.7, gradient.shape)).round().astype(np.uint8)

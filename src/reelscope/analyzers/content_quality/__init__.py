@@ -35,7 +35,7 @@ class QualityFigures(Model):
     Attributes:
         sharpness: 1 - Crete-Roffet blur over 9 px, 0-1, of the blurrier direction.
         sharpness_peak: The same, both directions together, in the sharpest tenth of the picture's tiles.
-        fine_detail: The same over 3 px: detail on single pixels, which scaling, soft focus and compression take away first.
+        fine_detail: Sharpness over 3 px, off the 8 px grid: what lives on single pixels and goes first in scaling and compression.
         noise_sigma: Standard deviation of the noise in levels of 255, in the plainest parts.
         blockiness: How much larger steps across the 8 px grid are than elsewhere, 0 and up.
         banding_share: Share of the picture made of plateaus on smooth gradients.

@@ -78,7 +78,7 @@ class LumaMeter:
         sharpness = peak = fine = None
         if min(cv2.mean(s)[0] for s in steps) >= MIN_STEP:
             sharpness, peak = self._sharpness(picture, steps)
-            fine = min(cv2.sumElems(self._lost(picture, s, axis, FINE_TAPS))[0] / cv2.sumElems(s)[0] for axis, s in enumerate(steps))
+            fine = self._fine_detail(picture, steps)
         noise = self._noise(picture)
         banding = _banding(picture)
         return LumaFigures(t_s, sharpness, peak, fine, noise, _blockiness(steps), banding)
@@ -118,6 +118,16 @@ class LumaMeter:
         busy = both >= 2 * TILE_MIN_STEP * area
         return whole, float(np.quantile(lost.sum(axis=0)[busy] / both[busy], PEAK_QUANTILE)) if busy.any() else None
 
+    def _fine_detail(self, picture: np.ndarray, steps: tuple[np.ndarray, np.ndarray]) -> float | None:
+        """As the sharpness of the whole, over FINE_TAPS, and without the steps across the grid: edges of blocks are no detail."""
+        found = []
+        for axis, step in enumerate(steps):
+            total = _inside_blocks(step, axis)
+            if not total:
+                return None
+            found.append(_inside_blocks(self._lost(picture, step, axis, FINE_TAPS), axis) / total)
+        return min(found)
+
     def _noise(self, picture: np.ndarray) -> float | None:
         """Standard deviation of the noise in levels: Immerkaer 1996's operator, in the plainest blocks."""
         rows, columns = (side // NOISE_BLOCK_PX for side in picture.shape)
@@ -138,6 +148,12 @@ class LumaMeter:
         whole = cv2.integral(values, sum=self._buffer("integral", (values.shape[0] + 1, values.shape[1] + 1), np.int32))
         corners = whole[::NOISE_BLOCK_PX, ::NOISE_BLOCK_PX].astype(np.int64)
         return corners[1:, 1:] - corners[1:, :-1] - corners[:-1, 1:] + corners[:-1, :-1]
+
+
+def _inside_blocks(steps: np.ndarray, axis: int) -> float:
+    """Sum of the steps along an axis that do not cross a line of the grid."""
+    profile = cv2.reduce(steps, axis, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel()
+    return float(profile.sum(dtype=np.int64) - profile[GRID_PX - 1 :: GRID_PX].sum(dtype=np.int64))
 
 
 def _blockiness(steps: tuple[np.ndarray, np.ndarray]) -> float:
