@@ -229,6 +229,10 @@ def write(analysis: Analysis, out_dir: Path, *, formats: Sequence[str] = ("json"
         files["analysis.json"] = document.model_dump_json(indent=1).encode()  # last: who sees it may rely on the rest
         paths["json"] = out_dir / "analysis.json"
     write_files(out_dir, files)
+    if "json" in formats:
+        for old in (out_dir / "keyframes").glob("shot-*.jpg"):  # of an earlier analysis with more shots
+            if f"keyframes/{old.name}" not in files:
+                old.unlink(missing_ok=True)
     return Written(document, paths)
 
 

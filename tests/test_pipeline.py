@@ -1,0 +1,62 @@
+"""The way of a clip from Python: documents, files, and what is refused."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from reelscope import analyze
+from reelscope.errors import InputError
+from reelscope.pipeline import Session, analyze_to, write
+from tests.clips import moving_frames, write_clip
+from tests.engine.stubs import FakeRegistry, stub_analyzer
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_clip(tmp_path_factory.mktemp("clip") / "short.mp4", moving_frames(20) + moving_frames(20, seed=5))
+
+
+def test_analyze_from_python(clip: Path) -> None:
+    document = analyze(clip, only=["cut_analysis"])
+    assert document.analyzers["cut_analysis"].status == "ok"
+    assert document.source.sha256 == hashlib.sha256(clip.read_bytes()).hexdigest()
+    assert document.run.passes == 1 and document.media.frames_decoded == 40
+
+
+def test_files_and_their_links(clip: Path, tmp_path: Path) -> None:
+    written = analyze_to(clip, tmp_path / "out", only=["cut_analysis"])
+    document = json.loads(written.paths["json"].read_text(encoding="utf-8"))
+    assert written.paths["html"].read_text(encoding="utf-8").startswith("<!doctype html>")
+    for shot in document["shots"]:
+        assert (tmp_path / "out" / shot["keyframe"]).read_bytes().startswith(b"\xff\xd8")
+    assert not list((tmp_path / "out").rglob("*.part"))
+
+
+def test_keyframes_of_an_earlier_analysis_go(clip: Path, tmp_path: Path) -> None:
+    with Session() as session:
+        analysis = session.analyze(clip, only=["cut_analysis"])
+    (tmp_path / "keyframes").mkdir()
+    (tmp_path / "keyframes/shot-099.jpg").touch()
+    (tmp_path / "keyframes/mine.jpg").touch()
+    write(analysis, tmp_path)
+    assert {p.name for p in (tmp_path / "keyframes").iterdir()} == {"mine.jpg", *(Path(k).name for k in analysis.keyframes)}
+
+
+def test_models_are_named_with_what_they_truly_are(clip: Path) -> None:
+    with Session(registry=FakeRegistry(stub_analyzer("text_overlay", models=("silero-vad",)))) as session:
+        (model,) = session.analyze(clip).document.analyzers["text_overlay"].models
+    from reelscope.models.embedded import find
+
+    path = find("silero-vad")
+    assert path is not None and model.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert (model.id, model.licence) == ("silero-vad", "MIT") and (model.revision or "").startswith("faster-whisper ")
+
+
+@pytest.mark.parametrize("source", ["https://example.org/clip.mp4", "http://127.0.0.1/x", "s3://bucket/x"])
+def test_urls_are_refused(source: str) -> None:
+    with pytest.raises(InputError, match="URLs cannot be analysed yet"):
+        analyze(source)
