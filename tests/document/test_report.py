@@ -449,6 +449,11 @@ def test_moments_are_stems() -> None:
     assert made.area == ""
 
 
+def test_signed_figures_stand_on_zero() -> None:
+    assert curve(Series(name="a", unit="1", t_s=[0, 1], values=[-1, 1]), 1.0).area == "M0 50 0 96 10000 4 10000 50Z"
+    assert curve(Series(name="a", unit="1", t_s=[0, 1], values=[1, 4]), 1.0).area.startswith("M0 100 ")
+
+
 def test_a_gap_in_time_breaks_the_line() -> None:
     assert curve(Series(name="a", unit="1", t_s=[0, 0.1, 0.2, 5.0, 5.1], values=[1, 2, 1, 2, 1]), 6.0).path.count("M") == 2
 
@@ -529,7 +534,9 @@ def test_timecodes(seconds: float | None, text: str) -> None:
         ("tilt_deg", -2.0, "Tilt", "−2°"),
         ("key", None, "Key", NA),
         ("loop", True, "Loop", "yes"),
-        ("xywh_norm", [0.1, 0.2, 0.5, 0.25], "Xywh norm", "50\xa0% × 25\xa0% at 10\xa0%, 20\xa0%"),
+        ("evidence", ["flat_colours", "large"], "Evidence", "flat colours, large"),
+        ("text", "snake_case", "Text", "snake_case"),
+        ("xywh_norm", [0.1, 0.2, 0.5, 0.25], "Box", "50\xa0% × 25\xa0% at 10\xa0%, 20\xa0%"),
     ],
 )
 def test_figures_read_their_unit_from_their_name(key: str, value: object, title: str, text: str) -> None:

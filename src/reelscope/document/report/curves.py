@@ -48,6 +48,7 @@ class Curve:
         words_low, words_high: Lowest and highest value measured, as words.
         data: Compact numbers for the script: name "n", unit "u", decimals "d", times "t" (or "t0" and step "dt"), values "v".
         measured: How many values are not null.
+        stems: Whether it is a series of moments (beats): a stem for each, no line between them.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Curve:
     words_high: str
     data: dict[str, object]
     measured: int
+    stems: bool = False
 
 
 def thin_out(t_s: Sequence[float], values: Sequence[float | None], most: int = MAX_POINTS) -> tuple[list[float], list[float | None]]:
@@ -166,6 +168,7 @@ def curve(series: Series, duration_s: float, bounds: tuple[float, float] | None 
     mirror: list[str] = []
     if ends is not None and duration_s > 0:
         low, high = ends
+        ground = _y(0.0, low, high) if low < 0 < high and unit not in LEVEL_UNITS else HEIGHT  # figures with a sign stand on zero
         for run in _runs(t_s, values):
             xy = [(_x(t, duration_s), _y(v, low, high)) for t, v in run]
             if _moments(series.name):
@@ -178,7 +181,7 @@ def curve(series: Series, duration_s: float, bounds: tuple[float, float] | None 
             half = [(x, round(max(0.4, (HEIGHT - 4 - y) / 2), 1)) for x, y in xy]
             around = [f"{x} {50 - h:g}" for x, h in half] + [f"{x} {50 + h:g}" for x, h in reversed(half)]
             mirror.append(f"M{' '.join(around)}Z")
-            area.append(f"M{xy[0][0]} {HEIGHT} {line} {xy[-1][0]} {HEIGHT}Z")
+            area.append(f"M{xy[0][0]} {ground:g} {line} {xy[-1][0]} {ground:g}Z")
     return Curve(
         name=series.name,
         title=title,
@@ -192,6 +195,7 @@ def curve(series: Series, duration_s: float, bounds: tuple[float, float] | None 
         words_high=words(max(known), unit, ends) if ends else "",
         data=_data(title, unit, t_s, values, ends),
         measured=len(known),
+        stems=_moments(series.name),
     )
 
 

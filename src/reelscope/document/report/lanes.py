@@ -183,7 +183,7 @@ def _details(extra: Mapping[str, Any], confidence: float | None, label: str) -> 
             value = [f"{s.get('hex')}" for s in value or [] if isinstance(s, Mapping)]
         elif isinstance(value, list | dict) and (not value or (isinstance(value, list) and isinstance(value[0], list | dict))):
             continue  # empty, or a path or word list: too much for a tip
-        elif key in NUMBER_KEYS or value is None:
+        elif key in NUMBER_KEYS or key == "track_id" or value is None:
             continue
         text = value_text(key, value, limit=6)
         if sentence(text) == label or text == label:
@@ -301,13 +301,14 @@ def lane(name: str, entry: AnalyzerEntry, duration_s: float, tips: Tips) -> Lane
     rows = _segment_rows(entry.segments, maker) + _track_rows(entry, maker)
     drawn = [curve(s, duration_s) for s in sorted(entry.series, key=_curve_order)]
     curves = [(tips.add_curve(c.data), c) for c in drawn if c.path]
+    shown = [pair for n, pair in enumerate(curves) if n < SHOWN_CURVES or "beat" in pair[1].name]  # editors cut on beats
     return Lane(
         name=name,
         title=ANALYZER_TITLES.get(name, sentence(name)),
         rows=tuple(rows[:SHOWN_ROWS]),
-        curves=tuple(curves[:SHOWN_CURVES]),
+        curves=tuple(shown),
         more_rows=tuple(rows[SHOWN_ROWS:]),
-        more_curves=tuple(curves[SHOWN_CURVES:]),
+        more_curves=tuple(pair for pair in curves if pair not in shown),
     )
 
 

@@ -85,7 +85,11 @@
     const best = Math.abs(at(low) - t) <= Math.abs(at(high) - t) ? low : high;
     return Math.abs(at(best) - t) > Math.max(1, duration / 60) ? null : curve.v[best];
   };
-  const spoken = (value, curve) => (value === null ? "—" : `${value.toFixed(curve.d).replace("-", "−")} ${curve.u}`);
+  const spoken = (value, curve) => {
+    if (value === null) return "—";
+    const text = value.toFixed(curve.d);
+    return `${(+text === 0 ? text.replace("-", "") : text).replace("-", "−")} ${curve.u}`;
+  };
   const point = (t) => {
     const rect = track().getBoundingClientRect();
     needle.hidden = false;
@@ -136,8 +140,9 @@
     const box = shown.getBoundingClientRect(), view = body.getBoundingClientRect(), size = tip.getBoundingClientRect();
     const left = Math.max(box.left, view.left), right = Math.min(box.right, view.right);
     const x = Math.min(Math.max(12, (left + right - size.width) / 2), innerWidth - size.width - 12);
-    const above = box.top - size.height - 8;
-    tip.style.transform = `translate(${Math.round(x)}px, ${Math.round(above > head.getBoundingClientRect().bottom ? above : box.bottom + 8)}px)`;
+    const below = box.bottom + 8, above = box.top - size.height - 8, top = head.getBoundingClientRect().bottom + 4;
+    const y = below + size.height < innerHeight - 8 ? below : above > top ? above : Math.max(8, innerHeight - size.height - 8);
+    tip.style.transform = `translate(${Math.round(x)}px, ${Math.round(y)}px)`;
   };
   const hideTip = () => { tip.hidden = true; shown?.removeAttribute("aria-describedby"); shown = null; };
   const itemOf = (event) => event.target.closest?.(".it");

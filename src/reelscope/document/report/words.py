@@ -79,7 +79,12 @@ LEVEL_UNITS = frozenset({"LUFS", "LU", "dB", "dBFS", "dBTP"})
 """Levels are read to a tenth of a decibel; a second decimal would promise more than the meters agree on."""
 
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+SNAKE = re.compile(r"[a-z0-9]+(_[a-z0-9]+)+\Z")
 HEX = re.compile(r"#[0-9a-fA-F]{6}\Z")
+
+
+VERBATIM = frozenset({"text", "lines", "words", "label", "id", "name"})
+"""Fields whose text is the clip's or a model's own; other snake_case words are ours and read better with spaces."""
 
 
 def clean(text: object) -> str:
@@ -156,6 +161,8 @@ def sentence(text: str) -> str:
 
 def key_title(key: str) -> str:
     """Title of a field: its words without the unit; a share keeps that word, because "Speech 47 %" leaves open of what."""
+    if key == "xywh_norm":
+        return "Box"
     stem, _ = unit_of(key)
     return sentence(key if key.endswith("_share") else stem)
 
@@ -177,7 +184,8 @@ def figure(key: str, value: Any) -> str:
         if unit == "°":
             return f"{number(value)}°"
         return f"{number(value)}{SPACE}{unit}" if unit else number(value)
-    return clean(value)
+    words = clean(value)
+    return words.replace("_", " ") if SNAKE.match(words) and key not in VERBATIM else words
 
 
 def value_text(key: str, value: Any, limit: int = 8) -> str:
