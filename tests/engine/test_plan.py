@@ -157,6 +157,20 @@ def test_a_spine_is_planned_only_where_frames_are_decoded() -> None:
     assert plan({"speech_flow": (backend(audio=AudioNeed("mono16k")),)}, features=features, spine=("stills",)).features == {}
 
 
+def test_a_spine_is_planned_where_only_a_feature_takes_frames() -> None:
+    features = {"shots": FeatureSpec("shots", 1, frames=(SMALL,)), "stills": FeatureSpec("stills", 1, frames=(LARGE,))}
+    found = plan({"cut_analysis": (backend(features=("shots",)),)}, features=features, spine=("shots", "stills"))
+    assert set(found.features) == {"shots", "stills"}
+
+
+def test_what_a_feature_needs_counts_as_needed() -> None:
+    features = {"shots": FeatureSpec("shots", 1, frames=(SMALL,)), "voice": FeatureSpec("voice", 1, audio=AudioNeed("mono16k"))}
+    specs = {"cut_analysis": (backend(features=("shots",)),), "speech_emotion": (backend(features=("voice",)),)}
+    found = plan(specs, features=features, has_picture=False, has_sound=False)
+    assert [found.choices[n].code for n in specs] == ["no_picture", "no_audio"]
+    assert found.features == {}
+
+
 def test_a_rate_in_the_settings_replaces_the_backends() -> None:
     found = plan({"body_pose": (backend(frames=(LARGE,)),)}, settings={"performance": {"analyzers": {"body_pose": {"fps": 7, "batch": 9}}}})
     assert found.choices["body_pose"].frames == (FrameNeed(7, 540),) == found.needs

@@ -128,9 +128,9 @@ def make_plan(
     _drop_orphans(choices)
     running = [c for c in choices.values() if c.status is None]
     wanted = [f for c in running if c.backend for f in c.backend.features]
-    if any(c.frames for c in running):
-        wanted += spine
     features = _closure(wanted, lookup.feature)
+    if any(c.frames for c in running) or any(f.frames for f in features.values()):
+        features = _closure([*wanted, *spine], lookup.feature)
     if not has_picture:
         features = {n: f for n, f in features.items() if not f.frames}
     if not has_sound:
@@ -168,9 +168,10 @@ def _choose(name: str, asked: bool, settings: Settings, lookup: Lookup, has_pict
     base = Choice(name, True, None, spec, backend, options)
     if backend is None:
         return replace(base, status="unavailable", code="no_backend", reason=why.reason, hint=why.hint)
-    if backend.frames and not has_picture:
+    features = _closure(backend.features, lookup.feature).values()
+    if not has_picture and (backend.frames or any(f.frames for f in features)):
         return replace(base, status="not_applicable", code="no_picture", reason="the clip has no picture")
-    if backend.audio is not None and not has_sound:
+    if not has_sound and (backend.audio is not None or any(f.audio for f in features)):
         return replace(base, status="not_applicable", code="no_audio", reason="the clip has no sound track")
     tuning = settings.performance.analyzers[name]
     frames = backend.frames if tuning.fps is None else tuple(replace(n, fps=tuning.fps) for n in backend.frames)
