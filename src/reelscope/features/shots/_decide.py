@@ -13,7 +13,7 @@ __all__ = ["CutCandidate", "GradualCandidate", "choose_cuts", "combine", "join_f
 MIN_SHOT_S = 0.14
 # Probability from which a candidate is a cut; set on generated edits so that an untouched take with pop-ups and flashes gives less than one false
 # cut in five minutes (see docs/analyzers/cut_analysis.md for the curve).
-CUT_PROBABILITY = 0.5
+CUT_PROBABILITY = 0.7
 # A fade to black and the fade from black after it are one transition while the screen is dark no longer than this; longer black is a stretch of its own.
 JOIN_FADES_S = 0.4
 # What happens at the edges of a gradual transition (its first visible step) belongs to it; two frames at 30 per second.
@@ -42,13 +42,14 @@ class GradualCandidate:
     figures: tuple[tuple[str, float], ...] = ()
 
 
-def choose_cuts(candidates: Sequence[CutCandidate], threshold: float = CUT_PROBABILITY) -> list[CutCandidate]:
-    """The most probable candidates that keep MIN_SHOT_S from each other, in time order."""
+def choose_cuts(candidates: Sequence[CutCandidate], first_s: float, last_s: float, threshold: float = CUT_PROBABILITY) -> list[CutCandidate]:
+    """The most probable candidates that keep MIN_SHOT_S from each other and from the first and last frame, in time order."""
     chosen: list[CutCandidate] = []
     for candidate in sorted(candidates, key=lambda c: (-c.probability, c.pts_s)):
         if candidate.probability < threshold:
             break
-        if all(abs(candidate.pts_s - c.pts_s) > MIN_SHOT_S for c in chosen):
+        taken = [first_s, last_s, *(c.pts_s for c in chosen)]
+        if all(abs(candidate.pts_s - t) > MIN_SHOT_S for t in taken):
             chosen.append(candidate)
     return sorted(chosen, key=lambda c: c.pts_s)
 

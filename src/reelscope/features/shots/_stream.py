@@ -11,6 +11,7 @@ from reelscope.features.shots._decide import CutCandidate, GradualCandidate, cho
 from reelscope.features.shots._evidence import LOOK_AROUND, NAMES, evidence, worth_a_look
 from reelscope.features.shots._measure import FrameMeter, FrameRow
 from reelscope.features.shots._model import probability
+from reelscope.features.shots._same import same_take
 from reelscope.features.shots._types import Transition
 
 __all__ = ["ShotStream"]
@@ -23,9 +24,6 @@ STRETCH_S = 30.0
 SETTLED_S = 5.0
 # A candidate below this is not kept: it can never become a cut.
 KEEP_PROBABILITY = 0.2
-# Same take on both sides: colour distributions alike (Bhattacharyya coefficient) and thumbnails correlated.
-SAME_TAKE_HIST = 0.25
-SAME_TAKE_NCC = 0.4
 
 
 class ShotStream:
@@ -40,6 +38,7 @@ class ShotStream:
         self._size: tuple[int, int] | None = None
         self._rows: deque[FrameRow] = deque(maxlen=2 * LOOK_AROUND + 1)
         self._count = 0
+        self._first_s = 0.0
         self._cuts: list[CutCandidate] = []
         self._gradual: list[GradualCandidate] = []
         self._pts: list[float] = []
@@ -52,6 +51,8 @@ class ShotStream:
             self._meter.begin(*size)
             self._size = size
         row = self._meter.measure(rgb, pts_s)
+        if not self._rows:
+            self._first_s = pts_s
         self._rows.append(row)
         self._count += 1
         if self._count > LOOK_AROUND:
@@ -67,7 +68,8 @@ class ShotStream:
         for i in range(max(0, len(self._rows) - min(LOOK_AROUND, self._count)), len(self._rows)):
             self._look(i)
         self._search(last=True)
-        return combine(choose_cuts(self._cuts), self._gradual)
+        cuts = choose_cuts(self._cuts, self._first_s, self._rows[-1].pts_s) if self._rows else []
+        return combine(cuts, self._gradual)
 
     def _look(self, i: int) -> None:
         rows = self._rows
@@ -78,7 +80,7 @@ class ShotStream:
         if p < KEEP_PROBABILITY:
             return
         at = dict(zip(NAMES, figures.tolist(), strict=True))
-        same = at["hist"] < SAME_TAKE_HIST and at["ncc"] > SAME_TAKE_NCC
+        same = same_take(rows[i - 1].thumb, rows[i].thumb, at["hist"])
         self._cuts.append(
             CutCandidate(
                 rows[i].pts_s, p, same, tuple((k, round(at[k], 4)) for k in ("raw_ratio", "flow_jump_ratio", "hist", "ncc", "revert"))
