@@ -13,7 +13,9 @@ import numpy as np
 
 from bench.accuracy.drive import run_analyzer
 from bench.accuracy.rows import Context, Counts, Row
+from reelscope.config import Settings
 from reelscope.media.encode import ClipWriter
+from reelscope.pipeline import Session
 
 __all__ = ["TUNE_SEED", "measure"]
 
@@ -42,9 +44,14 @@ class Swatches:
 
 def measure(ctx: Context) -> list[Row]:
     """Rows of color_analysis."""
+    with Session(Settings()) as session:
+        return _measure(ctx, session)
+
+
+def _measure(ctx: Context, session: Session) -> list[Row]:
     rows = []
     count = 3 if ctx.quick else 20
-    plain = [run(make_plain(ctx.work, REPORT_SEED + i), None) for i in range(count)]
+    plain = [run(make_plain(ctx.work, REPORT_SEED + i), session) for i in range(count)]
     rows.append(_swatch_row("swatches filling the picture (3-6 a clip, CRF 18-30)", plain))
     rows.append(_share_row(plain))
     extra = sum(found for _, _, found in plain)
@@ -63,10 +70,10 @@ def measure(ctx: Context) -> list[Row]:
     if ctx.media is None:
         rows.append(Row("color_analysis", "swatches on footage", note="no truth: the shared clips are not here"))
     else:
-        photo = [run(make_on_footage(ctx.work, REPORT_SEED + i, ctx.media), None) for i in range(count)]
+        photo = [run(make_on_footage(ctx.work, REPORT_SEED + i, ctx.media), session) for i in range(count)]
         rows.append(_swatch_row("swatches of 8-15 % on moving footage (2 a clip, CRF 18-30)", photo))
     rows.append(_names_row())
-    rows.append(_bars_row(ctx))
+    rows.append(_bars_row(ctx, session))
     return rows
 
 
@@ -134,11 +141,11 @@ def make_on_footage(work: Path, seed: int, media: Path) -> Swatches:
     return Swatches(path, tuple(colours), tuple(w * h / (WIDTH_PX * HEIGHT_PX) for _, _, w, h in boxes))
 
 
-def run(truth: Swatches, options: dict[str, object] | None) -> tuple[list[float], list[float], int]:
+def run(truth: Swatches, session: Session) -> tuple[list[float], list[float], int]:
     """deltaE2000 of each swatch to the nearest palette colour, error of its share, and how many palette colours no swatch explains."""
     from reelscope.analyzers.color_analysis._oklab import srgb8_of_hex
 
-    palette = run_analyzer("color_analysis", truth.path).summary.palette
+    palette = run_analyzer("color_analysis", truth.path, session=session).summary.palette
     found = [(srgb8_of_hex(c.hex), c.share) for c in palette]
     table = np.array([[delta_e(colour, f) for f, _ in found] for colour in truth.rgb])
     nearest = table.argmin(axis=1)
@@ -210,7 +217,7 @@ def _basic(name: str) -> str | None:
     return max(at, key=lambda term: at[term]) if at else None
 
 
-def _bars_row(ctx: Context) -> Row:
+def _bars_row(ctx: Context, session: Session) -> Row:
     """Generated letterbox, pillarbox, windowbox and none, over footage: kind and edges (within 1 % of the frame) right."""
     if ctx.media is None:
         return Row("color_analysis", "bars", note="no truth: the shared clips are not here")
@@ -224,7 +231,7 @@ def _bars_row(ctx: Context) -> Row:
     for i, name in enumerate(names[:4] if ctx.quick else names):
         with av.open(str(ctx.media / name)) as container:
             frames = [f.to_ndarray(format="rgb24") for f, _ in zip(container.decode(video=0), range(30), strict=False)]
-        own = run_analyzer("color_analysis", ctx.media / name).segments
+        own = run_analyzer("color_analysis", ctx.media / name, session=session).segments
         for kind in ("none", "letterbox", "pillarbox", "windowbox"):
             n += 1
             top = int(rng.integers(16, 120)) if kind in ("letterbox", "windowbox") else 0
@@ -237,7 +244,7 @@ def _bars_row(ctx: Context) -> Row:
                     inner = (WIDTH_PX - 2 * left, HEIGHT_PX - 2 * top)
                     picture[top : HEIGHT_PX - top, left : WIDTH_PX - left] = cv2.resize(rgb, inner, interpolation=cv2.INTER_AREA)
                     clip.frame(picture)
-            bars = run_analyzer("color_analysis", path).segments[0].bars
+            bars = max(run_analyzer("color_analysis", path, session=session).segments, key=lambda s: s.end_s - s.start_s).bars
             truth = (left / WIDTH_PX, top / HEIGHT_PX)
             if kind == "none":
                 if bars and not any(s.bars for s in own):

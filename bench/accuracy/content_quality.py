@@ -17,7 +17,9 @@ import numpy as np
 from bench.accuracy._degraded import STRENGTHS, excerpt, write_excerpt, write_version
 from bench.accuracy.drive import run_analyzer
 from bench.accuracy.rows import Context, Counts, Row
+from reelscope.config import Settings
 from reelscope.media.encode import ClipWriter
+from reelscope.pipeline import Session
 
 __all__ = ["START_TUNE_S", "measure"]
 
@@ -45,7 +47,8 @@ def measure(ctx: Context) -> list[Row]:
     """Rows of content_quality."""
     if ctx.media is None:
         return [Row("content_quality", "ranking of degraded versions", note="no truth: the shared clips are not here")]
-    return [*_ranking(ctx), *_still_rows(ctx), _duplicates_row(ctx)]
+    with Session(Settings()) as session:
+        return [*_ranking(ctx, session), *_still_rows(ctx, session), _duplicates_row(ctx, session)]
 
 
 def sources(media: Path) -> list[Path]:
@@ -53,7 +56,7 @@ def sources(media: Path) -> list[Path]:
     return sorted(p for p in media.iterdir() if p.suffix in (".mp4", ".webm") and not p.name.startswith("reel-"))
 
 
-def _ranking(ctx: Context) -> list[Row]:
+def _ranking(ctx: Context, session: Session) -> list[Row]:
     assert ctx.media is not None
     right = dict.fromkeys(STRENGTHS, 0)
     blocky = pairs = 0
@@ -61,12 +64,12 @@ def _ranking(ctx: Context) -> list[Row]:
     clips = sources(ctx.media)[:: 9 if ctx.quick else 1]
     for i, path in enumerate(clips):
         rate, frames = excerpt(path, START_S, EXCERPT_S, step=EXCERPT_STEP)
-        base = run_analyzer("content_quality", write_excerpt(ctx.work / "original.mp4", rate, frames)).summary
+        base = run_analyzer("content_quality", write_excerpt(ctx.work / "original.mp4", rate, frames), session=session).summary
         for kind, strengths in STRENGTHS.items():
             figure, more_is_worse = RANKED_BY[kind]
             for strength in strengths:
                 file = write_version(ctx.work / "version.mp4", rate, frames, kind=kind, strength=strength, seed=SEED + i)
-                version = run_analyzer("content_quality", file).summary
+                version = run_analyzer("content_quality", file, session=session).summary
                 if _worse(getattr(version, figure), getattr(base, figure), more_is_worse=more_is_worse):
                     right[kind] += 1
                 else:
@@ -161,7 +164,7 @@ def _write(path: Path, take: list[np.ndarray], order: list[Any], fps: int, crf: 
             clip.frame(black if number is None else take[number])
 
 
-def _still_rows(ctx: Context) -> list[Row]:
+def _still_rows(ctx: Context, session: Session) -> list[Row]:
     assert ctx.media is not None
     counts = {"black": Counts(0, 0, 0), "frozen": Counts(0, 0, 0)}
     worst = {"black": 0.0, "frozen": 0.0}
@@ -169,7 +172,7 @@ def _still_rows(ctx: Context) -> list[Row]:
     n = 4 if ctx.quick else 30
     for i in range(n):
         clip = make_still(ctx.work, ctx.media, SEED + i)
-        segments = run_analyzer("content_quality", clip.path).segments
+        segments = run_analyzer("content_quality", clip.path, session=session).segments
         for kind in counts:
             truth = clip.spans(kind)
             found = [(s.start_s, s.end_s) for s in segments if s.kind == kind]
@@ -202,7 +205,7 @@ def _short(span: tuple[float, float]) -> str:
     return f"{span[0]:.2f}-{span[1]:.2f}"
 
 
-def _duplicates_row(ctx: Context) -> Row:
+def _duplicates_row(ctx: Context, session: Session) -> Row:
     """Takes at 24 frames/s raised to 30 by repeating every fourth frame, and the same takes untouched."""
     assert ctx.media is not None
     true = found = false = 0
@@ -215,7 +218,7 @@ def _duplicates_row(ctx: Context) -> Row:
             for order in (raised, list(range(len(take)))):
                 path = ctx.work / f"duplicates-{i}.mp4"
                 _write(path, take, order, 30, crf)
-                count = run_analyzer("content_quality", path).summary.duplicate_frames
+                count = run_analyzer("content_quality", path, session=session).summary.duplicate_frames
                 if order is raised:
                     true += len(raised) - len(take)
                     found += count

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -12,12 +14,14 @@ from reelscope.analyzers.color_analysis._frames import MAX_ENTRIES, edge_extents
 from reelscope.analyzers.color_analysis._names import NAMED_COLOURS, name_of
 from reelscope.analyzers.color_analysis._oklab import hex_of, oklab_to_srgb8, srgb8_of_hex, srgb_to_linear, srgb_to_oklab
 from reelscope.analyzers.color_analysis._palette import palette
+from reelscope.config import Settings
 from reelscope.document.schema import MediaInfo
 from reelscope.features.shots import Shots, Transition
 from reelscope.media.frames import SAMPLED_SMALL, Frames, Window
+from reelscope.pipeline import Session
 
 
-def media(duration_s: float, width: int = 180, height: int = 320) -> MediaInfo:
+def facts_of(duration_s: float, width: int = 180, height: int = 320) -> MediaInfo:
     return MediaInfo(
         container="mp4",
         duration_s=duration_s,
@@ -42,7 +46,7 @@ def analyse(frames: list[np.ndarray], pts_s: list[float], shots: Shots, options:
     analyzer = ANALYZER()
     analyzer.load(LoadContext(device="cpu", options=options or ColorOptions(), frames=(SAMPLED_SMALL,)))
     height, width = frames[0].shape[:2] if frames else (320, 180)
-    clip = Clip("clip", media(shots.shots[-1][1] if shots.shots else 0.0, width, height), "/nonexistent")
+    clip = Clip("clip", facts_of(shots.shots[-1][1] if shots.shots else 0.0, width, height), "/nonexistent")
     analyzer.begin(clip)
     half = len(frames) // 2
     for i, (start, stop) in enumerate([(0, half), (half, half), (half, len(frames))]):  # the middle one has no frames
@@ -106,7 +110,7 @@ def test_black_picture_has_no_hue_temperature_or_saturation() -> None:
 def test_begin_forgets_the_last_clip() -> None:
     analyzer = ANALYZER()
     analyzer.load(LoadContext(device="cpu", options=ColorOptions(), frames=(SAMPLED_SMALL,)))
-    clip = Clip("clip", media(1.0), "/nonexistent")
+    clip = Clip("clip", facts_of(1.0), "/nonexistent")
     for colour, code in (((255, 0, 0), "#ff0000"), ((0, 0, 255), "#0000ff")):
         analyzer.begin(clip)
         analyzer.feed(window(plain(colour)[None], [0.0], (180, 320)))
@@ -118,7 +122,7 @@ def test_memory_per_frame_is_bounded() -> None:
     noise = np.random.default_rng(2).integers(0, 256, (320, 180, 3)).astype(np.uint8)
     analyzer = ANALYZER()
     analyzer.load(LoadContext(device="cpu", options=ColorOptions(), frames=(SAMPLED_SMALL,)))
-    analyzer.begin(Clip("clip", media(1.0), "/nonexistent"))
+    analyzer.begin(Clip("clip", facts_of(1.0), "/nonexistent"))
     analyzer.feed(window(noise[None], [0.0], (180, 320)))
     assert analyzer._kept[0].entries.nbytes <= MAX_ENTRIES * 4 * 2
 
@@ -356,3 +360,16 @@ def test_option_bounds_the_palette() -> None:
 def test_result_survives_json() -> None:
     result = analyse([boxed(40, 0)], [0.0], one_shot(1.0))
     assert ColorResult.model_validate_json(result.model_dump_json()).segments[0].start_s == 0.0
+
+
+# --- real clips
+
+
+@pytest.mark.real
+def test_two_shots_of_a_real_clip_are_told_apart_by_colour(media: Path) -> None:
+    with Session(Settings()) as session:
+        entry = session.analyze(media / "shot-change-clock-cat.mp4", only=["color_analysis"]).document.analyzers["color_analysis"]
+    assert entry.status == "ok", entry.reason
+    green, grey = entry.segments[0], entry.segments[-1]  # a clock on green, then a cat in yellowing grass
+    print([(c.hex, c.share, c.name) for c in green.palette], [(c.hex, c.share, c.name) for c in grey.palette])
+    assert "green" in green.palette[0].name

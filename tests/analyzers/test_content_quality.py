@@ -9,18 +9,21 @@ import numpy as np
 import pytest
 
 from reelscope.analyzers.base import Clip, Inputs, LoadContext, NoOptions
+from reelscope.analyzers.camera_analysis import CameraResult, CameraSummary, Figures, ShotCameraFigures
 from reelscope.analyzers.content_quality import ANALYZER, QualityResult
 from reelscope.analyzers.content_quality._judge import LIMITS, media_checks, reasons, video_bit_rate_bps
 from reelscope.analyzers.content_quality._luma import LumaFigures, LumaMeter, without_black_edges
 from reelscope.analyzers.content_quality._still import FrameLog, FrameMeter, StillSpan, find_spans
+from reelscope.config import Settings
 from reelscope.document.schema import AudioInfo, MediaInfo
 from reelscope.features.shots import Shots, Transition
 from reelscope.media.frames import EVERY_FRAME, NATIVE_LUMA, Frames, Window
+from reelscope.pipeline import Session
 
 FPS = 30
 
 
-def media(**changes: object) -> MediaInfo:
+def facts_of(**changes: object) -> MediaInfo:
     facts = {
         "container": "mp4", "duration_s": 10.0, "width_px": 1080, "height_px": 1920, "coded_width_px": 1080, "coded_height_px": 1920,
         "codec": "h264", "size_bytes": 1, "fps": 30.0,
@@ -179,17 +182,17 @@ def test_each_word_is_said_beyond_its_limit_only(limit: object) -> None:
     ],
 )
 def test_media_checks(facts: dict[str, object], expected: dict[str, bool | None]) -> None:
-    found = media_checks(media(**facts))
+    found = media_checks(facts_of(**facts))
     assert {c.check: c.ok for c in found} == expected
     assert all(c.reason for c in found if c.ok is None)
 
 
 def test_bits_per_pixel_and_where_the_bit_rate_comes_from() -> None:
     sound = AudioInfo(codec="aac", rate_hz=44100, channels=2, layout="stereo", start_s=0, duration_s=10, bit_rate_bps=128_000)
-    assert video_bit_rate_bps(media(video_bit_rate_bps=5, bit_rate_bps=9)) == 5
-    assert video_bit_rate_bps(media(bit_rate_bps=1_128_000, audio=sound)) == 1_000_000
-    assert video_bit_rate_bps(media()) is None
-    checks = {c.check: c for c in media_checks(media(video_bit_rate_bps=1080 * 1920 * 30))}
+    assert video_bit_rate_bps(facts_of(video_bit_rate_bps=5, bit_rate_bps=9)) == 5
+    assert video_bit_rate_bps(facts_of(bit_rate_bps=1_128_000, audio=sound)) == 1_000_000
+    assert video_bit_rate_bps(facts_of()) is None
+    checks = {c.check: c for c in media_checks(facts_of(video_bit_rate_bps=1080 * 1920 * 30))}
     assert checks["bits_per_pixel"].value == pytest.approx(1.0)
 
 
@@ -266,12 +269,12 @@ def window(small: np.ndarray, native: np.ndarray, times: list[float], native_tim
     return Window(0, 0.0, 1.0, True, by_spec, size_px)
 
 
-def analyse(frames: list[np.ndarray], shots: Shots, **facts: object) -> QualityResult:
+def analyse(frames: list[np.ndarray], shots: Shots, *, camera: CameraResult | None = None, **facts: object) -> QualityResult:
     """Frames uint8 [h, w] luma at FPS, as small RGB and, one a second, as native luma; in two windows with an empty one between."""
     height, width = frames[0].shape if frames else (320, 180)
     analyzer = ANALYZER()
     analyzer.load(LoadContext(device="cpu", options=NoOptions(), frames=analyzer.spec.backends[0].frames))
-    clip = Clip("clip", media(duration_s=len(frames) / FPS, width_px=width, height_px=height, **facts), "/nonexistent")
+    clip = Clip("clip", facts_of(duration_s=len(frames) / FPS, width_px=width, height_px=height, **facts), "/nonexistent")
     analyzer.begin(clip)
     half = len(frames) // 2
     for start, stop in ((0, half), (half, half), (half, len(frames))):
@@ -280,7 +283,8 @@ def analyse(frames: list[np.ndarray], shots: Shots, **facts: object) -> QualityR
         native = np.stack([frames[i] for i in ticks]) if ticks else np.empty((0, height, width), np.uint8)
         times = [i / FPS for i in range(start, stop)]
         analyzer.feed(window(np.repeat(luma[..., None], 3, axis=3), native, times, [i / FPS for i in ticks], (width, height)))
-    result = analyzer.finish(Inputs(clip, features={"shots": shots}))
+    results = {} if camera is None else {"camera_analysis": camera}
+    result = analyzer.finish(Inputs(clip, features={"shots": shots}, results=results))
     analyzer.close()
     return result
 
@@ -343,6 +347,20 @@ def test_unscaled_frames_in_gradual_transitions_and_black_do_not_count() -> None
     assert [len(s.t_s) for s in result.series] == [4, 4, 15, 15]
 
 
+def test_stability_is_that_of_camera_analysis_or_null_with_the_reason() -> None:
+    figures = Figures.model_validate(dict.fromkeys(Figures.model_fields) | {"move": "static", "components": ["static"], "stability": 0.8})
+    rows = [
+        ShotCameraFigures(shot=0, start_s=0, end_s=0.2, camera=figures),
+        ShotCameraFigures(shot=1, start_s=0.2, end_s=0.4, camera=None, reason="too short"),
+    ]
+    shots = Shots((), ((0.0, 0.2), (0.2, 0.4)))
+    both = analyse(moving(12), shots, camera=CameraResult(summary=CameraSummary(shots=rows)))
+    alone = analyse(moving(12), shots)
+    assert [s.stability for s in both.segments] == [0.8, None]
+    assert [s.stability_reason is None for s in both.segments] == [True, False]
+    assert [s.stability for s in alone.segments] == [None, None] and all(s.stability_reason for s in alone.segments)
+
+
 def test_result_survives_json() -> None:
     result = analyse(moving(5), Shots((), ((0.0, 5 / FPS),)), video_bit_rate_bps=1000)
     again = QualityResult.model_validate_json(result.model_dump_json())
@@ -355,3 +373,17 @@ def test_frame_meter_holds_one_frame_only() -> None:
         meter.add(np.full((40, 30, 3), 100 + i, np.uint8), i / FPS)
     assert list(meter.log.change_mean) == [-1.0, 1.0, 1.0]
     assert meter._last.shape == (40, 30)
+
+
+# --- real clips
+
+
+@pytest.mark.real
+def test_black_end_of_a_real_fade_out(media: Path) -> None:
+    with Session(Settings()) as session:
+        entry = session.analyze(media / "plane-zoom-out-fade-out.mp4", only=["content_quality"]).document.analyzers["content_quality"]
+    assert entry.status == "ok", entry.reason
+    black = [s for s in entry.segments if s.kind == "black"]
+    assert len(black) == 1 and black[0].end_s == pytest.approx(11.2, abs=0.08) and 0.2 < black[0].end_s - black[0].start_s < 1.0
+    assert [s for s in entry.segments if s.kind == "frozen"] == []
+    assert {c.check: c.ok for c in entry.summary.checks}["short_side"] is False

@@ -131,17 +131,13 @@ def make_plan(
     features = _closure(wanted, lookup.feature)
     if any(c.frames for c in running) or any(f.frames for f in features.values()):
         features = _closure([*wanted, *spine], lookup.feature)
-    if not has_picture:
-        features = {n: f for n, f in features.items() if not f.frames}
-    if not has_sound:
-        features = {n: f for n, f in features.items() if f.audio is None}
     needs = [need for f in features.values() for need in f.frames] + [need for c in running for need in c.frames]
     return Plan(
         choices=choices,
         features=features,
         lanes=_lanes(running, features, lanes),
         needs=tuple(dict.fromkeys(needs)),
-        sound=has_sound and any(f.audio for f in features.values()) or any(c.backend and c.backend.audio for c in running),
+        sound=any(f.audio for f in features.values()) or any(c.backend and c.backend.audio for c in running),
     )
 
 

@@ -1,4 +1,7 @@
-"""Global motion between frames: corners tracked from an anchor frame (pyramidal Lucas-Kanade) and a robust similarity through them.
+"""Global motion of the picture: corners followed from anchor frames (pyramidal Lucas-Kanade), grouped by the similarity that carries them.
+
+Over a quarter of a second each, the corners that one similarity carries form a group: background and large subjects each give one. Which
+group is the camera is decided over the whole clip: many corners, near the edge of the picture, and a motion that goes on (`choose`).
 
 Points are complex numbers z = x + iy in pixels from the picture's centre, so that a similarity is `z -> a * z + b`: |a| the scale,
 arg(a) the turn (clockwise on screen, y points down), b the translation of the centre.
@@ -6,122 +9,139 @@ arg(a) the turn (clockwise on screen, y points down), b the translation of the c
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-__all__ = ["Fit", "PairMotion", "Similarity", "Tracker", "fit_similarity", "grid_corners"]
+__all__ = ["Candidate", "Span", "Tracker", "choose", "fit_groups", "grid_corners", "least_squares"]
 
-Similarity = tuple[complex, complex]
-IDENTITY: Similarity = (1 + 0j, 0j)
-
-CELL_PX = 20  # one corner per cell: a textured subject cannot outvote a plain background; 144 cells on 180 x 320
+CELL_PX = 16  # one corner per cell: a textured subject cannot outvote a plain background; 220 cells on 180 x 320
 CORNER_BLOCK_PX = 5
 CORNER_FLOOR = 2e-5  # least eigenvalue of the structure tensor (of cornerMinEigenVal, picture 0-255): below it is sensor noise on a wall
-CORNER_SHARE = 0.002  # and of the picture's strong corners (95th percentile of the cells): below it the flow follows compression blocks
+CORNER_SHARE = 0.003  # and of the picture's strong corners (95th percentile of the cells): below it the flow follows compression blocks
 LK_WINDOW_PX = 11
 LK_LEVELS = 3  # 11 px at 1/8 scale: catches about 45 px between frames, 0.25 frame widths
 MIN_POINTS = 8  # a similarity has 4 unknowns; twice that many coordinates over is the least that can show an outlier
-TRIALS = 48  # 2-point samples; with 40 % inliers 48 pairs miss with probability 0.0002
+TRIALS = 96  # 2-point samples; with 25 % inliers 96 pairs miss with probability 0.002
 INLIER_PX = 0.9  # three to five times the error of a tracked corner (0.1-0.3 px after H.264)
 SCALE_PX = 0.3  # of the Cauchy weights in the last fit
-MAX_LOG_SCALE = 0.35  # between anchor and frame: beyond it, it is no camera move but a wrong fit
-MAX_TURN_RAD = 0.5
+MAX_LOG_SCALE = 0.7  # over a span: beyond it, it is no camera move but a wrong fit
+MAX_TURN_RAD = 0.7
 BORDER_WEIGHT = 2.0  # subjects stand in the middle, background reaches the edges
-CLEAR = 0.0  # share of inliers from which nothing else can be the camera: the rest could not outvote it
-DIFFERENT_PX = 0.7  # mean distance of two similarities over the picture, from which on they are two answers
-VOTE_LEVELS = 0.4  # grey levels by which an answer must explain a cell better than the others to get its vote
-VOTE_SHARE = 0.2  # and in proportion to what the others leave unexplained
-STILL_BONUS = 1.15  # standing still and going on as before are likelier than a new move
+SPAN_S = 0.25  # longer: more corners are lost; shorter: slow subjects cannot be told from the background, and errors add up more often
+SPAN_FRAMES = 10
+KEEP_SHARE = 0.6  # of the corners still found; below it the span ends
+LOST_LEVELS = 12.0  # median patch difference (grey levels) that ends a span at once: a cut or a flash
+GROUPS = 3
+MIN_SHARE = 0.08  # a smaller group is chance
+STILL_SPEED = 0.01  # frame widths per second
+
+# Weights of `choose`, set on generated clips (seeds 1-3 of bench/accuracy/_camera_clips.py)
+CHANGE_COST = 0.4  # per e-fold of the change of speed over CHANGE_UNIT
+CHANGE_UNIT = 0.03  # frame widths per second
+MOVE_COST = 0.15  # a camera that stands still is likelier than one that moves
+
+Similarity = tuple[complex, complex]
 
 
 @dataclass(frozen=True, slots=True)
-class Fit:
-    """A robust similarity. `inliers`: weighted share (0-1) of the points that follow it within INLIER_PX; `residual_px`: their RMS."""
+class Candidate:
+    """One group of corners that move together. `share` (0-1): weighted share of the corners; `residual_px`: RMS distance from its fit.
 
-    similarity: Similarity
-    inliers: float
+    `pairs`: float64 [f, 4], per pair of frames dx, dy (px), ln scale, turn; `local_px`: float64 [f], mean speed of all corners against it.
+    """
+
+    share: float
     residual_px: float
+    pairs: np.ndarray
+    local_px: np.ndarray
 
 
 @dataclass(frozen=True, slots=True)
-class PairMotion:
-    """From one frame to the next; see features.motion.Motion for the units. NaN where there was nothing to fit."""
+class Span:
+    """Pairs of frames measured from one anchor. `t_s`: float64 [f + 1], the anchor's time first; no candidates: nothing to measure."""
 
-    dx: float
-    dy: float
-    log_scale: float
-    rot: float
-    inliers: float
-    residual: float
-    local_motion: float
+    t_s: np.ndarray
+    candidates: tuple[Candidate, ...]
 
 
-NO_MOTION = PairMotion(*(float("nan"),) * 4, inliers=0.0, residual=float("nan"), local_motion=float("nan"))
+def least_squares(p: np.ndarray, q: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Weighted similarities a, b (complex [...]) that carry `p` [n] to each row of `q` [..., n] (closed form: Umeyama 1991 in the plane)."""
+    total = weight.sum()
+    pm = (p @ weight) / total
+    qm = (q @ weight) / total
+    centred = p - pm
+    a = ((q - qm[..., None]) @ (weight * np.conj(centred))) / max(1e-9, float(weight @ np.abs(centred) ** 2))
+    return a, qm - a * pm
 
 
-def fit_similarity(
-    p: np.ndarray, q: np.ndarray, weight: np.ndarray, guesses: tuple[Similarity, ...], rng: np.random.Generator
-) -> Fit | None:
-    """Similarity that carries `p` to `q` (complex [n] each): best of guesses and 2-point samples (MSAC score), then Cauchy-weighted least squares.
+def residuals(a: np.ndarray, b: np.ndarray, p: np.ndarray, q: np.ndarray) -> np.ndarray:
+    """Largest distance over the frames between where the similarities put `p` and where the points are: [n]. a, b: [f]; q: [f, n]."""
+    return np.abs(a[:, None] * p + b[:, None] - q).max(0)
+
+
+def fit_groups(p: np.ndarray, q: np.ndarray, weight: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
+    """Up to GROUPS sets of points (bool [n] each), each carried by one similarity per frame; the largest first.
 
     Args:
-        p, q: Points before and after.
-        weight: float64 [n], >= 0.
-        guesses: Similarities that are likely by themselves (standing still, the move so far).
-        rng: Chooses the samples.
-
-    Returns:
-        None where fewer than MIN_POINTS points are there or none of the candidates is plausible.
+        p: complex [n], positions in the anchor.
+        q: complex [f, n], positions in a few later frames; all must agree.
+        weight: float64 [n].
+        rng: Chooses the 2-point samples (MSAC scores them; Cauchy-weighted least squares refines the best).
     """
+    free = np.ones(len(p), bool)
+    groups: list[np.ndarray] = []
+    for k in range(GROUPS + 1):
+        index = np.flatnonzero(free)
+        if len(index) < MIN_POINTS:
+            break
+        pf, qf, wf = p[index], q[:, index], weight[index]
+        if k == GROUPS:  # the last place is for standing still, where no group has found it
+            a, b = np.ones(len(q), complex), np.zeros(len(q), complex)
+        else:
+            fit = _sample(pf, qf, wf, rng)
+            if fit is None:
+                break
+            a, b = fit
+        r = residuals(a, b, p, q)
+        member = r < INLIER_PX
+        if weight[member].sum() < MIN_SHARE * weight.sum() or member.sum() < MIN_POINTS // 2:
+            if k == GROUPS:
+                break
+            continue
+        groups.append(member)
+        free &= r > 2 * INLIER_PX
+    return groups
+
+
+def _sample(p: np.ndarray, q: np.ndarray, weight: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray] | None:
     n = len(p)
-    if n < MIN_POINTS:
-        return None
     i = rng.integers(0, n, TRIALS)
     j = (i + rng.integers(1, n, TRIALS)) % n
     apart = p[i] - p[j]
     ok = np.abs(apart) > 4.0
-    a = np.divide(q[i] - q[j], apart, out=np.ones(TRIALS, complex), where=ok)
-    b = q[i] - a * p[i]
-    a = np.concatenate([[g[0] for g in guesses], a])
-    b = np.concatenate([[g[1] for g in guesses], b])
-    plausible = (np.abs(np.log(np.maximum(np.abs(a), 1e-6))) < MAX_LOG_SCALE) & (np.abs(np.angle(a)) < MAX_TURN_RAD)
-    error = a[:, None] * p + b[:, None] - q
-    square = error.real**2 + error.imag**2
+    a = np.divide(q[:, i] - q[:, j], apart, out=np.ones((len(q), TRIALS), complex), where=ok)
+    b = q[:, i] - a * p[i]
+    a = np.concatenate([np.ones((len(q), 1), complex), a], 1)  # standing still is always one of the guesses
+    b = np.concatenate([np.zeros((len(q), 1), complex), b], 1)
+    size = np.maximum(np.abs(a), 1e-6)
+    plausible = ((np.abs(np.log(size)) < MAX_LOG_SCALE) & (np.abs(np.angle(a)) < MAX_TURN_RAD)).all(0)
+    error = a[:, :, None] * p + b[:, :, None] - q[:, None, :]
+    square = (error.real**2 + error.imag**2).max(0)
     score = np.where(plausible, np.maximum(0.0, 1.0 - square / INLIER_PX**2) @ weight, -1.0)
     best = int(np.argmax(score))
     if score[best] <= 0:
         return None
-    fit = (complex(a[best]), complex(b[best]))
-    for _ in range(4):
-        r = np.abs(fit[0] * p + fit[1] - q)
+    fit_a, fit_b = a[:, best], b[:, best]
+    for _ in range(3):
+        r = residuals(fit_a, fit_b, p, q)
         w = weight / (1.0 + (r / SCALE_PX) ** 2) * (r < 2 * INLIER_PX)
-        total = w.sum()
-        if total <= 0:
+        if np.count_nonzero(w) < MIN_POINTS // 2:
             return None
-        pm, qm = (w @ p) / total, (w @ q) / total
-        spread = w @ np.abs(p - pm) ** 2
-        if spread < 1e-9:
-            return None
-        a1 = (w @ ((q - qm) * np.conj(p - pm))) / spread
-        fit = (complex(a1), complex(qm - a1 * pm))
-    return share_of(fit, p, q, weight)
-
-
-def share_of(similarity: Similarity, p: np.ndarray, q: np.ndarray, weight: np.ndarray) -> Fit:
-    """How well a similarity that is given carries `p` to `q`."""
-    r = np.abs(similarity[0] * p + similarity[1] - q)
-    inside = r < INLIER_PX
-    share = float(weight[inside].sum() / weight.sum())
-    rms = float(np.sqrt(np.average(r[inside] ** 2, weights=weight[inside]))) if inside.any() else float("nan")
-    return Fit(similarity, share, rms)
-
-
-def apart_px(one: Similarity, other: Similarity, width_px: int, height_px: int) -> float:
-    """RMS distance between where two similarities put the points of a picture of this size."""
-    a, b = one[0] - other[0], one[1] - other[1]
-    return float(np.sqrt(abs(a) ** 2 * (width_px**2 + height_px**2) / 12 + abs(b) ** 2))
+        fit_a, fit_b = least_squares(p, q, w)
+    return fit_a, fit_b
 
 
 def grid_corners(strength: np.ndarray) -> np.ndarray:
@@ -144,15 +164,7 @@ def grid_corners(strength: np.ndarray) -> np.ndarray:
 
 
 class Tracker:
-    """Motion from frame to frame, each measured against an anchor frame so that errors do not add up frame by frame.
-
-    The anchor is renewed after `anchor_s`, after `anchor_move` frame widths or when too few of its corners follow; the pair's motion is the
-    new frame's similarity after the inverse of the old one's.
-    """
-
-    anchor_s = 0.3
-    anchor_move = 0.06
-    enough = 0.35  # share of inliers below which an anchor has had its time
+    """Follows corners from anchor frame to anchor frame; `spans` grows by one per anchor. Keeps two frames and one span of positions."""
 
     def __init__(self, cv2: Any) -> None:
         self._cv2 = cv2
@@ -162,126 +174,126 @@ class Tracker:
     def reset(self) -> None:
         """Forget everything."""
         self._rng = np.random.default_rng(0)  # the same clip gives the same result
+        self.spans: list[Span] = []
         self._last: np.ndarray | None = None
-        self._anchor: np.ndarray | None = None
-        self._anchor_t = 0.0
-        self._points = np.zeros((0, 2), np.float32)
-        self._previous = np.zeros((0, 2), np.float32)
-        self._tracked = np.zeros(0, bool)
-        self._similarity = IDENTITY
-        self._step = IDENTITY
+        self._last_t = 0.0
 
-    def feed(self, gray: np.ndarray, t_s: float) -> PairMotion | None:
-        """Motion from the frame before to this one (uint8 [h, w], C-contiguous); None for the first frame."""
+    def feed(self, gray: np.ndarray, t_s: float) -> None:
+        """Take the next frame: uint8 [h, w], C-contiguous, kept as it is."""
         if self._last is None:
-            self._renew(gray, t_s)
-            self._last = gray
-            return None
-        pair = self._measure(gray, t_s)
-        self._last = gray
-        return pair
+            self._start(gray, t_s)
+        else:
+            now, found, lost = self._follow(gray)
+            if lost and len(self._times) > 1:  # a cut: what came before it must not suffer
+                self._end()
+                self._start(self._last, self._last_t)
+                now, found, lost = self._follow(gray)
+            self._times.append(t_s)
+            self._positions.append(now)
+            self._found = found
+            full = t_s - self._times[0] >= SPAN_S - 1e-3 or len(self._times) > SPAN_FRAMES
+            if lost or full or found.sum() < KEEP_SHARE * len(found):
+                self._end()
+                self._start(gray, t_s)
+        self._last, self._last_t = gray, t_s
 
-    def _renew(self, gray: np.ndarray, t_s: float) -> None:
-        cv2 = self._cv2
-        self._anchor, self._anchor_t = gray, t_s
-        self._points = grid_corners(cv2.cornerMinEigenVal(gray, CORNER_BLOCK_PX, ksize=3))
-        self._previous = self._points
-        self._tracked = np.ones(len(self._points), bool)
-        self._similarity = IDENTITY
+    def finish(self) -> list[Span]:
+        """All spans, the last one too."""
+        if self._last is not None and len(self._times) > 1:
+            self._end()
+            self._last = None
+        return self.spans
 
-    def _centred(self, points: np.ndarray) -> np.ndarray:
-        h, w = self._anchor.shape  # type: ignore[union-attr]
-        return (points[:, 0] - (w - 1) / 2) + 1j * (points[:, 1] - (h - 1) / 2)
+    def _start(self, gray: np.ndarray, t_s: float) -> None:
+        self._anchor = gray
+        points = grid_corners(self._cv2.cornerMinEigenVal(gray, CORNER_BLOCK_PX, ksize=3))
+        self._times = [t_s]
+        self._positions = [points]
+        self._found = np.ones(len(points), bool)
 
-    def _follow(self, gray: np.ndarray) -> tuple[Fit | None, np.ndarray, np.ndarray]:
-        """Fit from the anchor to `gray`; where its corners are now, and which were found."""
-        if len(self._points) < MIN_POINTS:
-            return None, self._points, np.zeros(len(self._points), bool)
+    def _follow(self, gray: np.ndarray) -> tuple[np.ndarray, np.ndarray, bool]:
+        """(positions float32 [n, 2], which corners are still found, whether the picture is another one)."""
+        points = self._positions[0]
+        if len(points) < MIN_POINTS:
+            return points, np.zeros(len(points), bool), True
         h, w = gray.shape
-        p = self._centred(self._points)
-        a, b = self._similarity
-        guess = (self._step[0] * a, self._step[0] * b + self._step[1])  # the camera goes on as it did
-        z = guess[0] * p + guess[1]
-        start = np.stack([z.real + (w - 1) / 2, z.imag + (h - 1) / 2], 1).astype(np.float32)
-        now, status, _ = self._cv2.calcOpticalFlowPyrLK(
-            self._anchor,
-            gray,
-            self._points,
-            start,
-            winSize=(LK_WINDOW_PX, LK_WINDOW_PX),
-            maxLevel=LK_LEVELS,
-            criteria=self._criteria,
-            flags=self._cv2.OPTFLOW_USE_INITIAL_FLOW,
+        start = self._positions[-1].copy()  # from where it was: a weak corner that "goes on as it did" runs away
+        lk = self._cv2.calcOpticalFlowPyrLK
+        size = (LK_WINDOW_PX, LK_WINDOW_PX)
+        flags = self._cv2.OPTFLOW_USE_INITIAL_FLOW
+        now, status, error = lk(
+            self._anchor, gray, points, start, winSize=size, maxLevel=LK_LEVELS, criteria=self._criteria, flags=flags
         )
-        found = (status[:, 0] != 0) & (now[:, 0] >= 0) & (now[:, 1] >= 0) & (now[:, 0] <= w - 1) & (now[:, 1] <= h - 1)
-        q = self._centred(now)
-        edge = np.maximum(np.abs(p.real) / (w / 2), np.abs(p.imag) / (h / 2))
-        weight = 1.0 + (BORDER_WEIGHT - 1.0) * edge
-        fit = fit_similarity(p[found], q[found], weight[found], (IDENTITY, self._similarity, guess), self._rng)
-        if fit is None or fit.inliers >= CLEAR:
-            return fit, now, found
-        p, q, weight = p[found], q[found], weight[found]
-        fits, bonus = [fit], [1.0]
-        rest = np.abs(fit.similarity[0] * p + fit.similarity[1] - q) > 2 * INLIER_PX
-        second = fit_similarity(p[rest], q[rest], weight[rest], (), self._rng)
-        for other, by in (
-            (second and share_of(second.similarity, p, q, weight), 1.0),
-            (share_of(IDENTITY, p, q, weight), STILL_BONUS),
-            (share_of(guess, p, q, weight), STILL_BONUS),
-        ):
-            if other is not None and all(apart_px(other.similarity, f.similarity, w, h) > DIFFERENT_PX for f in fits):
-                fits.append(other)
-                bonus.append(by)
-        if len(fits) > 1:
-            fit = fits[self._arbitrate(gray, fits, bonus)]
-        return fit, now, found
+        found = self._found & (status[:, 0] != 0) & (now >= 0).all(1) & (now[:, 0] <= w - 1) & (now[:, 1] <= h - 1)
+        lost = not found.any() or float(np.median(error[found])) > LOST_LEVELS
+        return now, found, lost
 
-    def _arbitrate(self, gray: np.ndarray, fits: list[Fit], bonus: list[float]) -> int:
-        """Which of the answers is the camera: the one that explains most of the picture's area (border cells count more).
+    def _end(self) -> None:
+        h, w = self._anchor.shape
+        centre = complex((w - 1) / 2, (h - 1) / 2)
+        times = np.array(self._times)
+        found = self._found
+        path = np.stack([x[found, 0] + 1j * x[found, 1] for x in self._positions]) - centre
+        if path.shape[1] < MIN_POINTS:
+            self.spans.append(Span(times, ()))
+            return
+        p, q = path[0], path[1:]
+        weight = 1.0 + (BORDER_WEIGHT - 1.0) * np.maximum(np.abs(p.real) / (w / 2), np.abs(p.imag) / (h / 2))
+        check = sorted({len(q) // 2, len(q) - 1})
+        out: list[Candidate] = []
+        for member in fit_groups(p, q[check], weight, self._rng):
+            a, b = least_squares(p[member], q[:, member], weight[member])
+            if not np.abs(a).all():
+                continue
+            r = np.abs(a[:, None] * p[member] + b[:, None] - q[:, member])
+            a, b = np.concatenate([[1], a]), np.concatenate([[0], b])
+            step = a[1:] / a[:-1]
+            shift = b[1:] - step * b[:-1]
+            pairs = np.stack([shift.real, shift.imag, np.log(np.abs(step)), np.angle(step)], 1)
+            rest = np.abs(path[1:] - (step[:, None] * path[:-1] + shift[:, None]))
+            local = np.minimum(rest, 0.1 * w).mean(1)
+            out.append(Candidate(float(weight[member].sum() / weight.sum()), float(np.sqrt((r**2).mean())), pairs, local))
+        self.spans.append(Span(times, tuple(out)))
 
-        Corners vote by where texture is, and texture is often the subject's. So warp the anchor by each answer; a cell goes to the answer
-        whose difference from the frame is clearly the smallest. Cells without structure go to nobody.
-        """
-        cv2 = self._cv2
-        h, w = gray.shape
-        cols, rows = max(1, w // CELL_PX), max(1, h // CELL_PX)
-        maps = []
-        for fit in fits:
-            a, b = fit.similarity
-            m = np.array([[a.real, -a.imag, 0.0], [a.imag, a.real, 0.0]])
-            centre = np.array([(w - 1) / 2, (h - 1) / 2])
-            m[:, 2] = centre + (b.real, b.imag) - m[:, :2] @ centre
-            warped = cv2.warpAffine(self._anchor, m, (w, h), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-            maps.append(cv2.resize(cv2.absdiff(warped, gray).astype(np.float32), (cols, rows), interpolation=cv2.INTER_AREA))
-        cost = np.stack(maps)
-        order = np.sort(cost, axis=0)
-        clear = order[1] - order[0] > VOTE_LEVELS + VOTE_SHARE * order[0]
-        y = np.abs(np.linspace(-1, 1, rows))[:, None]
-        x = np.abs(np.linspace(-1, 1, cols))[None, :]
-        weight = (1.0 + (BORDER_WEIGHT - 1.0) * np.maximum(x, y)) * clear
-        winner = cost.argmin(0)
-        return int(np.argmax([(weight * (winner == k)).sum() * bonus[k] for k in range(len(fits))]))
 
-    def _measure(self, gray: np.ndarray, t_s: float) -> PairMotion:
-        h, w = gray.shape
-        fit, now, found = self._follow(gray)
-        if (fit is None or fit.inliers < self.enough) and self._anchor is not self._last:
-            self._renew(self._last, self._anchor_t)  # type: ignore[arg-type]
-            fit, now, found = self._follow(gray)
-        if fit is None:
-            self._renew(gray, t_s)
-            self._step = IDENTITY
-            return NO_MOTION
-        a = fit.similarity[0] / self._similarity[0]
-        b = fit.similarity[1] - a * self._similarity[1]
-        both = found & self._tracked
-        rest = np.abs(self._centred(now[both]) - (a * self._centred(self._previous[both]) + b))
-        local = float(np.mean(np.minimum(rest, 0.1 * w))) / w if both.any() else float("nan")
-        pair = PairMotion(b.real / w, b.imag / w, float(np.log(abs(a))), float(np.angle(a)), fit.inliers, fit.residual_px / w, local)
-        self._similarity = fit.similarity
-        self._step = (a, b) if fit.inliers >= self.enough else IDENTITY  # a doubtful fit must not lead the next search astray
-        self._previous, self._tracked = now, found
-        moved = abs(fit.similarity[1]) / w + abs(np.log(abs(fit.similarity[0]))) + abs(np.angle(fit.similarity[0]))
-        if t_s - self._anchor_t >= self.anchor_s or moved > self.anchor_move or fit.inliers < self.enough:
-            self._renew(gray, t_s)
-        return pair
+def choose(spans: Sequence[Span], width_px: int, radius_px: float) -> list[int | None]:
+    """For each span the candidate that is the camera: the cheapest sequence (Viterbi) of shares and changes of speed; None where there is none.
+
+    The cost of a candidate is -ln(share), more where it moves; of a transition the logarithm of the change of the four speeds.
+    """
+    picked: list[int | None] = [None] * len(spans)
+    run: list[tuple[int, np.ndarray, np.ndarray, np.ndarray]] = []  # (span, speeds at its start, at its end, cost so far)
+    back: list[np.ndarray] = []
+
+    def settle() -> None:
+        if not run:
+            return
+        k = int(np.argmin(run[-1][3]))
+        for n in range(len(run) - 1, -1, -1):
+            picked[run[n][0]] = k
+            k = int(back[n][k])
+        run.clear()
+        back.clear()
+
+    units = np.array([1.0, 1.0, radius_px, radius_px]) / width_px
+    for i, span in enumerate(spans):
+        if not span.candidates:
+            settle()
+            continue
+        dt = np.diff(span.t_s)
+        half = max(1, (len(dt) + 1) // 2)
+        first = np.stack([c.pairs[:half].sum(0) / dt[:half].sum() * units for c in span.candidates])
+        last = np.stack([c.pairs[-half:].sum(0) / dt[-half:].sum() * units for c in span.candidates])
+        mean = np.stack([c.pairs.sum(0) / dt.sum() * units for c in span.candidates])
+        own = np.array([-np.log(max(c.share, 1e-3)) for c in span.candidates])
+        own = (own + MOVE_COST * (np.abs(mean).sum(1) > STILL_SPEED)) * dt.sum() / SPAN_S
+        if run:
+            change = np.abs(run[-1][2][:, None, :] - first[None, :, :]).sum(2)
+            cost = run[-1][3][:, None] + CHANGE_COST * np.log1p(change / CHANGE_UNIT)
+            back.append(cost.argmin(0))
+            run.append((i, first, last, cost.min(0) + own))
+        else:
+            back.append(np.zeros(len(own), int))
+            run.append((i, first, last, own))
+    settle()
+    return picked

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -10,6 +11,8 @@ from reelscope.media.frames import EVERY_FRAME, Window
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from reelscope.features._motion_fit import Span
 
 __all__ = ["FEATURE", "Motion", "MotionFeature"]
 
@@ -58,8 +61,28 @@ class Motion:
 COLUMNS = ("t_s", "dt_s", "dx", "dy", "log_scale", "rot", "inliers", "residual", "local_motion")
 
 
+def assemble(spans: Sequence[Span], width_px: int, height_px: int) -> Motion:
+    """The camera's candidate of each span, in the units of Motion."""
+    import numpy as np
+
+    from reelscope.features._motion_fit import choose
+
+    rows = [np.zeros((0, len(COLUMNS)))]
+    for span, pick in zip(spans, choose(spans, width_px, float(np.hypot(width_px, height_px) / np.sqrt(12))), strict=True):
+        t, dt = span.t_s[1:], np.diff(span.t_s)
+        block = np.full((len(t), len(COLUMNS)), np.nan)
+        block[:, 0], block[:, 1], block[:, 6] = t, dt, 0.0
+        if pick is not None:
+            c = span.candidates[pick]
+            block[:, 2:6] = c.pairs / np.array([width_px, width_px, 1, 1])
+            block[:, 6], block[:, 7], block[:, 8] = c.share, c.residual_px / width_px, c.local_px / width_px / dt
+        rows.append(block)
+    table = np.concatenate(rows)
+    return Motion(**dict(zip(COLUMNS, (np.ascontiguousarray(c) for c in table.T), strict=True)), height_fw=height_px / width_px)
+
+
 class MotionFeature(Feature[Motion]):
-    """Streams pairs of small frames through `Tracker`; keeps nine numbers a pair and two small frames."""
+    """Streams pairs of small frames through `Tracker`; keeps a few numbers per pair and two small frames."""
 
     spec: ClassVar[FeatureSpec] = FeatureSpec("motion", version=1, packages=("cv2",), frames=(EVERY_FRAME,), cost=0.05)
 
@@ -78,30 +101,22 @@ class MotionFeature(Feature[Motion]):
 
     def _start(self) -> None:
         self._tracker.reset()
-        self._rows: list[tuple[float, ...]] = []
         self._last_t: float | None = None
-        self._height_fw = 1.0
+        self._size = (1, 1)
 
     def feed(self, window: Window) -> Any:
         frames = window.frames(self.frames[0])
         for rgb, t in zip(frames.pixels, frames.pts_s.tolist(), strict=True):
             if self._last_t is not None and t - self._last_t < MIN_STEP_S:
                 continue
-            gray = self._cv2.cvtColor(rgb, self._cv2.COLOR_RGB2GRAY)
-            pair = self._tracker.feed(gray, t)
-            if pair is not None and self._last_t is not None:
-                dt = t - self._last_t
-                m = (pair.dx, pair.dy, pair.log_scale, pair.rot, pair.inliers, pair.residual, pair.local_motion / dt)
-                self._rows.append((t, dt, *m))
+            self._tracker.feed(self._cv2.cvtColor(rgb, self._cv2.COLOR_RGB2GRAY), t)
             self._last_t = t
-            self._height_fw = gray.shape[0] / gray.shape[1]
+        if len(frames):
+            self._size = (frames.pixels.shape[2], frames.pixels.shape[1])
         return None
 
     def finish(self, inputs: Inputs) -> Motion:
-        import numpy as np
-
-        table = np.array(self._rows, np.float64).reshape(-1, len(COLUMNS))
-        return Motion(**dict(zip(COLUMNS, (np.ascontiguousarray(c) for c in table.T), strict=True)), height_fw=self._height_fw)
+        return assemble(self._tracker.finish(), *self._size)
 
     def close(self) -> None:
         self._tracker = None  # type: ignore[assignment]

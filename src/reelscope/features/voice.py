@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -46,10 +47,8 @@ class Voice:
 
     def mean_probability(self, start_s: float, end_s: float) -> float | None:
         """Mean probability of the frames in [start_s, end_s); None where there are none."""
-        import numpy as np
-
-        t_s = self.start_s + self.hop_s * np.arange(len(self.probability))
-        inside = self.probability[(t_s >= start_s) & (t_s < end_s)]
+        first, after = (max(0, math.ceil((t - self.start_s) / self.hop_s - 1e-9)) for t in (start_s, end_s))
+        inside = self.probability[first:after]
         return float(inside.mean()) if len(inside) else None
 
 

@@ -30,9 +30,11 @@ __all__ = [
 ]
 
 EPS_S = 1e-4
-MIN_INLIERS = 0.25  # below it the fit follows a subject or nothing: a quarter of the corners agree by chance on smooth pictures
+MIN_INLIERS = 0.2  # below it the group is a subject, or chance: measured on generated clips, a wrong fit is worse than none
 MAX_STEP = 0.35  # frame widths between two frames: beyond what the tracker can follow
-FILL_S = 0.5  # a gap of this length is bridged by its neighbours' speed; longer ones are left unmeasured
+FILL_S = 0.5  # a gap of this length is bridged by its neighbours' speed; longer ones only where these agree
+FILL_LONG_S = 2.5  # a car or a hand that fills the picture for a moment; the gap still counts as not measured
+AGREE_SPEED = 0.03  # frame widths per second
 MIN_SHOT_S = 0.25  # shorter stretches hold too few pairs to tell a move from noise
 GRID_HZ = 30.0
 STEP_HZ = 10.0  # resolution of the division into parts
@@ -41,11 +43,13 @@ MIN_SHAKE_S = 0.6
 MIN_PART_S = 0.6  # a camera move that viewers take for one lasts at least about that long
 SPEED_MIN = 0.012  # frame widths per second; below it (1.2 % of the width in a second) a shot counts as still
 TRAVEL_MIN = 0.02  # and it must get somewhere: 2 % of the width
-SHAKE_TIMES = 2.0  # net travel must exceed the shake by this, or the shake is the move
+SHAKE_TIMES = 5.0  # net travel must exceed the shake (RMS) by this, or the shake is the move: its swings reach 2-3 RMS either way
 MINOR = 0.15  # share of the largest speed from which a second move is named beside it
-SHAKE_MIN = 0.0015  # 1.6 px of 1080: tripod shots measure below 0.0004, hand-held ones above 0.002
+SHAKE_MIN = 0.0018  # 1.9 px of 1080: tripod shots measure below 0.001, hand-held ones above 0.002
 STABLE = 0.005
 NOISE_MIN = 0.02  # frame widths per second at STEP_HZ; what a still shot with a moving subject shows
+SWAY = 1.0  # times the median deviation from the course over SWAY_S: hands sway for half a second to a second; that is no move of its own
+SWAY_S = 3.0
 PENALTY = 30.0  # cost of one more part, in units of squared noise; 4 speeds x about 7 (BIC of 1,000 samples)
 LOOK_BACK = 200  # longest part that the division considers at once (20 s); equal neighbours join afterwards, cost stays linear
 SERIES_HZ = 5.0
@@ -165,9 +169,10 @@ def build_path(motion: Motion, start_s: float, end_s: float) -> list[Path]:
     local = motion.local_motion[part]
     good = np.flatnonzero(ok)
     begins = t[good] - dt[good]
-    breaks = np.flatnonzero(begins[1:] - t[good][:-1] > FILL_S) + 1
-    paths = []
     radius = float(np.sqrt((1 + motion.height_fw**2) / 12))
+    gaps = np.flatnonzero(begins[1:] - t[good][:-1] > FILL_S)
+    breaks = [g + 1 for g in gaps if begins[g + 1] - t[good][g] > FILL_LONG_S or not _agree(step[good], dt[good], g, radius)]
+    paths = []
     for run in np.split(good, breaks):
         span = np.arange(run[0], run[-1] + 1)
         middle = t[span] - dt[span] / 2
@@ -186,12 +191,21 @@ def build_path(motion: Motion, start_s: float, end_s: float) -> list[Path]:
     return paths
 
 
-def smooth(values: np.ndarray, rate_hz: float) -> np.ndarray:
-    """Savitzky-Golay, second order over SMOOTH_S; short paths are fitted as a whole: [m, k] -> [m, k]."""
+def _agree(step: np.ndarray, dt: np.ndarray, gap: int, radius: float) -> bool:
+    """Whether the half second before and after a gap (between valid pairs `gap` and `gap` + 1) shows the same speed."""
+    n = max(1, round(0.5 / float(np.median(dt))))
+    units = np.array([1.0, 1.0, radius, radius])
+    before, after = slice(max(0, gap + 1 - n), gap + 1), slice(gap + 1, gap + 1 + n)
+    change = step[after].sum(0) / dt[after].sum() - step[before].sum(0) / dt[before].sum()
+    return bool(np.abs(change * units).sum() < AGREE_SPEED)
+
+
+def smooth(values: np.ndarray, rate_hz: float, over_s: float = SMOOTH_S) -> np.ndarray:
+    """Savitzky-Golay, second order over `over_s`; short paths are fitted as a whole: [m, k] -> [m, k]."""
     from scipy.signal import savgol_filter
 
     n = len(values)
-    window = min(round(SMOOTH_S * rate_hz) | 1, n if n % 2 else n - 1)
+    window = min(round(over_s * rate_hz) | 1, n if n % 2 else n - 1)
     return values if window <= 3 else savgol_filter(values, window, 2, axis=0, mode="interp")
 
 
@@ -237,7 +251,8 @@ def cut_path(path: Path) -> list[int]:
     length = np.diff(path.t_s[marks])
     speed = np.diff(even[marks], axis=0) / length[:, None]
     raw = np.diff((path.xysr * path.units)[marks], axis=0) / length[:, None]
-    noise = np.maximum(NOISE_MIN, 1.5 * 1.4826 * np.median(np.abs(raw - speed), axis=0))
+    sway = SWAY * 1.4826 * np.median(np.abs(raw - smooth(raw, STEP_HZ, SWAY_S)), axis=0)
+    noise = np.maximum(NOISE_MIN, sway)
     z = speed / noise
     total = np.concatenate([np.zeros((1, 4)), np.cumsum(z, 0)])
     square = np.concatenate([[0.0], np.cumsum((z**2).sum(1))])

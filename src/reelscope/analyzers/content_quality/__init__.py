@@ -26,6 +26,7 @@ __all__ = ["ANALYZER", "CheckInfo", "ContentQuality", "QualityFigures", "Quality
 
 LUMA_FIGURES = ("sharpness", "sharpness_peak", "fine_detail", "noise_sigma", "blockiness", "banding_share")
 EXPOSURE_STEP_S = 0.25  # of the exposure series: four values a second, of every frame's
+NO_STABILITY = "camera_analysis did not measure this shot"
 NO_NATIVE = "no unscaled frame was sampled in this shot: sharpness, noise, blockiness and banding are not known"
 
 
@@ -58,6 +59,7 @@ class QualitySegment(Segment, QualityFigures):
     Attributes:
         shot: Index of the shot; null for the other kinds, which do not keep to shots.
         reasons: Words for figures beyond their limit (shots only).
+        stability: As camera_analysis has it for the shot (1 a tripod); null for the other kinds, and with stability_reason.
         native_frames: Unscaled frames behind the figures of detail. frames: frames of the shot; black frames or repeats of the other kinds.
         reason: Why figures are missing.
     """
@@ -65,6 +67,8 @@ class QualitySegment(Segment, QualityFigures):
     kind: Literal["shot", "black", "frozen", "duplicate"]
     shot: int | None = None
     reasons: list[str] = []
+    stability: Value = None
+    stability_reason: str | None = None
     frames: int
     native_frames: int | None = None
     reason: str | None = None
@@ -125,6 +129,7 @@ class ContentQuality(Analyzer[QualityResult]):
                 packages=("cv2", "numpy"),
                 frames=(NATIVE_LUMA, EVERY_FRAME),
                 features=("shots",),
+                soft_after=("camera_analysis",),
                 cost=0.025,
             ),
         ),
@@ -181,6 +186,8 @@ class ContentQuality(Analyzer[QualityResult]):
                     kind="shot",
                     shot=index,
                     reasons=words,
+                    stability=(stable := _stability(inputs, index)),
+                    stability_reason=NO_STABILITY if stable is None else None,
                     frames=len(frames),
                     native_frames=len(native),
                     reason=None if native else NO_NATIVE,
@@ -230,6 +237,14 @@ class ContentQuality(Analyzer[QualityResult]):
         times = [round_s(log.t_s[i]) for i in kept]
         pairs = (("over_share", log.over), ("under_share", log.under))
         return series + [Series(name=name, unit="0-1", t_s=times, values=[values[i] for i in kept]) for name, values in pairs if times]
+
+
+def _stability(inputs: Inputs, shot: int) -> float | None:
+    """What camera_analysis, where it ran, has for the shot."""
+    camera = inputs.results.get("camera_analysis")
+    rows = camera.summary.shots if camera is not None else []
+    found = [row.camera.stability for row in rows if row.shot == shot and row.camera is not None]
+    return found[0] if found else None
 
 
 def _time(figures: LumaFigures) -> float:

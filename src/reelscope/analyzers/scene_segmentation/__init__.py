@@ -124,18 +124,27 @@ class SceneSegmentation(Analyzer[SceneResult]):
 
     def finish(self, inputs: Inputs) -> SceneResult:
         from reelscope.analyzers.scene_segmentation._grouping import group, links_of
-        from reelscope.analyzers.scene_segmentation._looks import shot_distance
+        from reelscope.analyzers.scene_segmentation._looks import look_of, shot_distance
 
         shots: Shots = inputs.features["shots"]
-        looks = self._looks(shots)
         options: SceneOptions = self.options
+        picked = _pick(self._times_s, shots)
+        crop = self._crop(picked)
+        looks: dict[int, list[Look]] = {}  # of the shots within reach, about 80 kB each: an hour of short shots must not add up
+
+        def looks_at(shot: int) -> list[Look]:
+            if shot not in looks:
+                looks[shot] = [look_of(self._grids[i][crop]) for i in picked[shot]]
+            return looks[shot]
 
         def compare(a: int, b: int) -> tuple[float, float] | None:
-            return shot_distance(looks[a], looks[b]) if looks[a] and looks[b] else None
+            for gone in [shot for shot in looks if shot < b - options.ahead_shots]:
+                del looks[gone]
+            return shot_distance(looks_at(a), looks_at(b)) if picked[a] and picked[b] else None
 
         intervals = list(shots.shots)
         links = links_of(intervals, compare, threshold=options.threshold, ahead_shots=options.ahead_shots, ahead_s=options.ahead_s)
-        unseen = {i for i, seen in enumerate(looks) if not seen}
+        unseen = {i for i, frames in enumerate(picked) if not frames}
         scenes = group(len(intervals), links, unseen)
         duration = sum(end - start for start, end in intervals)
         seen_s = sum(end - start for i, (start, end) in enumerate(intervals) if i not in unseen)
@@ -150,18 +159,14 @@ class SceneSegmentation(Analyzer[SceneResult]):
             ),
         )
 
-    def _looks(self, shots: Shots) -> list[list[Look]]:
-        """Looks of a few frames of each shot, plain bars cut off."""
+    def _crop(self, picked: list[list[int]]) -> tuple[slice, slice]:
+        """Rows and columns of the grids inside plain bars, as agreed by all frames that are compared."""
         import numpy as np
 
-        from reelscope.analyzers.scene_segmentation._looks import look_of, without_bars
+        from reelscope.analyzers.scene_segmentation._looks import without_bars
 
-        picked = _pick(self._times_s, shots)
-        all_picked = [i for indices in picked for i in indices]
-        if not all_picked:
-            return [[] for _ in picked]
-        rows, columns = without_bars(np.stack([self._grids[i] for i in all_picked]))
-        return [[look_of(self._grids[i][rows, columns]) for i in indices] for indices in picked]
+        grids = [self._grids[i] for indices in picked for i in indices]
+        return without_bars(np.stack(grids)) if grids else (slice(None), slice(None))
 
 
 def _pick(times_s: list[float], shots: Shots) -> list[list[int]]:

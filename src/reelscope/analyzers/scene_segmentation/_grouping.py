@@ -41,7 +41,7 @@ def links_of(
     ahead_shots: int,
     ahead_s: float,
 ) -> list[Link]:
-    """Compare each shot with the next one, and with those further on that nothing nearer has joined it to.
+    """Compare each shot with the one before it, and with those further back that nothing nearer has joined it to.
 
     Args:
         shots: The shots' intervals.
@@ -55,9 +55,9 @@ def links_of(
     """
     out: list[Link] = []
     joined = [False] * max(0, len(shots) - 1)  # whether shots i and i + 1 are in one scene
-    for step in range(1, ahead_shots + 1):
-        for a in range(len(shots) - step):
-            b = a + step
+    for b in range(1, len(shots)):  # in order of the later shot, so that `compare` need not remember shots long past
+        for a in range(b - 1, max(-1, b - 1 - ahead_shots), -1):
+            step = b - a
             if step > 1 and (shots[b][0] - shots[a][1] > ahead_s or all(joined[a:b])):
                 continue
             found = compare(a, b)

@@ -140,8 +140,9 @@ def _phrase(
     import numpy as np
 
     start, end = phrase
-    inside = (pitch.t_s >= start) & (pitch.t_s < end)
-    hz = pitch.hz[inside & pitch.voiced]
+    inside = slice(*np.searchsorted(pitch.t_s, (start, end)))
+    voiced = pitch.voiced[inside]
+    hz = pitch.hz[inside][voiced]
     return SpeechSegment(
         kind="speech",
         start_s=start,
@@ -152,7 +153,7 @@ def _phrase(
         syllables_per_s=len(nuclei) / (end - start) if nuclei is not None and end - start >= MIN_RATE_S else None,
         pitch_median_hz=float(np.median(hz)) if len(hz) else None,
         pitch_range_semitones=float(12 * np.log2(np.percentile(hz, 90) / np.percentile(hz, 10))) if len(hz) >= 10 else None,
-        voiced_share=float(np.mean(pitch.voiced[inside])) if inside.any() else None,
+        voiced_share=float(np.mean(voiced)) if len(voiced) else None,
         emphasis=[Emphasis(t_s=s.t_s, level_z=level, pitch_z=tone) for s, level, tone in events if start <= s.t_s < end],
     )
 

@@ -35,6 +35,7 @@ FLOOR_DB = -100.0
 VOWEL_LOW_HZ, VOWEL_HIGH_HZ = 300.0, 2500.0
 SMOOTH_FRAMES = 5  # 50 ms Hann: shorter than a fast syllable (150 ms), longer than a glottal period
 DIP_DB = 1.5  # between two nuclei the level falls and rises by this
+NUCLEUS_S = 0.03  # half width of a nucleus, in which a voiced pitch frame must lie: two frames of 16 ms
 RANGE_DB = 25.0  # nuclei lie within this of the phrase's loud ones (de Jong & Wempe 2009)
 
 PITCH_LOW_HZ, PITCH_HIGH_HZ = 60.0, 600.0  # creak to excited child
@@ -153,9 +154,9 @@ def find_syllables(vowel_db: np.ndarray, start_s: float, end_s: float, pitch: Pi
     out = []
     for i in peaks:
         t = (first + i) / 100
-        near = np.abs(t_voiced - t) <= 0.03
-        if near.any():
-            out.append(Syllable(t, float(level[i]), float(np.median(hz_voiced[near]))))
+        low, high = np.searchsorted(t_voiced, (t - NUCLEUS_S, t + NUCLEUS_S))
+        if high > low:
+            out.append(Syllable(t, float(level[i]), float(np.median(hz_voiced[low:high]))))
     return out
 
 

@@ -117,7 +117,9 @@ class Follower:
         small_s = self._small.nearest(pts_s)
         if line.small is not None and small_s is not None:
             small_field = self._small.field(small_s)
-            line.small.follow(small_field, line.small.find(small_field, radius=NEAR_PX))
+            small_match = line.small.find(small_field, radius=NEAR_PX)
+            if small_match.alpha >= VISIBLE:
+                line.small.follow(small_field, small_match)
         self._seen(line, gray, rgb, pts_s)
         if line.visible == SETTLE:
             self._settle(line)
@@ -145,11 +147,9 @@ class Follower:
         x0, y0, x1, y1 = (int(v / self._factor) for v in box)
         reach = max(2, (y1 - y0) * 3 // 2)
         gap = max(1, (y1 - y0) // 4)  # an outline or a shadow is not surround
-        above, below = (
-            gray[max(0, y0 - gap - reach) : max(0, y0 - gap), max(0, x0) : x1],
-            gray[y1 + gap : y1 + gap + reach, max(0, x0) : x1],
-        )
-        return np.concatenate((above, below)).copy()
+        columns = slice(max(0, x0), max(0, x1))
+        above, below = gray[max(0, y0 - gap - reach) : max(0, y0 - gap), columns], gray[y1 + gap : y1 + gap + reach, columns]
+        return np.concatenate((above, below))
 
     def _settle(self, line: Line) -> None:
         """Find the line's true beginning: first on the samples, then on every frame between."""
@@ -161,10 +161,8 @@ class Follower:
         earlier = backwards(line.template, self._reduced, 0.0, first_s, place)
         there_s = earlier[-1][0] if earlier else first_s
         width, height = first_box[2] - first_box[0], first_box[3] - first_box[1]
-        boxes = [
-            (t, (x * self._factor, y * self._factor, x * self._factor + width, y * self._factor + height)) for t, x, y in reversed(earlier)
-        ]
-        line.path[:0] = boxes
+        corners = [(t, x * self._factor, y * self._factor) for t, x, y in reversed(earlier)]
+        line.path[:0] = [(t, (x, y, x + width, y + height)) for t, x, y in corners]
         line.start_s = there_s
         before = self._reduced.between(0.0, there_s)
         if usable_small(line.small):
@@ -175,12 +173,14 @@ class Follower:
 
     def _compare_around(self, line: Line, box: XyxyPx, a_s: float, b_s: float) -> None:
         """Note whether the picture around a line is the same at two times between which the line came or went."""
+        if not {a_s, b_s} <= set(self._reduced.between(a_s, b_s + 1e-6)):
+            return  # sampled so rarely that the pictures are gone
         first, second = self._around(box, self._reduced.gray(a_s)), self._around(box, self._reduced.gray(b_s))
         line.pops |= first.size > 0 and float(cv2.absdiff(first, second).mean()) <= UNCHANGED
 
     def _end_of(self, line: Line) -> float:
         gone_s = line.gone_s if line.gone_s is not None else line.seen_s
-        if line.gone_s is not None and {line.gone_s, line.seen_s} <= set(self._reduced.between(line.seen_s, line.gone_s + 1e-6)):
+        if line.gone_s is not None:
             self._compare_around(line, line.box, line.seen_s, line.gone_s)
         return forwards(line.small, self._small, line.seen_s, gone_s) if line.small is not None and usable_small(line.small) else gone_s
 

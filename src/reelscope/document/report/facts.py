@@ -69,7 +69,7 @@ def aspect(width: int, height: int) -> str:
 def facts(document: Document) -> list[Figure]:
     """The file, as a line of facts."""
     media = document.media
-    out = [Figure("Duration", timecode(media.duration_s), f"{media.duration_s:.6f} s")]
+    out = [Figure("Duration", timecode(media.duration_s), f"{media.duration_s:.3f} s")]
     if media.width_px and media.height_px:
         note = f"rotated by {media.rotation_deg}°" if media.rotation_deg else ""
         out.append(Figure("Picture", f"{media.width_px} × {media.height_px}", note))

@@ -20,6 +20,15 @@
     if (picture) cell.style.backgroundImage = `url("${picture.src}")`;
     cell.addEventListener("click", () => goTo(shots[+cell.dataset.shot]));
   }
+  const film = $(".film"); // the clip at a glance; the shot list says the same to those who do not see it
+  pictures.forEach((picture, i) => {
+    if (!picture) return;
+    const still = document.createElement("i");
+    still.style.backgroundImage = `url("${picture.src}")`;
+    still.addEventListener("click", () => goTo(shots[i]));
+    film.append(still);
+    film.hidden = false;
+  });
   const goTo = (row) => {
     shots.forEach((other) => other.classList.toggle("here", other === row));
     row.scrollIntoView({ block: "center" });
