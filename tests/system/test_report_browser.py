@@ -110,6 +110,7 @@ def test_it_opens_quietly_and_whole(at: tuple[Opened, Document]) -> None:
     assert drawn == pictures
     strip = page.evaluate("[...document.querySelectorAll('.cell')].filter(c => c.style.backgroundImage.startsWith('url(\"data:')).length")
     assert strip == pictures
+    assert page.locator(".film i").count() == pictures
 
 
 @pytest.mark.parametrize("at", [("full", PHONE, "light")], indirect=True)
