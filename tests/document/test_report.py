@@ -12,7 +12,8 @@ from reelscope.document.names import ANALYZER_NAMES, ANALYZER_TITLES
 from reelscope.document.report import render_report
 from reelscope.document.report.curves import WIDTH, curve, limits, thin_out
 from reelscope.document.report.facts import STATUS_WORDS
-from reelscope.document.report.lanes import MAX_ITEMS, Tips, label_of, lane, lanes
+from reelscope.document.report.labels import label_of
+from reelscope.document.report.lanes import MAX_ITEMS, Tips, lane, lanes
 from reelscope.document.report.render import script_json
 from reelscope.document.report.summaries import figures, null_reason
 from reelscope.document.report.words import NA, bytes_, clean, figure, hex_colour, key_title, number, percent, timecode, value_text

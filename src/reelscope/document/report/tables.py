@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from reelscope.document.report.curves import Curve, curve, limits, words
-from reelscope.document.report.lanes import Tips, fields
+from reelscope.document.report.labels import fields
+from reelscope.document.report.lanes import Tips
 from reelscope.document.report.summaries import Figure, figures, null_reason, summary_of
 from reelscope.document.report.words import NA, clean, figure, hex_colour, key_title, number, percent, sentence, timecode, value_text
 from reelscope.document.schema import Document, Series, ShotRow, ShotTransition
