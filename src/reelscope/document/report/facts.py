@@ -8,7 +8,7 @@ from typing import Any
 
 from reelscope.document.names import ANALYZER_NAMES, ANALYZER_TITLES
 from reelscope.document.report.summaries import Figure, null_reason, summary_of
-from reelscope.document.report.words import NA, bytes_, clean, figure, number, percent, sentence, timecode, value_text
+from reelscope.document.report.words import NA, SPACE, bytes_, clean, figure, number, percent, sentence, timecode
 from reelscope.document.schema import AnalyzerEntry, Document
 
 __all__ = ["STATUS_WORDS", "Gap", "badges", "damage", "facts", "gaps", "glance", "phases", "run_facts", "statuses"]
@@ -33,6 +33,7 @@ CODECS = {
     "mpeg4": "MPEG-4",
     "aac": "AAC",
     "mp3": "MP3",
+    "mp3float": "MP3",
     "opus": "Opus",
     "vorbis": "Vorbis",
     "prores": "ProRes",
@@ -202,13 +203,18 @@ def _why(entry: AnalyzerEntry) -> str | None:
     return None if entry.status == "ok" else clean(entry.reason or STATUS_WORDS[entry.status].lower())
 
 
+def _seconds(value: float | None) -> str:
+    """Time that an analyzer took; below what a clock tells apart it says so."""
+    return f"< {SHORTEST_PHASE_S}{SPACE}s" if value is not None and 0 < value < SHORTEST_PHASE_S else figure("x_s", value)
+
+
 def statuses(document: Document) -> list[dict[str, Any]]:
     """A row for each of the nineteen."""
     rows = []
     for name in ANALYZER_NAMES:
         entry = document.analyzers[name]
         counts = [
-            f"{number(n)} {_plural(word, n) if word != 'series' else word}"
+            f"{number(n)}{SPACE}{_plural(word, n) if word != 'series' else word}"
             for word, n in (("segment", len(entry.segments)), ("track", len(entry.tracks)), ("series", len(entry.series)))
             if n
         ]
@@ -222,7 +228,7 @@ def statuses(document: Document) -> list[dict[str, Any]]:
                 "tier": clean(entry.tier) if entry.tier else NA,
                 "device": clean(entry.device) if entry.device else "",
                 "version": NA if entry.version is None else str(entry.version),
-                "seconds": figure("x_s", entry.seconds),
+                "seconds": _seconds(entry.seconds),
                 "attempts": entry.attempts,
                 "coverage": percent(entry.coverage) if entry.status == "ok" else NA,
                 "counts": ", ".join(counts) or ("nothing found" if entry.status == "ok" else NA),
@@ -235,7 +241,7 @@ def statuses(document: Document) -> list[dict[str, Any]]:
                 ],
                 "warnings": [clean(w) for w in entry.warnings],
                 "reason": clean(entry.reason) if entry.reason else "",
-                "options": [(clean(k), value_text(str(k), v)) for k, v in entry.options.items()],
+                "options": [(clean(k), clean(v)) for k, v in entry.options.items()],
                 "sidecars": [(clean(s.file), s.count, clean(s.sha256)) for s in entry.sidecars],
             }
         )
