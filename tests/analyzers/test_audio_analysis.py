@@ -258,6 +258,13 @@ def test_irregular_clicks_have_onsets_but_no_tempo(tmp_path: Path) -> None:
     assert result.summary.tempo_bpm is None
 
 
+@pytest.mark.parametrize("seconds", [1.0, 2.13, 2.02])
+def test_the_hard_end_of_the_sound_is_no_onset_and_no_time_lies_behind_it(tmp_path: Path, seconds: float) -> None:
+    result = measured(tmp_path, _tones.sine(seconds, 440, -10))
+    assert all(t < 0.1 for t in series(result, "onset_strength").t_s)
+    assert all(0 <= t <= seconds for s in result.series for t in s.t_s)
+
+
 def test_onsets_keep_a_tenth_of_a_second_apart() -> None:
     strength = np.zeros(100)
     strength[[20, 26, 40, 50]] = [0.5, 0.9, 0.5, 0.6]  # 20 and 26 are too close: the stronger stays

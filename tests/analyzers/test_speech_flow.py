@@ -263,6 +263,7 @@ def test_pitch_near_the_background_does_not_count() -> None:
 def test_sampled_takes_medians() -> None:
     t, values = _prosody.sampled(np.array([0.01, 0.02, 0.09, 0.25]), np.array([1.0, 5.0, 2.0, 7.0]), 0.0, 0.3, 0.1)
     assert t == pytest.approx([0.05, 0.15, 0.25]) and values[0] == 2 and np.isnan(values[1]) and values[2] == 7
+    assert _prosody.sampled(np.zeros(0), np.zeros(0), 1.0, 1.25, 0.1)[0] == pytest.approx([1.05, 1.15, 1.225])  # the last step is shorter
 
 
 def test_series_keep_the_documented_rates(analyzer: SpeechFlow) -> None:

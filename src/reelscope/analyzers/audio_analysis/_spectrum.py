@@ -110,9 +110,6 @@ class _Framer:
             yield frames[start : start + CHUNK]
         self._buffer = self._buffer[count * self.hop :].copy()
 
-    def flush(self):
-        yield from self.push(np.zeros(self.size // 2, np.float32))
-
 
 class SpectrumScan:
     """Takes mono float32 blocks in order, then `finish`."""
@@ -152,16 +149,18 @@ class SpectrumScan:
             self._take_pitches(frames)
 
     def finish(self) -> tuple[np.ndarray, Features]:
-        """Onset strength float32 [2, frames] of all bands and of the low ones (frame i at i * frame_s), and the features."""
-        for frames in self._frames.flush():
-            self._take(frames)
-        for frames in self._pitch_frames.flush():
-            self._take_pitches(frames)
+        """Onset strength float32 [2, frames] of all bands and of the low ones (frame i at i * frame_s), and the features.
+
+        The last half window is left out: zeros after the sound would make an edge there, which looks like an onset.
+        """
         pending = np.concatenate(self._pending) if self._pending else np.zeros((0, 1))
-        if len(pending) >= FEATURE_FRAMES // 2:  # a shorter rest is no row
+        rest = len(pending) >= FEATURE_FRAMES // 2  # a shorter one is no row
+        if rest:
             self._add_rows(pending.mean(axis=0, keepdims=True))
         rows = np.concatenate(self._rows) if self._rows else np.zeros((0, 4 + len(BANDS_HZ)), np.float32)
         t_s = (np.arange(len(rows)) + 0.5) * FEATURE_FRAMES * self.frame_s
+        if rest:
+            t_s[-1] += (len(pending) - FEATURE_FRAMES) / 2 * self.frame_s
         onset = np.concatenate(self._onset, axis=1) if self._onset else np.zeros((2, 0), np.float32)
         return onset, Features(t_s, rows[:, 0], rows[:, 1], rows[:, 2], rows[:, 3], rows[:, 4:])
 

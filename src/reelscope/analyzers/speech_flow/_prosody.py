@@ -245,4 +245,5 @@ def sampled(t_s: np.ndarray, values: np.ndarray, start_s: float, end_s: float, s
     for part_bins, part in zip(np.split(bins, edges), np.split(data, edges), strict=True):
         if len(part):
             out[part_bins[0]] = np.median(part)
-    return start_s + (np.arange(count) + 0.5) * step_s, out
+    left = start_s + np.arange(count) * step_s
+    return (left + np.minimum(left + step_s, end_s)) / 2, out
