@@ -209,6 +209,16 @@ def _step(rng: np.random.Generator, move: str, n: int, u: np.ndarray) -> dict[st
     return out
 
 
+def balanced(moves, x, y, s, turn, a: int, b: int, size: tuple[int, int], shake: float) -> bool:  # type: ignore[no-untyped-def]
+    """Whether combined moves can all be seen: the weakest moves a point at least a quarter as far as the strongest, and 6 times the shake."""
+    radius = float(np.hypot(*size) / np.sqrt(12) / size[0])
+    far = {"p": abs(x[b] - x[a]), "t": abs(y[b] - y[a]), "z": abs(s[b] - s[a]) * radius, "r": abs(turn[b] - turn[a]) * radius}
+    travels = [far[m[0]] for m in moves if m[0] in far]
+    if len(moves) < 2 or not travels:
+        return True
+    return min(travels) >= 0.25 * max(travels) and ("handheld" not in moves or min(travels) >= 6 * shake)
+
+
 def recipe(rng: np.random.Generator, source: Source, plan: Sequence[tuple[Sequence[str], float]], *, tries: int = 400) -> Recipe | None:
     """A clip that does the plan's moves one after the other: [(moves at the same time, seconds)]; None where the source is too small."""
     h, w = source.pictures[0].shape[:2]
@@ -241,6 +251,8 @@ def recipe(rng: np.random.Generator, source: Source, plan: Sequence[tuple[Sequen
         slack = (span - (path.max(0) - path.min(0)) - np.array([1, size[1] / size[0]]) * width.max()) / 2
         r.centre = r.centre + np.maximum(0, slack) * rng.uniform(-0.8, 0.8, 2)
         if not inside(r):
+            continue
+        if not all(balanced(moves, x, y, s, turn, a, b, size, shake) for (moves, _), a, b in zip(plan, edges[:-1], edges[1:], strict=True)):
             continue
         for (moves, _), a, b in zip(plan, edges[:-1], edges[1:], strict=True):
             r.parts.append(truth(r, a, b, moves))

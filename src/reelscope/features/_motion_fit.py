@@ -19,7 +19,7 @@ __all__ = ["Candidate", "Span", "Tracker", "choose", "fit_groups", "grid_corners
 
 CELL_PX = 16  # one corner per cell: a textured subject cannot outvote a plain background; 220 cells on 180 x 320
 CORNER_BLOCK_PX = 5
-CORNER_FLOOR = 2e-5  # least eigenvalue of the structure tensor (of cornerMinEigenVal, picture 0-255): below it is sensor noise on a wall
+CORNER_FLOOR = 5e-5  # least eigenvalue of the structure tensor (of cornerMinEigenVal, picture 0-255): below it is sensor noise on a wall
 CORNER_SHARE = 0.003  # and of the picture's strong corners (95th percentile of the cells): below it the flow follows compression blocks
 LK_WINDOW_PX = 11
 LK_LEVELS = 3  # 11 px at 1/8 scale: catches about 45 px between frames, 0.25 frame widths
@@ -36,9 +36,13 @@ KEEP_SHARE = 0.6  # of the corners still found; below it the span ends
 LOST_LEVELS = 12.0  # median patch difference (grey levels) that ends a span at once: a cut or a flash
 GROUPS = 3
 MIN_SHARE = 0.08  # a smaller group is chance
+ZONES = 4
+ZONE_SHARE = 0.25
+MIN_SPREAD = 0.35  # a group in fewer zones is a thing in the picture, not the picture
 STILL_SPEED = 0.01  # frame widths per second
 
 # Weights of `choose`, set on generated clips (seeds 1-3 of bench/accuracy/_camera_clips.py)
+SPREAD_COST = 0.5  # per e-fold of the spread
 CHANGE_COST = 0.4  # per e-fold of the change of speed over CHANGE_UNIT
 CHANGE_UNIT = 0.03  # frame widths per second
 MOVE_COST = 0.15  # a camera that stands still is likelier than one that moves
@@ -50,10 +54,13 @@ Similarity = tuple[complex, complex]
 class Candidate:
     """One group of corners that move together. `share` (0-1): weighted share of the corners; `residual_px`: RMS distance from its fit.
 
+    `spread` (0-1): of the ZONES x ZONES zones of the picture that hold corners, the share in which the group has its part of them.
+
     `pairs`: float64 [f, 4], per pair of frames dx, dy (px), ln scale, turn; `local_px`: float64 [f], mean speed of all corners against it.
     """
 
     share: float
+    spread: float
     residual_px: float
     pairs: np.ndarray
     local_px: np.ndarray
@@ -163,6 +170,17 @@ def grid_corners(strength: np.ndarray) -> np.ndarray:
     return np.stack([x[keep], y[keep]], 1).astype(np.float32)
 
 
+def spread(p: np.ndarray, member: np.ndarray, width_px: int, height_px: int) -> float:
+    """Share of the zones that hold at least two corners in which ZONE_SHARE of them are members: a background is everywhere."""
+    x = np.clip(((p.real / width_px + 0.5) * ZONES).astype(int), 0, ZONES - 1)
+    y = np.clip(((p.imag / height_px + 0.5) * ZONES).astype(int), 0, ZONES - 1)
+    zone = y * ZONES + x
+    total = np.bincount(zone, minlength=ZONES * ZONES)
+    mine = np.bincount(zone[member], minlength=ZONES * ZONES)
+    held = total >= 2
+    return float((mine[held] >= ZONE_SHARE * total[held]).mean()) if held.any() else 0.0
+
+
 class Tracker:
     """Follows corners from anchor frame to anchor frame; `spans` grows by one per anchor. Keeps two frames and one span of positions."""
 
@@ -221,9 +239,7 @@ class Tracker:
         lk = self._cv2.calcOpticalFlowPyrLK
         size = (LK_WINDOW_PX, LK_WINDOW_PX)
         flags = self._cv2.OPTFLOW_USE_INITIAL_FLOW
-        now, status, error = lk(
-            self._anchor, gray, points, start, winSize=size, maxLevel=LK_LEVELS, criteria=self._criteria, flags=flags
-        )
+        now, status, error = lk(self._anchor, gray, points, start, winSize=size, maxLevel=LK_LEVELS, criteria=self._criteria, flags=flags)
         found = self._found & (status[:, 0] != 0) & (now >= 0).all(1) & (now[:, 0] <= w - 1) & (now[:, 1] <= h - 1)
         lost = not found.any() or float(np.median(error[found])) > LOST_LEVELS
         return now, found, lost
@@ -252,7 +268,8 @@ class Tracker:
             pairs = np.stack([shift.real, shift.imag, np.log(np.abs(step)), np.angle(step)], 1)
             rest = np.abs(path[1:] - (step[:, None] * path[:-1] + shift[:, None]))
             local = np.minimum(rest, 0.1 * w).mean(1)
-            out.append(Candidate(float(weight[member].sum() / weight.sum()), float(np.sqrt((r**2).mean())), pairs, local))
+            share = float(weight[member].sum() / weight.sum())
+            out.append(Candidate(share, spread(p, member, w, h), float(np.sqrt((r**2).mean())), pairs, local))
         self.spans.append(Span(times, tuple(out)))
 
 
@@ -285,7 +302,7 @@ def choose(spans: Sequence[Span], width_px: int, radius_px: float) -> list[int |
         first = np.stack([c.pairs[:half].sum(0) / dt[:half].sum() * units for c in span.candidates])
         last = np.stack([c.pairs[-half:].sum(0) / dt[-half:].sum() * units for c in span.candidates])
         mean = np.stack([c.pairs.sum(0) / dt.sum() * units for c in span.candidates])
-        own = np.array([-np.log(max(c.share, 1e-3)) for c in span.candidates])
+        own = np.array([-np.log(max(c.share, 1e-3)) - SPREAD_COST * np.log(max(c.spread, 0.05)) for c in span.candidates])
         own = (own + MOVE_COST * (np.abs(mean).sum(1) > STILL_SPEED)) * dt.sum() / SPAN_S
         if run:
             change = np.abs(run[-1][2][:, None, :] - first[None, :, :]).sum(2)

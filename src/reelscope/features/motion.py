@@ -65,15 +65,18 @@ def assemble(spans: Sequence[Span], width_px: int, height_px: int) -> Motion:
     """The camera's candidate of each span, in the units of Motion."""
     import numpy as np
 
-    from reelscope.features._motion_fit import choose
+    from reelscope.features import _motion_fit as fit
 
     rows = [np.zeros((0, len(COLUMNS)))]
-    for span, pick in zip(spans, choose(spans, width_px, float(np.hypot(width_px, height_px) / np.sqrt(12))), strict=True):
+    for span, pick in zip(spans, fit.choose(spans, width_px, float(np.hypot(width_px, height_px) / np.sqrt(12))), strict=True):
         t, dt = span.t_s[1:], np.diff(span.t_s)
         block = np.full((len(t), len(COLUMNS)), np.nan)
         block[:, 0], block[:, 1], block[:, 6] = t, dt, 0.0
         if pick is not None:
             c = span.candidates[pick]
+            if c.spread < fit.MIN_SPREAD:
+                rows.append(block)
+                continue
             block[:, 2:6] = c.pairs / np.array([width_px, width_px, 1, 1])
             block[:, 6], block[:, 7], block[:, 8] = c.share, c.residual_px / width_px, c.local_px / width_px / dt
         rows.append(block)

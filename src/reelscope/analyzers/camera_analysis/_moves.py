@@ -31,6 +31,8 @@ __all__ = [
 
 EPS_S = 1e-4
 MIN_INLIERS = 0.2  # below it the group is a subject, or chance: measured on generated clips, a wrong fit is worse than none
+DOUBT_INLIERS = 0.35  # up to here another group may have been the camera
+DOUBT_S = 1.2
 MAX_STEP = 0.35  # frame widths between two frames: beyond what the tracker can follow
 FILL_S = 0.5  # a gap of this length is bridged by its neighbours' speed; longer ones only where these agree
 FILL_LONG_S = 2.5  # a car or a hand that fills the picture for a moment; the gap still counts as not measured
@@ -48,7 +50,7 @@ MINOR = 0.15  # share of the largest speed from which a second move is named bes
 SHAKE_MIN = 0.0018  # 1.9 px of 1080: tripod shots measure below 0.001, hand-held ones above 0.002
 STABLE = 0.005
 NOISE_MIN = 0.02  # frame widths per second at STEP_HZ; what a still shot with a moving subject shows
-SWAY = 1.5  # times the median deviation from the course over SWAY_S: hands sway for half a second to a second; that is no move of its own
+SWAY = 1.2  # times the median deviation from the course over SWAY_S: hands sway for half a second to a second; that is no move of its own
 SWAY_S = 3.0
 PENALTY = 30.0  # cost of one more part, in units of squared noise; 4 speeds x about 7 (BIC of 1,000 samples)
 LOOK_BACK = 200  # longest part that the division considers at once (20 s); equal neighbours join afterwards, cost stays linear
@@ -140,7 +142,26 @@ def valid_pairs(motion: Motion, part: slice) -> np.ndarray:
     """Which pairs hold a measurement: bool [n]."""
     with np.errstate(invalid="ignore"):
         fits = np.hypot(motion.dx[part], motion.dy[part]) < MAX_STEP
-    return fits & (motion.inliers[part] >= MIN_INLIERS)
+    share = motion.inliers[part]
+    ok = fits & (share >= MIN_INLIERS)
+    # Beside a stretch that could not be measured, a few doubtful pairs that do not go on as the clear ones on their other side are the
+    # subject that fills the picture, coming in or going out.
+    doubtful = ok & (share < DOUBT_INLIERS)
+    clear = ok & ~doubtful
+    runs = np.flatnonzero(np.diff(np.concatenate([[False], doubtful, [False]]).astype(int))).reshape(-1, 2)
+    t, dt = motion.t_s[part], motion.dt_s[part]
+    step = np.stack([motion.dx[part], motion.dy[part]], 1)
+    for first, last in runs:
+        before = clear & (t > t[first] - dt[first] - DOUBT_S) & (t < t[first])
+        after = clear & (t < t[last - 1] + DOUBT_S) & (t > t[last - 1])
+        gap_before, gap_after = first > 0 and not ok[first - 1], last < len(ok) and not ok[last]
+        other = before if gap_after and not gap_before else after if gap_before and not gap_after else np.zeros(0, bool)
+        if not other.any() or t[last - 1] - t[first] > DOUBT_S:
+            continue
+        change = step[first:last].sum(0) / dt[first:last].sum() - step[other].sum(0) / dt[other].sum()
+        if np.hypot(*change) > AGREE_SPEED:
+            ok[first:last] = False
+    return ok
 
 
 def measured_intervals(motion: Motion, shots: Shots) -> list[Interval]:
