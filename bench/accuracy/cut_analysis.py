@@ -69,8 +69,21 @@ def _shared(ctx: Context) -> list[Row]:
         other += _cut_counts(_adaptive_file(ctx.media / entry["file"]), known, step)
     note = "; ".join(wrong) or "every clip right"
     return [
-        Row(NAME, f"hard cuts, {n} shared clips", cuts.tp + cuts.fn, cuts.f1, "F1", "F1 >= 0.95", (cuts.f1 or 0) >= 0.95, cuts, _other(other), note),
-        Row(NAME, f"gradual transitions, {n} shared clips (IoU >= {IOU_BY_EYE})", gradual.tp + gradual.fn, gradual.f1, "F1", counts=gradual),
+        Row(
+            NAME,
+            f"hard cuts, {n} shared clips",
+            cuts.tp + cuts.fn,
+            cuts.f1,
+            "F1",
+            "F1 >= 0.95",
+            (cuts.f1 or 0) >= 0.95,
+            cuts,
+            _other(other),
+            note,
+        ),
+        Row(
+            NAME, f"gradual transitions, {n} shared clips (IoU >= {IOU_BY_EYE})", gradual.tp + gradual.fn, gradual.f1, "F1", counts=gradual
+        ),
         *(Row(NAME, f"false transitions in {k}", 1, v, "found", "0", v == 0) for k, v in traps.items()),
     ]
 
@@ -100,7 +113,20 @@ def _generated(takes: list[Take], size: float) -> list[Row]:
                     if hit:
                         flags += Counts(int(jump and t.jump_cut), int(t.jump_cut and not jump), int(jump and not t.jump_cut))
         note = "frames fed directly" + (f"; {faint} of the missed change no more than an ordinary frame does" if jump else "")
-        rows.append(Row(NAME, f"generated hard cuts, {name}", total.tp + total.fn, total.f1, "F1", f"F1 >= {goal}", (total.f1 or 0) >= goal, total, _other(other), note))
+        rows.append(
+            Row(
+                NAME,
+                f"generated hard cuts, {name}",
+                total.tp + total.fn,
+                total.f1,
+                "F1",
+                f"F1 >= {goal}",
+                (total.f1 or 0) >= goal,
+                total,
+                _other(other),
+                note,
+            )
+        )
     rows.append(Row(NAME, "jump_cut mark on the cuts found", flags.tp + flags.fn, flags.f1, "F1", counts=flags))
     if scored:
         p, hit = np.array(scored).T
@@ -111,7 +137,9 @@ def _generated(takes: list[Take], size: float) -> list[Row]:
 
 def _faint(clip: Clip) -> bool:
     """Whether the join changes no more than JUMP_VISIBLE times the median change between frames of the take."""
-    small = np.stack([cv2.resize(cv2.cvtColor(f, cv2.COLOR_RGB2GRAY), None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) for f in clip.frames]).astype(np.float32)
+    small = np.stack(
+        [cv2.resize(cv2.cvtColor(f, cv2.COLOR_RGB2GRAY), None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) for f in clip.frames]
+    ).astype(np.float32)
     change = np.abs(np.diff(small, axis=0)).mean((1, 2))
     at = int(np.searchsorted(clip.pts_s, clip.truth[0].start_s - 1e-6)) - 1
     return bool(change[at] <= JUMP_VISIBLE * np.median(change))
@@ -131,7 +159,18 @@ def _untouched(takes: list[Take], size: float) -> list[Row]:
     per = 300 / seconds
     note = f"{seconds:.0f} s: {cuts} false cuts, {gradual} false gradual. " + "; ".join(where)
     return [
-        Row(NAME, "false cuts in 5 min of takes with flashes, captions, a hand", i, cuts * per, "per 5 min", "<= 1", cuts * per <= 1, Counts(0, cuts, 0), {"AdaptiveDetector": other * per}, note)
+        Row(
+            NAME,
+            "false cuts in 5 min of takes with flashes, captions, a hand",
+            i,
+            cuts * per,
+            "per 5 min",
+            "<= 1",
+            cuts * per <= 1,
+            Counts(0, cuts, 0),
+            {"AdaptiveDetector": other * per},
+            note,
+        )
     ]
 
 
@@ -150,7 +189,17 @@ def _gradual(takes: list[Take], size: float) -> list[Row]:
     whole = sum(total.values(), Counts(0, 0, 0))
     note = f"right kind and IoU >= {IOU}; {stray} cuts beside them; variant right {variants} of {whole.tp}"
     return [
-        Row(NAME, "generated dissolves, fades and wipes", whole.tp + whole.fn, whole.f1, "F1", "F1 >= 0.85", (whole.f1 or 0) >= 0.85, whole, note=note),
+        Row(
+            NAME,
+            "generated dissolves, fades and wipes",
+            whole.tp + whole.fn,
+            whole.f1,
+            "F1",
+            "F1 >= 0.85",
+            (whole.f1 or 0) >= 0.85,
+            whole,
+            note=note,
+        ),
         *(Row(NAME, f"  of these: {k}", c.tp + c.fn, c.f1, "F1", counts=c) for k, c in total.items()),
     ]
 
@@ -212,5 +261,3 @@ def _adaptive_file(path: Path) -> list[Transition]:
             rows.append(frame.reformat(*size, "rgb24", interpolation="AREA").to_ndarray())
             pts.append(float(frame.pts * stream.time_base))
     return _adaptive(np.stack(rows), np.array(pts) - pts[0])
-
-

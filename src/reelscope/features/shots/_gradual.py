@@ -26,6 +26,9 @@ CHANGED_LUMA = 7.0
 CHANGED_SHARE = 0.55
 # Energy off the line between A and B, as a share of |A - B|^2. Generated dissolves between moving takes have a median of 0.02.
 OFF_LINE = 0.08
+# In a short dissolve nothing moves far: the allowance grows from this share to all of it at about half a second. A quick pan over large soft shapes is
+# as close to the line as a long dissolve between moving takes.
+LEAST_ALLOWED, LONG_S = 0.25, 0.7
 # Root mean square deviation of the blend factor from a straight ramp (with flat ends).
 OFF_RAMP = 0.10
 # Standard deviation of luma under which a picture is one tone; black and white ends of fades (limited-range remnants, watermark over black).
@@ -37,6 +40,10 @@ FADED = 0.3
 MAX_COST = 1.0
 # The frame half way has a blend factor within this of one half (ramps with ease included, two samples off at the shortest span).
 MIDDLE_ALPHA = 0.3
+# A cover before the lens: steps between thumbnail cells below this (a defocused hand has 0.3 to 1, the flattest wiped shot 1.6) ...
+OUT_OF_FOCUS = 1.3
+# ... or half the detail of the other side, while a picture close to that of the other side (in shares of the difference) is back within this time.
+LESS_DETAIL, UNDONE, UNDONE_S = 0.6, 0.5, 2.5
 # Root mean square luma difference of two pictures that may be two shots.
 MIN_APART = 12.0
 BLACK_LUMA, WHITE_LUMA = 40.0, 215.0
@@ -70,11 +77,37 @@ def scan(pts_s: np.ndarray, thumbs: np.ndarray) -> list[Found]:
         _blends(pts_s, thumbs, SPANS) + _blends(slow_s, slow, SLOW_SPANS) + _wipes(pts_s, thumbs, SPANS) + _wipes(slow_s, slow, SLOW_SPANS)
     )
     found = [f for f in found if f.cost <= MAX_COST]
+    found = [f for f in found if not _covered(f, pts_s, thumbs)]
     chosen: list[Found] = []
     for f in sorted(found, key=lambda f: -(f.apart**0.5) * (1 - 0.25 * f.cost)):
         if all(min(f.end_s, c.end_s) - max(f.start_s, c.start_s) <= 0.15 * min(f.end_s - f.start_s, c.end_s - c.start_s) for c in chosen):
             chosen.append(f)
     return sorted(chosen, key=lambda f: f.start_s)
+
+
+def _detail(thumb: np.ndarray) -> float:
+    """Mean step between neighbouring cells, luma."""
+    return float(np.abs(np.diff(thumb, axis=0)).mean() + np.abs(np.diff(thumb, axis=1)).mean()) / 2
+
+
+def _covered(f: Found, pts_s: np.ndarray, thumbs: np.ndarray) -> bool:
+    """Whether a wipe or dissolve is a hand or a passer-by before the lens: out of focus, or without much detail and soon undone."""
+    if f.kind == "fade":
+        return False
+    a = max(0, int(np.searchsorted(pts_s, f.start_s)) - 1)
+    b = min(len(pts_s) - 1, int(np.searchsorted(pts_s, f.end_s)) + 1)
+    before, after = thumbs[a], thumbs[b]
+    details = _detail(before), _detail(after)
+    if min(details) < OUT_OF_FOCUS:
+        return True
+    if min(details) > LESS_DETAIL * max(details):
+        return False
+    apart = float(np.abs(before - after).mean())
+    if details[1] < details[0]:
+        other, rest = before, thumbs[b : np.searchsorted(pts_s, f.end_s + UNDONE_S)]
+    else:
+        other, rest = after, thumbs[np.searchsorted(pts_s, f.start_s - UNDONE_S) : a + 1]
+    return len(rest) > 0 and float(np.abs(rest - other).mean((1, 2)).min()) < UNDONE * apart
 
 
 def _blends(pts_s: np.ndarray, thumbs: np.ndarray, spans: tuple[int, ...]) -> list[Found]:
@@ -119,7 +152,8 @@ def _blends(pts_s: np.ndarray, thumbs: np.ndarray, spans: tuple[int, ...]) -> li
             kind, variant = _name(std[p], mean[p], std[q], mean[q])
             if kind is None or (kind == "dissolve" and _different(thumbs[p], thumbs[q]) < DIFFERENT_REGIONS):
                 continue
-            cost = off_line / OFF_LINE + rms / OFF_RAMP + outside / OUTSIDE
+            allowed = OFF_LINE * (min(1.0, LEAST_ALLOWED + (end - start) / LONG_S) if kind == "dissolve" else 1.0)
+            cost = off_line / allowed + rms / OFF_RAMP + outside / OUTSIDE
             found.append(
                 Found(
                     kind,

@@ -24,6 +24,10 @@ STRETCH_S = 30.0
 SETTLED_S = 5.0
 # A candidate below this is not kept: it can never become a cut.
 KEEP_PROBABILITY = 0.2
+# Mean luma change of 0.1 (as `raw_before` and `raw_after` have it): repeated frames, not a tripod, whose sensor noise alone makes 0.3 and more.
+HELD_LOG_RAW = -0.9
+# Figures that stand in the document with each cut.
+SHOWN = ("raw_ratio", "flow_jump_ratio", "hist", "ncc", "revert")
 
 
 class ShotStream:
@@ -81,11 +85,9 @@ class ShotStream:
             return
         at = dict(zip(NAMES, figures.tolist(), strict=True))
         same = same_take(rows[i - 1].thumb, rows[i].thumb, at["hist"])
-        self._cuts.append(
-            CutCandidate(
-                rows[i].pts_s, p, same, tuple((k, round(at[k], 4)) for k in ("raw_ratio", "flow_jump_ratio", "hist", "ncc", "revert"))
-            )
-        )
+        held = max(at["raw_before"], at["raw_after"]) < HELD_LOG_RAW
+        shown = tuple((k, round(at[k], 4)) for k in SHOWN)
+        self._cuts.append(CutCandidate(rows[i].pts_s, p, same, shown, held))
 
     def _search(self, *, last: bool) -> None:
         if len(self._pts) < 2:
