@@ -32,7 +32,7 @@ from reelscope.document.schema import (
     SourceInfo,
 )
 from reelscope.engine.hardware import PeakMemory
-from reelscope.engine.plan import Choice, Lookup, Unusable, make_plan
+from reelscope.engine.plan import TIERS, Choice, Lookup, Plan, Unusable, make_plan
 from reelscope.errors import InputError, OutputError
 from reelscope.events import Event, EventBus
 from reelscope.models.embedded import describe, find
@@ -179,7 +179,7 @@ class Session:
                 version=VERSION,
                 seconds=seconds,
                 realtime_factor=seconds / media.duration_s,
-                tier=self.settings.analysis.tier,
+                tier=_best_tier(plan),
                 device="cpu",
                 passes=outcome.passes,
                 phases=phases,
@@ -354,3 +354,8 @@ def _models_of(choice: Choice, outcome: Outcome) -> list[str]:
     assert choice.backend is not None
     features = [outcome.members[f].member.spec for f in choice.backend.features if f in outcome.members]
     return list(dict.fromkeys([*choice.backend.models, *(m for spec in features for m in getattr(spec, "models", ()))]))
+
+
+def _best_tier(plan: Plan) -> str:
+    """The highest tier that took part; "none" where nothing ran."""
+    return max((c.backend.tier for c in plan.running if c.backend is not None), key=TIERS.index, default="none")

@@ -16,10 +16,10 @@ from reelscope.errors import ConfigError, nearest
 from reelscope.features.base import FeatureSpec
 from reelscope.media.frames import FrameNeed
 
-__all__ = ["Choice", "Lane", "Lookup", "Plan", "Unusable", "make_plan"]
+__all__ = ["TIERS", "Choice", "Lane", "Lookup", "Plan", "Unusable", "make_plan"]
 
 TIERS = ("embedded", "compact", "full")
-NOT_BUILT = "this version of reelscope has no backend for it"
+NOT_BUILT = "this version of reelscope has no backend for it yet"
 
 
 @dataclass(frozen=True, slots=True)
