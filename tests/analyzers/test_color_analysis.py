@@ -13,7 +13,7 @@ from reelscope.analyzers.color_analysis._figures import cct_k, figures, harmony
 from reelscope.analyzers.color_analysis._frames import MAX_ENTRIES, edge_extents, histogram, reduce_entries
 from reelscope.analyzers.color_analysis._names import NAMED_COLOURS, name_of
 from reelscope.analyzers.color_analysis._oklab import hex_of, oklab_to_srgb8, srgb8_of_hex, srgb_to_linear, srgb_to_oklab
-from reelscope.analyzers.color_analysis._palette import palette
+from reelscope.analyzers.color_analysis._palette import POOL_ROWS, Pool, palette
 from reelscope.config import Settings
 from reelscope.document.schema import MediaInfo
 from reelscope.features.shots import Shots, Transition
@@ -213,6 +213,20 @@ def test_small_accent_survives_many_shades_of_grey() -> None:
     accent = np.tile(np.array([30, 40, 200], np.uint8), (6, 100, 1))
     found = palette(histogram(np.concatenate([*rows, accent])), 6)
     assert any(abs(int(oklab_to_srgb8(c.lab)[2]) - 200) <= 3 for c in found)
+
+
+def test_pool_is_bounded_and_keeps_mean_and_mass() -> None:
+    rng = np.random.default_rng(9)
+    pool, every = Pool(), []
+    for _ in range(700):
+        part = np.column_stack([rng.uniform(0, 1, 96), rng.uniform(-0.1, 0.1, (96, 2)), np.full(96, 1 / 96)])
+        pool.add(part)
+        every.append(part)
+        assert sum(len(p) for p in pool._parts) < 2.5 * POOL_ROWS
+    kept, all_ = pool.entries(), np.concatenate(every)
+    assert kept[:, 3].sum() == pytest.approx(700)
+    assert kept[:, 3] @ kept[:, :3] == pytest.approx(all_[:, 3] @ all_[:, :3])
+    assert Pool().entries().shape == (0, 4)
 
 
 # --- figures

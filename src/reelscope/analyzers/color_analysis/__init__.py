@@ -18,6 +18,7 @@ from reelscope.timebase import round_s
 if TYPE_CHECKING:
     import numpy as np
 
+    from reelscope.analyzers.color_analysis._figures import Figures
     from reelscope.analyzers.color_analysis._frames import Bars, FrameColours
     from reelscope.features.shots import Shots
 
@@ -124,12 +125,13 @@ class ColorAnalysis(Analyzer[ColorResult]):
     def finish(self, inputs: Inputs) -> ColorResult:
         from reelscope.analyzers.color_analysis._figures import figures
         from reelscope.analyzers.color_analysis._frames import without_bars
+        from reelscope.analyzers.color_analysis._palette import Pool
 
         shots: Shots = inputs.features["shots"]
         times_s = [f.t_s for f in self._kept]
         segments: list[ColorSegment] = []
-        clean: list[tuple[float, np.ndarray]] = []  # entries of every frame without the bars of its shot
-        pure: list[np.ndarray] = []  # those of frames outside gradual transitions
+        per_frame: list[tuple[float, Figures]] = []
+        clip, measured = Pool(), 0
         covered = bars_s = 0.0
         for index, (start, end) in enumerate(shots.shots):
             # the shots tile the clip, so the last one takes whatever rounding left beyond its end
@@ -139,9 +141,16 @@ class ColorAnalysis(Analyzer[ColorResult]):
             # a gradual transition shows two shots at once
             settled = [f for f in frames if not any(t.start_s <= f.t_s < t.end_s for t in gradual)] or frames
             bars = self._bars(settled)
-            mine = [without_bars(f.entries, bars) for f in settled]
-            clean += [(f.t_s, without_bars(f.entries, bars)) for f in frames]
-            pure += mine
+            shot, settled_at = Pool(), {f.t_s for f in settled}
+            for frame in frames:
+                entries = without_bars(frame.entries, bars)
+                if (found := figures(entries)) is not None:
+                    per_frame.append((frame.t_s, found))
+                if frame.t_s in settled_at:
+                    shot.add(entries)
+            mine = shot.entries()
+            clip.add(mine)
+            measured += len(settled)
             covered += end - start if frames else 0.0
             bars_s += end - start if bars else 0.0
             segments.append(
@@ -149,13 +158,12 @@ class ColorAnalysis(Analyzer[ColorResult]):
                     start_s=start,
                     end_s=end,
                     shot=index,
-                    frames=len(mine),
+                    frames=len(settled),
                     bars=_bars_info(bars),
-                    reason=None if mine else "no sampled frame falls into this shot",
+                    reason=None if settled else "no sampled frame falls into this shot",
                     **self._describe(mine),
                 )
             )
-        per_frame = [(t, f) for t, f in ((t, figures(e)) for t, e in clean) if f is not None]
         times = [round_s(t) for t, _ in per_frame]
         series = [
             Series(name=name, unit="OKLab", t_s=times, values=[getattr(f, name) for _, f in per_frame])
@@ -166,7 +174,9 @@ class ColorAnalysis(Analyzer[ColorResult]):
             coverage=min(1.0, covered / duration) if duration > 0 else 0.0,
             segments=segments,
             series=series if per_frame else [],
-            summary=ColorSummary(frames=len(pure), bars_s=bars_s, reason=None if pure else "no frame was sampled", **self._describe(pure)),
+            summary=ColorSummary(
+                frames=measured, bars_s=bars_s, reason=None if measured else "no frame was sampled", **self._describe(clip.entries())
+            ),
         )
 
     def _bars(self, frames: list[FrameColours]) -> Bars | None:
@@ -174,16 +184,13 @@ class ColorAnalysis(Analyzer[ColorResult]):
 
         return agree_on_bars([f.edges for f in frames if f.contrast >= BLANK_CONTRAST], self._size_px)
 
-    def _describe(self, frames: list[np.ndarray]) -> dict[str, object]:
-        """The fields of ColorFigures for these frames' entries, each frame of equal weight."""
-        import numpy as np
-
+    def _describe(self, entries: np.ndarray) -> dict[str, object]:
+        """The fields of ColorFigures for the entries of many frames."""
         from reelscope.analyzers.color_analysis._figures import figures, harmony
         from reelscope.analyzers.color_analysis._names import name_of
         from reelscope.analyzers.color_analysis._oklab import hex_of
         from reelscope.analyzers.color_analysis._palette import palette
 
-        entries = np.concatenate(frames) if frames else np.empty((0, 4))
         found = figures(entries)
         if found is None:
             return {}

@@ -57,6 +57,7 @@ NAMED_COLOURS: tuple[tuple[str, str], ...] = (
     ("light yellow", "#fff7a0"),
     ("olive", "#6b6b14"),
     ("olive", "#96964a"),
+    ("olive", "#6a6c4a"),
     ("dark green", "#0c3a16"),
     ("dark green", "#2b4a2b"),
     ("green", "#1f7a2e"),

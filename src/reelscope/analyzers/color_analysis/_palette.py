@@ -8,7 +8,7 @@ import numpy as np
 
 from reelscope.analyzers.color_analysis._frames import reduce_entries
 
-__all__ = ["Colour", "palette"]
+__all__ = ["Colour", "Pool", "palette"]
 
 FINE_CLUSTERS = 20  # k of the first clustering: more than any palette shows, so that small accents get a cluster of their own
 JOIN_DISTANCE = 0.055  # OKLab; about deltaE2000 5: two nearer colours read as shades of one
@@ -17,6 +17,8 @@ MIN_SHARE = 0.015  # a colour on less of the picture is left out: the mixed pixe
 KERNEL = 0.02  # OKLab; width of the kernel that finds the densest colour of a cluster: about the spread H.264 gives a plain patch
 MAX_POINTS = 1500  # colours that k-means sees; the work of a palette is bounded whatever the length of the shot
 LLOYD_ROUNDS = 25
+POOL_CELL = 0.01  # OKLab; entries of many frames this near are joined, half a just noticeable difference
+POOL_ROWS = 30_000  # entries held before they are joined: 1 MiB, whatever the length of the clip
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ def palette(entries: np.ndarray, colors: int) -> list[Colour]:
     """
     if not len(entries) or entries[:, 3].sum() <= 0:
         return []
-    entries = reduce_entries(_pool(entries.astype(np.float64)), MAX_POINTS)
+    entries = reduce_entries(entries, MAX_POINTS)
     points, weights = entries[:, :3], entries[:, 3] / entries[:, 3].sum()
     scaled = points * (LIGHTNESS_WEIGHT, 1.0, 1.0)
     owner = _join(scaled, weights, _kmeans(scaled, weights, FINE_CLUSTERS), colors)
@@ -51,14 +53,31 @@ def palette(entries: np.ndarray, colors: int) -> list[Colour]:
     return sorted(out, key=lambda c: -c.share)
 
 
-def _pool(entries: np.ndarray, cell: float = 0.01) -> np.ndarray:
-    """Entries of many frames joined where they fall into the same OKLab cell of edge `cell`."""
-    key = np.round(entries[:, :3] / cell).astype(np.int64) + 512
-    _, owner = np.unique((key[:, 0] << 20) | (key[:, 1] << 10) | key[:, 2], return_inverse=True)
-    share = np.bincount(owner, weights=entries[:, 3])
-    keep = share > 0
-    lab = [np.bincount(owner, weights=entries[:, 3] * entries[:, i])[keep] / share[keep] for i in range(3)]
-    return np.stack([*lab, share[keep]], axis=1)
+class Pool:
+    """Entries of many frames in bounded memory: those in the same cell of edge POOL_CELL are joined, means and weights are kept."""
+
+    def __init__(self) -> None:
+        self._parts: list[np.ndarray] = []
+        self._rows = 0
+
+    def add(self, entries: np.ndarray) -> None:
+        """Take float [n, 4]: OKLab L, a, b, and weight."""
+        self._parts.append(entries)
+        self._rows += len(entries)
+        if self._rows > POOL_ROWS:
+            self._parts = [self.entries()]
+            # what cannot be joined any further must not be joined again at every call
+            self._rows = min(len(self._parts[0]), POOL_ROWS // 2)
+
+    def entries(self) -> np.ndarray:
+        """All that was added, float64 [n, 4], joined."""
+        every = np.concatenate(self._parts) if self._parts else np.empty((0, 4))
+        key = np.round(every[:, :3] / POOL_CELL).astype(np.int64) + 512
+        _, owner = np.unique((key[:, 0] << 20) | (key[:, 1] << 10) | key[:, 2], return_inverse=True)
+        weight = np.bincount(owner, weights=every[:, 3])
+        keep = weight > 0
+        lab = [np.bincount(owner, weights=every[:, 3] * every[:, i])[keep] / weight[keep] for i in range(3)]
+        return np.stack([*lab, weight[keep]], axis=1)
 
 
 def _distances(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
