@@ -14,6 +14,7 @@ SRC = Path(reelscope.__file__).parent
 ORDER = (
     "cli",
     "pipeline",
+    "assemble",
     "engine",
     "analyzers",
     "features",

@@ -19,30 +19,20 @@ from typing import TYPE_CHECKING, Any
 from reelscope.analyzers.base import Backend
 from reelscope.analyzers.registry import INSTALLED, Registry
 from reelscope.config import Settings
-from reelscope.document.merge import ShotInput, build_shots
 from reelscope.document.names import ANALYZER_NAMES
-from reelscope.document.schema import (
-    AnalyzerEntry,
-    CacheInfo,
-    Document,
-    MediaInfo,
-    RunInfo,
-    ShotRow,
-    ShotTransition,
-    SourceInfo,
-)
+from reelscope.document.schema import CacheInfo, Document, RunInfo, SourceInfo
 from reelscope.engine.hardware import PeakMemory
-from reelscope.engine.plan import TIERS, Choice, Lookup, Plan, Unusable, make_plan
+from reelscope.engine.plan import Lookup, Unusable, make_plan
 from reelscope.errors import InputError, OutputError
 from reelscope.events import Event, EventBus
-from reelscope.models.embedded import describe, find
+from reelscope.models.embedded import find
 from reelscope.outputs import check_room, out_folder, write_files
 from reelscope.version import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from reelscope.engine.local import LocalEngine, Outcome
+    from reelscope.engine.local import LocalEngine
     from reelscope.media.probe import Probe
 
 __all__ = ["Analysis", "Session", "Written", "analyze", "analyze_to", "lookup", "write"]
@@ -141,6 +131,7 @@ class Session:
         phases: dict[str, float] = {}
         with PeakMemory() as memory, _work_dir(self.settings) as work_dir:
             with _timed(phases, "import"):
+                from reelscope.assemble import best_tier, entry, media_facts, spine
                 from reelscope.engine.local import LocalEngine
                 from reelscope.media.probe import probe as read_facts
             if self._engine is None:
@@ -165,9 +156,9 @@ class Session:
             outcome = self._engine.run(probe, plan, work_dir)
             phases |= outcome.phases
             with _timed(phases, "merge"):
-                media = _media(probe, outcome)
-                shots, keyframes = _spine(outcome)
-                entries = {name: _entry(plan.choices[name], outcome, media) for name in ANALYZER_NAMES}
+                media = media_facts(probe, outcome)
+                shots, keyframes = spine(outcome)
+                entries = {name: entry(plan.choices[name], outcome) for name in ANALYZER_NAMES}
             self.events.publish(Event(path.name, "merge"))
         seconds = time.perf_counter() - started
         document = Document(
@@ -179,7 +170,7 @@ class Session:
                 version=VERSION,
                 seconds=seconds,
                 realtime_factor=seconds / media.duration_s,
-                tier=_best_tier(plan),
+                tier=best_tier(plan),
                 device="cpu",
                 passes=outcome.passes,
                 phases=phases,
@@ -295,67 +286,3 @@ def _work_dir(settings: Settings) -> Iterator[Path]:
     with folder as path:
         check_room(Path(path), settings.system.min_free_disk_mib)
         yield Path(path)
-
-
-def _media(probe: Probe, outcome: Outcome) -> MediaInfo:
-    from reelscope.media.probe import settle
-
-    return settle(probe.media, outcome.stats) if outcome.stats is not None else probe.media
-
-
-def _spine(outcome: Outcome) -> tuple[list[ShotRow], dict[str, bytes]]:
-    """The rows of the shots and their keyframes, from the features and results that are there."""
-    found = outcome.members.get("shots")
-    if found is None or found.failure is not None:
-        return [], {}
-    spool = outcome.members["stills"].result if "stills" in outcome.members else None
-    stills = spool.stills if spool is not None else ()
-    inputs = []
-    for start_s, end_s in found.result.shots:
-        leading = next((t for t in found.result.transitions if abs((t.start_s + t.end_s) / 2 - start_s) < 1e-3 and start_s > 0), None)
-        inputs.append(ShotInput(start_s, end_s, _transition(leading) if leading is not None else None))
-    results = {n: r.result for n, r in outcome.members.items() if n in ANALYZER_NAMES and r.failure is None}
-    rows = build_shots(inputs, results, stills)
-    by_time = {s.t_s: s for s in stills}
-    keyframes = {r.keyframe: spool.read(by_time[r.keyframe_s]) for r in rows if r.keyframe is not None and spool is not None}
-    return rows, keyframes
-
-
-def _transition(found: Any) -> ShotTransition:
-    return ShotTransition(kind=found.kind, variant=found.variant, start_s=found.start_s, end_s=found.end_s, jump_cut=found.jump_cut)
-
-
-def _entry(choice: Choice, outcome: Outcome, media: MediaInfo) -> AnalyzerEntry:
-    """One of the nineteen entries: how it was computed, and what came out or why nothing did."""
-    entry = AnalyzerEntry(
-        status=choice.status or "ok", requested=choice.requested, code=choice.code, reason=choice.reason, hint=choice.hint
-    )
-    if choice.spec is not None:
-        entry.version = choice.spec.version
-    if choice.backend is not None:
-        entry.backend, entry.tier = choice.backend.name, choice.backend.tier
-    if choice.status is not None:
-        return entry
-    run = outcome.members[choice.name]
-    entry.device = run.context.device
-    entry.options = run.context.options.model_dump(mode="json")
-    entry.models = [describe(m) for m in _models_of(choice, outcome)]
-    entry.seconds = run.seconds
-    entry.attempts = 1
-    if run.failure is not None:
-        entry.status, entry.code, entry.reason, entry.hint = run.failure.status, run.failure.code, run.failure.reason, run.failure.hint
-        return entry
-    result = run.result
-    return entry.model_copy(update={name: getattr(result, name) for name in type(result).model_fields} | (result.model_extra or {}))
-
-
-def _models_of(choice: Choice, outcome: Outcome) -> list[str]:
-    """Models that took part: the backend's own and those of the features that it read."""
-    assert choice.backend is not None
-    features = [outcome.members[f].member.spec for f in choice.backend.features if f in outcome.members]
-    return list(dict.fromkeys([*choice.backend.models, *(m for spec in features for m in getattr(spec, "models", ()))]))
-
-
-def _best_tier(plan: Plan) -> str:
-    """The highest tier that took part; "none" where nothing ran."""
-    return max((c.backend.tier for c in plan.running if c.backend is not None), key=TIERS.index, default="none")
