@@ -10,7 +10,7 @@ import numpy as np
 from reelscope.analyzers.text_overlay import _words
 from reelscope.analyzers.text_overlay._gate import Gate, Level, Region, overlaps, unite
 from reelscope.analyzers.text_overlay._ink import measure_ink
-from reelscope.analyzers.text_overlay._line import VISIBLE, Line, Ring, XyxyPx, backwards, forwards, usable_small
+from reelscope.analyzers.text_overlay._line import ALIKE, VISIBLE, Line, Ring, XyxyPx, backwards, forwards, usable_small
 from reelscope.analyzers.text_overlay._ocr import STRIDE_PX, LineBox, Reading, crop_line
 from reelscope.analyzers.text_overlay._template import Template
 
@@ -28,7 +28,9 @@ MEAN_CROPS = 6  # samples averaged for a second reading
 SURE = 0.97  # a reading of several letters at least this sure is not repeated
 NEAR_PX, FAR_PX = 3, 12  # reduced px that a line is looked for around its place: resting; young, moving or lost
 FAR_VISIBLE = 0.5  # a match found far away must be this strong: the best of 625 places is 0.3 by chance
-LINE_SHARE_MAX = 0.4  # lines taller than this share of the short side are objects that the detector mistakes for a letter
+LINE_SHARE_MAX = 0.4  # boxes taller than this share of the short side and not long are objects mistaken for a letter
+LINE_SMALL_PX = 40  # lines up to this height are looked at however small the picture is
+LINE_LONG = 1.8  # length to height from which a box is long: banners and pictures of a single line
 UNCHANGED = 8.0  # grey levels: mean change of the picture around a line within one sample, below which nothing else happened
 REACHING_SHARE = 0.2  # of the short side: only lines lower than this are looked at again where they reach out of their region
 READS_MAX = 16  # per sample; what exceeds it is found again by the next look
@@ -57,6 +59,7 @@ class Follower:
         self._gate = Gate()
         self._small, self._reduced = Ring(KEEP_S), Ring(KEEP_S)
         self._scan_s: float | None = None
+        self._again: list[Region] = []  # where lines went or came to rest: to look at in this sample
         self._count = 0
         self._size = (0, 0)
         self._factor = 1.0
@@ -101,12 +104,15 @@ class Follower:
 
     def _track(self, line: Line, field: np.ndarray, gray: np.ndarray, rgb: np.ndarray, pts_s: float) -> None:
         match = line.template.find(field, radius=NEAR_PX)
-        if match.alpha < VISIBLE:
+        if match.alpha < VISIBLE or match.likeness < ALIKE:
             far = line.template.find(field, radius=FAR_PX)
             if far.alpha >= FAR_VISIBLE:
                 match = far
-        if match.alpha < VISIBLE:
-            line.gone_s = pts_s if line.gone_s is None else line.gone_s
+        if match.alpha < VISIBLE or match.likeness < ALIKE:
+            if line.gone_s is None:
+                line.gone_s = pts_s
+                if line.believed:
+                    self._again.append(self._band(line.box))
             return
         line.template.follow(field, match)
         shift = np.float32((match.dx * self._factor, match.dy * self._factor))
@@ -114,6 +120,12 @@ class Follower:
         line.travel_px += float(np.hypot(*shift))
         if shift.any():
             line.crop, line.crops = None, 0
+        elif line.moving:
+            # found on its way in it may have been cut off by the picture's edge, or blurred
+            line.stale = True
+            if line.believed:
+                self._again.append(self._band(line.box))
+        line.moving = bool(shift.any())
         small_s = self._small.nearest(pts_s)
         if line.small is not None and small_s is not None:
             small_field = self._small.field(small_s)
@@ -198,13 +210,22 @@ class Follower:
         x0, y0, x1, y1 = (v / self._factor for v in box)
         return int(x0) - 1, int(y0) - 1, int(x1) + 2, int(y1) + 2
 
+    def _band(self, box: XyxyPx) -> Region:
+        """The rows of a line over the picture's full width: where a line goes, the next one often comes at once."""
+        margin = 0.5 * (box[3] - box[1])
+        return 0, max(0, int(box[1] - margin)), self._size[0], min(self._size[1], int(box[3] + margin) + 1)
+
     def _look(self, rgb: np.ndarray, pts_s: float) -> list[LineBox]:
         """Run the detector where the gate asks for it, and over the whole picture when a scan is due."""
         w, h = self._size
         out: list[LineBox] = []
         if self._scan_s is None or pts_s - self._scan_s >= SCAN_S - 1e-6:
             self._scan_s = pts_s
+            self._again = []
             out += self._detect(rgb, (0, 0, w, h), "quick")
+        for region in unite(self._again):
+            out += self._detect(rgb, region, "quick")
+        self._again = []
         for level in ("quick", "close"):
             # a region that touches a line takes it in whole, so that a line being typed is seen as one
             regions = [tuple(int(v * self._factor) for v in region) for region in self._gate.regions(level)]
@@ -233,10 +254,12 @@ class Follower:
     def _take(self, box: LineBox, rgb: np.ndarray, gray: np.ndarray, field: np.ndarray, pts_s: float) -> int:
         """Make a detected line one that is followed; returns how many readings that took."""
         x0, y0, x1, y1 = box.xyxy
-        if min(x1 - x0, y1 - y0) > LINE_SHARE_MAX * min(self._size):
+        long, low = max(x1 - x0, y1 - y0), min(x1 - x0, y1 - y0)
+        if low > max(LINE_SMALL_PX, LINE_SHARE_MAX * min(self._size)) and long < LINE_LONG * low:
             return 0
         near = [line for line in self.live if _shared(line.box, box.xyxy) > OVERLAP_SAME]
-        if any(line.seen_s == pts_s and _area(box.xyxy) < 1.25 * _area(line.box) for line in near):
+        known = [line for line in near if line.seen_s == pts_s and line.believed]
+        if any(_area(box.xyxy) < (1.05 if line.stale else 1.25) * _area(line.box) for line in known):
             return 0
         crop = crop_line(rgb, box.quad)
         reading = self.reader.read([crop])[0]
@@ -246,20 +269,21 @@ class Follower:
         if not legible and not other_script:
             return 1
         for line in near:
-            known = line.text
-            if line.seen_s == pts_s and legible and (_words.within(known, reading.text) or not known):
+            said = line.text
+            if line.seen_s == pts_s and legible and (_words.within(said, reading.text) or not said):
                 line.readings = [(reading.confidence, reading.text)]  # typed on, or only a part was found before: the same line, longer
                 self._renew(line, box, field, pts_s)
                 return 1
             if line.seen_s == pts_s:
-                if _words.similar(reading.text, known):
+                if _words.similar(reading.text, said):
                     line.readings.append((reading.confidence, reading.text))
+                    line.stale = False
                     return 1
-                if not legible or _words.letters(reading.text) * reading.confidence <= _words.letters(known) * line.confidence:
+                if not legible or _words.letters(reading.text) * reading.confidence <= _words.letters(said) * line.confidence:
                     return 1
                 line.gone_s = pts_s  # something that looked like a letter, where there is a line now
                 continue
-            if legible and _words.similar(reading.text, known):
+            if legible and _words.similar(reading.text, said):
                 line.readings.append((reading.confidence, reading.text))
                 self._renew(line, box, field, pts_s)
                 self._seen(line, gray, rgb, pts_s)
@@ -275,7 +299,7 @@ class Follower:
 
     def _renew(self, line: Line, box: LineBox, field: np.ndarray, pts_s: float) -> None:
         self._settle(line)
-        line.quad, line.score = box.quad, box.score
+        line.quad, line.score, line.stale = box.quad, box.score, False
         line.template, line.small = self._template(box.xyxy, field), self._small_template(box.xyxy, pts_s)
         line.crop, line.crops = None, 0
 

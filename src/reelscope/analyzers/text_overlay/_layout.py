@@ -24,10 +24,13 @@ SINGLE_CONTRAST_MIN = 3.0
 SHORT_MIN_S = 0.15  # seen in one sample only: it must have stood this long on the frames between
 MERGE_GAP_S = 0.5  # the same words in the same place again after less than this: one text (a flash, a dissolve, a missed sample)
 MERGE_GAP_MOVING_S = 1.2  # for moving text, which is found again by the next scan only
+SLIDE_GAP_S = 0.25  # the same words elsewhere after at most this: a line that slides too fast to be followed
+SLIDE_HEIGHTS = 6.0  # how far, in line heights
 TIMES_S = 0.35  # lines of one text appear and go within this of each other
 LINE_SCORE_MIN = 0.9  # detector score of a line that cannot be read; ornaments and edges stay below
 LINE_RATIO_MIN = 3.0  # and its width to height
-LINE_HEIGHT_MAX = 0.12  # share of the picture's short side
+BLANK_SCORE_MIN = 0.85  # the same where the recogniser saw writing but had no letter for any of it
+LINE_HEIGHT_MAX = 0.15  # share of the picture's long side
 LINE_MIN_S = 0.6
 DOUBT_MIN = 0.95  # where other lines of the clip could not be read, only readings this sure are believed
 
@@ -136,7 +139,7 @@ def accept(line: ReadLine) -> bool:
     if count == 0 or _words.script_doubt(line.text):
         return False
     stays = line.samples >= 2 or line.duration_s >= SHORT_MIN_S
-    if not stays:
+    if not stays or 2 * line.agreement < line.readings:
         return False
     if count == 1:
         drawn = line.flat is not None and line.flat <= FLAT_MAX and (line.contrast or 0.0) >= SINGLE_CONTRAST_MIN
@@ -148,8 +151,9 @@ def accept(line: ReadLine) -> bool:
 
 def unreadable(line: ReadLine, frame: Frame) -> bool:
     """Whether a line of writing stood there that the recogniser has no letters for: long, sure for the detector, at rest."""
-    low = line.box[3] - line.box[1] <= LINE_HEIGHT_MAX * min(frame.width_px, frame.height_px)
-    written = low and line.ratio >= LINE_RATIO_MIN and line.score >= LINE_SCORE_MIN
+    low = line.box[3] - line.box[1] <= LINE_HEIGHT_MAX * max(frame.width_px, frame.height_px)
+    score = LINE_SCORE_MIN if _words.letters(line.text) else BLANK_SCORE_MIN
+    written = low and line.ratio >= LINE_RATIO_MIN and line.score >= score
     return written and line.samples >= 3 and line.duration_s >= LINE_MIN_S and line.travel < 1 and not accept(line)
 
 
@@ -198,10 +202,10 @@ def _continued(old: ReadLine, new: ReadLine) -> bool:
     (_, last), (_, first) = old.path[-1], new.path[0]
     if gap_s <= MERGE_GAP_S and _overlap(last, first) > 0.5:
         return True
-    moving = old.travel > 1 or new.travel > 1 or gap_s < 0
-    reach = 3 * max(old.height_px, new.height_px) * max(1.0, gap_s / 0.2)
+    moving = old.travel > 1 or new.travel > 1 or gap_s <= SLIDE_GAP_S
+    reach = SLIDE_HEIGHTS * max(old.height_px, new.height_px) * max(1.0, gap_s / SLIDE_GAP_S)
     near = abs(_centre(last)[0] - _centre(first)[0]) <= reach and abs(_centre(last)[1] - _centre(first)[1]) <= reach
-    return moving and near and gap_s <= MERGE_GAP_MOVING_S
+    return moving and near and -SLIDE_GAP_S <= gap_s <= MERGE_GAP_MOVING_S
 
 
 def group(lines: Sequence[ReadLine]) -> list[Block]:

@@ -12,9 +12,12 @@ from reelscope.analyzers.text_overlay._gate import gradient
 from reelscope.analyzers.text_overlay._ink import Ink
 from reelscope.analyzers.text_overlay._template import Template
 
-__all__ = ["VISIBLE", "Line", "Ring", "backwards", "forwards", "usable_small"]
+__all__ = ["ALIKE", "VISIBLE", "Line", "Ring", "backwards", "forwards", "usable_small"]
 
 VISIBLE = 0.30  # share of full strength at which a line counts as there: chance matches stay below 0.2, half a fade is 0.5
+ALIKE = 0.5  # likeness at which what is there is this line: 0.7-1 for itself over any picture, 0.1-0.45 for other words in its place
+ALIKE_BETWEEN = 0.4  # the same on the way in and out, where a faint line has as much picture beside it
+BELIEVED_MIN = 0.85  # confidence; what noise reads as scores 0.1-0.8
 SLIDE_PX = 3  # px that a line may move from one picture to the next and still be followed back to its beginning
 SMALL_STRENGTH_MIN = 5.0  # grey levels per px: a template of the small picture weaker than this is noise
 SMALL_PIXELS_MIN = 40  # stroke px, likewise
@@ -37,6 +40,7 @@ class Line:
         path: (pts, box) of the samples in which it was there.
         crop, crops: Mean of its upright crops (float32 rgb) while it stands still, and of how many.
         surround: Luma around it when found (reduced px); surround_change: most that this has changed since, mean grey levels.
+        moving: Whether it moved in the last sample; stale: whether it has come to rest since it was last looked at.
         travel_px: How far it has moved in all; pops: whether it came or went while the picture around it stayed as it was.
     """
 
@@ -59,6 +63,8 @@ class Line:
     surround: np.ndarray | None = None
     surround_change: float = 0.0
     travel_px: float = 0.0
+    moving: bool = False
+    stale: bool = False
     pops: bool = False
 
     @property
@@ -70,12 +76,12 @@ class Line:
     @property
     def confidence(self) -> float:
         """Of the best reading."""
-        return max(self.readings, default=(0.0, ""))[0]
+        return _words.best_reading(self.readings)[0]
 
     @property
     def text(self) -> str:
         """The best reading."""
-        return max(self.readings, default=(0.0, ""))[1].strip()
+        return _words.best_reading(self.readings)[1].strip()
 
     @property
     def height_px(self) -> float:
@@ -93,6 +99,11 @@ class Line:
         """Clockwise turn of the writing direction against the horizontal, -90 to 90."""
         dx, dy = self.quad[1] - self.quad[0]
         return float(np.degrees(np.arctan2(dy, dx)))
+
+    @property
+    def believed(self) -> bool:
+        """Whether it is likely to be text: sure enough, and more than one letter."""
+        return self.confidence >= BELIEVED_MIN and _words.letters(self.text) > 1
 
     @property
     def agreement(self) -> int:
@@ -155,7 +166,7 @@ def backwards(
     out: list[tuple[float, int, int]] = []
     for t in reversed(ring.between(since_s, there_s)):
         match = template.find(ring.field(t), at=at, radius=SLIDE_PX)
-        if match.alpha < VISIBLE:
+        if match.alpha < VISIBLE or match.likeness < ALIKE_BETWEEN:
             break
         at = (at[0] + match.dx, at[1] + match.dy)
         out.append((t, *at))
@@ -169,7 +180,7 @@ def forwards(template: Template, ring: Ring, there_s: float, gone_s: float) -> f
         if t <= there_s:
             continue
         match = template.find(ring.field(t), at=at, radius=SLIDE_PX)
-        if match.alpha < VISIBLE:
+        if match.alpha < VISIBLE or match.likeness < ALIKE_BETWEEN:
             return t
         at = (at[0] + match.dx, at[1] + match.dy)
     return gone_s

@@ -22,10 +22,12 @@ class Match:
 
     Attributes:
         alpha: Projection of the picture on the template: 1 as when taken, 0 gone, in between while it fades.
+        likeness: Cosine between the two over the whole box, 0-1: other words share strokes with these, but have more beside them.
         dx, dy: Shift in px of the field against the place asked for.
     """
 
     alpha: float
+    likeness: float
     dx: int
     dy: int
 
@@ -77,18 +79,25 @@ class Template:
         x0, y0, x1, y1 = x - radius, y - radius, x + self.width + radius, y + self.height + radius
         inside = _cut(field, max(0, x0), max(0, y0), max(0, min(w, x1)), max(0, min(h, y1)))
         if not self.usable or inside.size == 0:
-            return Match(0.0, 0, 0)
+            return Match(0.0, 0.0, 0, 0)
         strength = np.sqrt(inside[..., 0] ** 2 + inside[..., 1] ** 2)
         part = inside * np.minimum(1.0, self.limit / np.maximum(strength, 1e-6))[..., None]
         top, left = max(0, -y0), max(0, -x0)
         bottom, right = (y1 - y0) - part.shape[0] - top, (x1 - x0) - part.shape[1] - left
         if top or left or bottom or right:
             part = cv2.copyMakeBorder(part, top, bottom, left, right, cv2.BORDER_CONSTANT, value=0)
+        part = np.ascontiguousarray(part, np.float32)
         if radius == 0:
-            return Match(float((part * self.kernel).sum()) / self.power, 0, 0)
-        scores = cv2.matchTemplate(np.ascontiguousarray(part, np.float32), self.kernel, cv2.TM_CCORR)
-        _, best, _, (bx, by) = cv2.minMaxLoc(scores)
-        return Match(float(best) / self.power, bx - radius, by - radius)
+            bx = by = 0
+            alpha = float((part * self.kernel).sum()) / self.power
+        else:
+            scores = cv2.matchTemplate(part, self.kernel, cv2.TM_CCORR)
+            _, best, _, (bx, by) = cv2.minMaxLoc(scores)
+            alpha = float(best) / self.power
+        here = part[by : by + self.height, bx : bx + self.width]
+        energy = float(np.vdot(here, here))
+        likeness = alpha * (self.power / energy) ** 0.5 if energy > 0 else 0.0
+        return Match(alpha, likeness, bx - radius, by - radius)
 
     def follow(self, field: np.ndarray, match: Match) -> None:
         """Move to the match and, while young or where the match is stronger, learn from it."""

@@ -5,9 +5,20 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 
-__all__ = ["edit_distance", "join_lines", "letters", "normal", "script_doubt", "similar", "within"]
+__all__ = [
+    "best_reading",
+    "edit_distance",
+    "join_lines",
+    "letters",
+    "normal",
+    "script_doubt",
+    "similar",
+    "within",
+]
 
 SIMILAR_MAX = 0.34  # normalised edit distance up to which two readings are of the same line: one error in three characters
+
+LONGER_MIN = 0.9  # confidence from which a longer reading is preferred
 
 
 def edit_distance(a: str, b: str) -> int:
@@ -52,6 +63,15 @@ def letters(text: str) -> int:
 def _wide(c: str) -> bool:
     """Whether a character is of a script written without spaces between words (Chinese, Japanese)."""
     return unicodedata.east_asian_width(c) in "WF"
+
+
+def best_reading(readings: Sequence[tuple[float, str]]) -> tuple[float, str]:
+    """The surest reading (confidence, text), or a longer sure one that holds it: the first may be of a line half in the picture."""
+    best = max(readings, default=(0.0, ""))
+    for confidence, text in readings:
+        if confidence >= LONGER_MIN and within(best[1], text):
+            best = (confidence, text)
+    return best
 
 
 def join_lines(lines: Sequence[str]) -> str:
