@@ -28,7 +28,7 @@ STILL_FRAMES = (  # (clip, second): frames taken at native size
     ("stage-applause-handheld.mp4", 4.0),
 )
 STILL_PHOTOS = ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg", "motorcycle_left.png")
-TAKES = (  # (clip, first second, seconds, least share of its area in the window): one static shot each, in which people, animals or cars move
+TAKES = (  # (clip, first second, seconds, least share of its area in the window): static shots in which people, animals or cars move
     ("dog-and-woman-driveway.mp4", 0.0, 6.0, 0.28),
     ("vertical-selfie-man-office.mp4", 0.0, 6.0, 0.4),
     ("coffee-pour-hands.mp4", 0.0, 6.0, 0.5),
@@ -174,8 +174,15 @@ def truth(r: Recipe, first: int, last: int, moves: Sequence[str]) -> Part:
 Ease = Callable[[np.ndarray], np.ndarray]
 EASES: tuple[Ease, ...] = (lambda u: u, lambda u: u, lambda u: 0.7 * u + 0.3 * (0.5 - 0.5 * np.cos(np.pi * u)))
 MOVES = ("static", "pan_left", "pan_right", "tilt_up", "tilt_down", "zoom_in", "zoom_out", "roll", "handheld")
-COMBINED = (("pan_left", "zoom_in"), ("pan_right", "zoom_out"), ("pan_right", "tilt_up"), ("tilt_down", "zoom_in"), ("pan_left", "handheld"),
-            ("zoom_in", "handheld"), ("zoom_out", "roll"))  # fmt: skip
+COMBINED = (
+    ("pan_left", "zoom_in"),
+    ("pan_right", "zoom_out"),
+    ("pan_right", "tilt_up"),
+    ("tilt_down", "zoom_in"),
+    ("pan_left", "handheld"),
+    ("zoom_in", "handheld"),
+    ("zoom_out", "roll"),
+)
 
 
 def shaking(rng: np.random.Generator, n: int, rms: float) -> np.ndarray:
@@ -210,7 +217,7 @@ def _step(rng: np.random.Generator, move: str, n: int, u: np.ndarray) -> dict[st
 
 
 def balanced(moves, x, y, s, turn, a: int, b: int, size: tuple[int, int], shake: float) -> bool:  # type: ignore[no-untyped-def]
-    """Whether combined moves can all be seen: the weakest moves a point at least a quarter as far as the strongest, and 6 times the shake."""
+    """Whether combined moves can all be seen: the weakest goes at least a quarter as far as the strongest, and 6 times the shake."""
     radius = float(np.hypot(*size) / np.sqrt(12) / size[0])
     far = {"p": abs(x[b] - x[a]), "t": abs(y[b] - y[a]), "z": abs(s[b] - s[a]) * radius, "r": abs(turn[b] - turn[a]) * radius}
     travels = [far[m[0]] for m in moves if m[0] in far]

@@ -75,7 +75,7 @@ class Span:
 
 
 def least_squares(p: np.ndarray, q: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Weighted similarities a, b (complex [...]) that carry `p` [n] to each row of `q` [..., n] (closed form: Umeyama 1991 in the plane)."""
+    """Weighted similarities a, b (complex [...]) that carry `p` [n] to each row of `q` [..., n] (closed form)."""
     total = weight.sum()
     pm = (p @ weight) / total
     qm = (q @ weight) / total
@@ -274,7 +274,7 @@ class Tracker:
 
 
 def choose(spans: Sequence[Span], width_px: int, radius_px: float) -> list[int | None]:
-    """For each span the candidate that is the camera: the cheapest sequence (Viterbi) of shares and changes of speed; None where there is none.
+    """For each span the candidate that is the camera, by the cheapest sequence (Viterbi); None where there is none.
 
     The cost of a candidate is -ln(share), more where it moves; of a transition the logarithm of the change of the four speeds.
     """

@@ -87,7 +87,7 @@ def assemble(spans: Sequence[Span], width_px: int, height_px: int) -> Motion:
 class MotionFeature(Feature[Motion]):
     """Streams pairs of small frames through `Tracker`; keeps a few numbers per pair and two small frames."""
 
-    spec: ClassVar[FeatureSpec] = FeatureSpec("motion", version=1, packages=("cv2",), frames=(EVERY_FRAME,), cost=0.05)
+    spec: ClassVar[FeatureSpec] = FeatureSpec("motion", version=1, packages=("cv2",), frames=(EVERY_FRAME,), cost=0.04)
 
     def load(self, ctx: LoadContext) -> None:
         super().load(ctx)

@@ -42,6 +42,7 @@ GRID_HZ = 30.0
 STEP_HZ = 10.0  # resolution of the division into parts
 SMOOTH_S = 1.0  # the path without shake: a second-order fit over one second (Savitzky-Golay); shake is what is faster
 MIN_SHAKE_S = 0.6
+EDGE_S = 0.2  # parts meet at marks of 0.1 s, and a move takes about that long to start
 MIN_PART_S = 0.6  # a camera move that viewers take for one lasts at least about that long
 SPEED_MIN = 0.012  # frame widths per second; below it (1.2 % of the width in a second) a shot counts as still
 TRAVEL_MIN = 0.02  # and it must get somewhere: 2 % of the width
@@ -235,10 +236,19 @@ def rate_of(path: Path) -> float:
 
 
 def shake_of(path: Path, first: int, last: int) -> float | None:
-    """RMS distance between the picture and its smoothed path, samples `first` to `last`; None where they are too short."""
+    """RMS distance between the picture and its smoothed path, samples `first` to `last`; None where they are too short.
+
+    Smoothed within these samples, and their ends left out where another part follows: the start of a pan is not shake.
+    """
+    rate = rate_of(path)
     if path.t_s[last] - path.t_s[first] < MIN_SHAKE_S - EPS_S:
         return None
-    wobble = (path.xysr - smooth(path.xysr, rate_of(path)))[first : last + 1, :2]
+    margin = round(EDGE_S * rate)
+    if last - first > 4 * margin:
+        first += margin if first > 0 else 0
+        last -= margin if last < len(path.t_s) - 1 else 0
+    here = path.xysr[first : last + 1]
+    wobble = (here - smooth(here, rate))[:, :2]
     return float(np.sqrt((wobble**2).sum(1).mean()))
 
 
