@@ -27,7 +27,7 @@ from reelscope.media.frames import EVERY_FRAME, Frames, Window
 NAME = "camera_analysis"
 REPORT_SEED = 4711
 CRF = 26
-SINGLES, PAIRED, CHAINS, SHAKES = 10, 4, 12, 10  # clips per move, per combination, of three moves in a row, per shake ranking
+SINGLES, PAIRED, CHAINS, SHAKES = 8, 3, 8, 6  # clips per move, per combination, of three moves in a row, per shake ranking
 AMPLITUDES = (0.002, 0.004, 0.008, 0.016)
 SLOWEST_FW_S = 0.03  # a relative error of a slower speed says little
 STATIC_CLIPS = ("dog-and-woman-driveway.mp4", "coffee-pour-hands.mp4", "cars-top-down.mp4", "talking-woman-flag-512.mp4")

@@ -43,6 +43,7 @@ STEP_HZ = 10.0  # resolution of the division into parts
 SMOOTH_S = 1.0  # the path without shake: a second-order fit over one second (Savitzky-Golay); shake is what is faster
 MIN_SHAKE_S = 0.6
 EDGE_S = 0.2  # parts meet at marks of 0.1 s, and a move takes about that long to start
+MIN_KNOWN = 0.4  # share of a shot that must be measured before the shot as a whole is said to do anything
 MIN_PART_S = 0.6  # a camera move that viewers take for one lasts at least about that long
 SPEED_MIN = 0.012  # frame widths per second; below it (1.2 % of the width in a second) a shot counts as still
 TRAVEL_MIN = 0.02  # and it must get somewhere: 2 % of the width
@@ -204,7 +205,7 @@ def build_path(motion: Motion, start_s: float, end_s: float) -> list[Path]:
         edges = np.concatenate([[t[span[0]] - dt[span[0]]], t[span]])
         position = np.concatenate([np.zeros((1, 4)), np.cumsum(speed * dt[span, None], 0)])
         length = edges[-1] - edges[0]
-        if length < MIN_SHOT_S:
+        if length < max(MIN_SHOT_S, min(MIN_PART_S, (end_s - start_s) / 2)):
             continue
         rate = min(GRID_HZ, 1.0 / float(np.median(dt[span])))
         grid = edges[0] + np.arange(round(length * rate) + 1) * (length / max(1, round(length * rate)))
@@ -224,11 +225,17 @@ def _agree(step: np.ndarray, dt: np.ndarray, gap: int, radius: float) -> bool:
 
 def smooth(values: np.ndarray, rate_hz: float, over_s: float = SMOOTH_S) -> np.ndarray:
     """Savitzky-Golay, second order over `over_s`; short paths are fitted as a whole: [m, k] -> [m, k]."""
-    from scipy.signal import savgol_filter
-
     n = len(values)
-    window = min(round(over_s * rate_hz) | 1, n if n % 2 else n - 1)
-    return values if window <= 3 else savgol_filter(values, window, 2, axis=0, mode="interp")
+    half = (min(round(over_s * rate_hz) | 1, n if n % 2 else n - 1) - 1) // 2
+    if half < 2:
+        return values
+    fit = np.linalg.pinv(np.vander(np.arange(-half, half + 1), 3))  # [3, window]: its last row gives the value in the middle
+    out = np.empty_like(values)
+    out[half : n - half] = np.einsum("mkw,w->mk", np.lib.stride_tricks.sliding_window_view(values, 2 * half + 1, axis=0), fit[2])
+    ends = np.vander(np.arange(-half, half + 1), 3)
+    out[:half] = ends[:half] @ (fit @ values[: 2 * half + 1])
+    out[n - half :] = ends[half + 1 :] @ (fit @ values[n - 2 * half - 1 :])
+    return out
 
 
 def rate_of(path: Path) -> float:
@@ -339,7 +346,7 @@ def stretch(path: Path, first: int, last: int, start_s: float, end_s: float) -> 
 
 
 def analyse_shot(motion: Motion, shots: Shots, index: int) -> tuple[Stretch | None, list[Stretch]]:
-    """(the whole shot or None where nothing was measured, its parts in time order)."""
+    """(the whole shot or None where too little of it was measured, its parts in time order)."""
     parts: list[Stretch] = []
     for start_s, end_s in usable(shots, index):
         for path in build_path(motion, start_s, end_s):
@@ -361,7 +368,9 @@ def analyse_shot(motion: Motion, shots: Shots, index: int) -> tuple[Stretch | No
             parts += labels
     if not parts:
         return None, []
-    return whole_shot(parts), parts
+    whole_s = sum(b - a for a, b in usable(shots, index))
+    known = sum(p.end_s - p.start_s for p in parts) >= MIN_KNOWN * whole_s
+    return (whole_shot(parts) if known else None), parts
 
 
 def whole_shot(parts: Sequence[Stretch]) -> Stretch:
