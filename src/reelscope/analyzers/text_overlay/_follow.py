@@ -32,6 +32,7 @@ LINE_SHARE_MAX = 0.4  # boxes taller than this share of the short side and not l
 LINE_SMALL_PX = 40  # lines up to this height are looked at however small the picture is
 LINE_LONG = 1.8  # length to height from which a box is long: banners and pictures of a single line
 UNCHANGED = 8.0  # grey levels: mean change of the picture around a line within one sample, below which nothing else happened
+FADED = 0.6  # strength against that of the template: below it a line that was lost has not come back, it fades
 REACHING_SHARE = 0.2  # of the short side: only lines lower than this are looked at again where they reach out of their region
 READS_MAX = 16  # per sample; what exceeds it is found again by the next look
 READ_MIN = 0.5  # readings less sure than this are nothing
@@ -284,6 +285,8 @@ class Follower:
                 line.gone_s = pts_s  # something that looked like a letter, where there is a line now
                 continue
             if legible and _words.similar(reading.text, said):
+                if self._template(box.xyxy, field).strength < FADED * line.template.strength:
+                    return 1  # it is on its way out
                 line.readings.append((reading.confidence, reading.text))
                 self._renew(line, box, field, pts_s)
                 self._seen(line, gray, rgb, pts_s)
