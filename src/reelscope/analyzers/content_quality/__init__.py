@@ -130,7 +130,7 @@ class ContentQuality(Analyzer[QualityResult]):
                 frames=(NATIVE_LUMA, EVERY_FRAME),
                 features=("shots",),
                 soft_after=("camera_analysis",),
-                cost=0.025,
+                cost=0.022,
             ),
         ),
     )
