@@ -1,8 +1,9 @@
 """Fits the cut model of feature `shots` and writes features/shots/_model.npz.
 
-Material: generated edits over the shared takes with seed FIT_SEED (the accuracy figures use other seeds): 380 jump cuts, 200 cuts between sources,
-260 untouched takes with captions, flashes, a hand over the lens, camera jerks, whip pans, quick zooms and repeated frames. With `--check` five fits
-without a fifth of the clips each are measured on the clips left out, which is the figure to expect of footage that the fit never saw.
+Material: generated edits over the shared takes with seed FIT_SEED (the accuracy figures use other seeds): 380 jump cuts, 200 cuts
+between sources, 260 untouched takes with captions, flashes, a hand over the lens, camera jerks, whip pans, quick zooms and repeated
+frames. With `--check` five fits without a fifth of the clips each are measured on the clips left out, which is the figure to expect of
+footage that the fit never saw.
 
     .venv/bin/python bench/fit_cuts.py ../shared/media /tmp/cuts [--check]
 
@@ -50,7 +51,8 @@ def figures(clip: Clip) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def fit(x: np.ndarray, y: np.ndarray) -> HistGradientBoostingClassifier:
-    """Trees of eight leaves: pairs and triples of figures (large change AND calm neighbours AND not undone) are what the decision is made of."""
+    """Trees of eight leaves: pairs and triples of figures (large change AND calm neighbours AND not undone) are what the decision is
+    made of."""
     model = HistGradientBoostingClassifier(
         max_iter=200, max_leaf_nodes=8, learning_rate=0.08, l2_regularization=1.0, min_samples_leaf=15, random_state=0
     )

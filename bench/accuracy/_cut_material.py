@@ -23,7 +23,8 @@ __all__ = ["Clip", "Take", "Truth", "compose_gradual", "compose_join", "compose_
 SOURCE_SHORT_PX = 256
 SHORT_PX = 180
 
-# Stretches of one take each (seconds). Left out: clips that are edits themselves beyond these stretches, and reel-a (composed of the others).
+# Stretches of one take each (seconds). Left out: clips that are edits themselves beyond these stretches, and reel-a (composed of the
+# others).
 TAKES: dict[str, tuple[tuple[float, float], ...]] = {
     "vertical-selfie-man-office.mp4": ((0.0, 11.7),),
     "vertical-woman-lake-zoom-out.mp4": ((0.0, 9.9),),
@@ -43,7 +44,8 @@ TAKES: dict[str, tuple[tuple[float, float], ...]] = {
     "edited-beauty-captions-ru.mp4": ((1.45, 2.95), (3.05, 4.4), (6.4, 7.6)),
 }
 
-# Takes with a person, an animal or a moving camera in every second: there is something to jump. Empty tarmac and a clock are not cut for tempo.
+# Takes with a person, an animal or a moving camera in every second: there is something to jump. Empty tarmac and a clock are not cut for
+# tempo.
 JUMP_CLIPS = (
     "vertical-selfie-man-office.mp4",
     "vertical-woman-lake-zoom-out.mp4",
@@ -158,7 +160,8 @@ def _pick(rng: np.random.Generator, takes: list[Take], n: int) -> tuple[Take, in
 
 
 def compose_join(rng: np.random.Generator, takes: list[Take], *, jump: bool, side_s: float = 1.6) -> Clip:
-    """One hard cut in the middle: between two sources, or (`jump`) 0.2-1.5 s taken out of one take, half of them with 5-20 % punch-in or -out."""
+    """One hard cut in the middle: between two sources, or (`jump`) 0.2-1.5 s taken out of one take, half of them with 5-20 % punch-in or
+    -out."""
     shape = SHAPES[rng.integers(len(SHAPES))]
     at = (float(rng.random()), float(rng.random()))
     if jump:
@@ -227,7 +230,8 @@ def compose_untouched(
 
 
 def _moving_crop(rng: np.random.Generator, frames: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """A crop that moves: pans of 5-25 frames up to the whole free width, jerks, zooms of up to 1.35 within 4-30 frames; motion blur by averaging."""
+    """A crop that moves: pans of 5-25 frames up to the whole free width, jerks, zooms of up to 1.35 within 4-30 frames; motion blur by
+    averaging."""
     n, h, w = frames.shape[:3]
     zoom, y, x = np.full(n, 1.35), np.full(n, 0.5), np.full(n, 0.5)
     t = 0
@@ -300,10 +304,7 @@ WORDS = [
 def _caption(rng: np.random.Generator, frames: np.ndarray, start: int, end: int) -> None:
     """Draw a caption or a picture sticker on frames[start:end] in place; it appears at once or grows over 2-4 frames."""
     h, w = frames.shape[1:3]
-    if rng.random() < 0.15:
-        layer = _sticker(rng, min(h, w))
-    else:
-        layer = _text(rng, w)
+    layer = _sticker(rng, min(h, w)) if rng.random() < 0.15 else _text(rng, w)
     lh, lw = layer.shape[:2]
     if lh >= h or lw >= w:
         layer = cv2.resize(layer, (min(lw, w - 2), min(lh, h - 2)), interpolation=cv2.INTER_AREA)
@@ -400,7 +401,8 @@ def _hand(rng: np.random.Generator, frames: np.ndarray, start: int) -> None:
 
 
 def compose_gradual(rng: np.random.Generator, takes: list[Take], kind: str, side_s: float = 1.8) -> Clip:
-    """Two takes of different sources joined by a dissolve (0.3-1.6 s), a fade through black or white (0.5-1.8 s in all) or a wipe (0.3-1.0 s)."""
+    """Two takes of different sources joined by a dissolve (0.3-1.6 s), a fade through black or white (0.5-1.8 s in all) or a wipe
+    (0.3-1.0 s)."""
     shape = SHAPES[rng.integers(len(SHAPES))]
     a, i = _pick(rng, takes, 40)
     b, j = _pick(rng, [t for t in takes if t.source != a.source], 40)

@@ -1,7 +1,8 @@
 """Cuts, jump cuts, false cuts and gradual transitions against truth, beside PySceneDetect's AdaptiveDetector on the same frames.
 
-Shared clips run through the whole pipeline. Generated edits (`_cut_material`) go to the feature frame by frame, without an encoder in between. The model
-was fitted on edits of the same takes with seed 11 (bench/fit_cuts.py, which prints the figures for clips left out of the fit too); REPORT_SEED is used here only.
+Shared clips run through the whole pipeline. Generated edits (`_cut_material`) go to the feature frame by frame, without an encoder in
+between. The model was fitted on edits of the same takes with seed 11 (bench/fit_cuts.py, which prints the figures for clips left out of
+the fit too); REPORT_SEED is used here only.
 """
 
 from __future__ import annotations

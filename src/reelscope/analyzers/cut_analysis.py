@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 
 __all__ = ["ANALYZER", "CutAnalysis", "CutResult", "CutSummary", "RhythmPoint", "TransitionSegment", "describe"]
 
-# The rhythm is given per stretch of this length: one short-form beat of attention holds one to four shots, so that ten seconds carry a rate.
+# The rhythm is given per stretch of this length: one short-form beat of attention holds one to four shots, so that ten seconds carry a
+# rate.
 RHYTHM_STRETCH_S = 10.0
-# Shot lengths alike (coefficient of variation under 0.25) read as even cutting; over 0.75 long and short shots alternate. Fewer than four shots have no rhythm.
+# Shot lengths alike (coefficient of variation under 0.25) read as even cutting; over 0.75 long and short shots alternate. Fewer than
+# four shots have no rhythm.
 EVEN_CV, UNEVEN_CV = 0.25, 0.75
 MIN_RHYTHM_SHOTS = 4
 # A trend is told when the second half of the shots is shorter (longer) by this factor in the median.
@@ -31,8 +33,9 @@ TREND_FACTOR = 1.5
 class TransitionSegment(Segment):
     """One transition. A cut has start_s = end_s = pts of the new shot's first frame.
 
-    `confidence`: for a cut the probability of the fitted model (see docs/analyzers/cut_analysis.md for its reliability), for a gradual transition
-    the margin 1 - cost / 2, where cost 0 is the ideal blend or wipe and 1 the limit of acceptance. `evidence`: the figures behind it.
+    `confidence`: for a cut the probability of the fitted model (see docs/analyzers/cut_analysis.md for its reliability), for a gradual
+    transition the margin 1 - cost / 2, where cost 0 is the ideal blend or wipe and 1 the limit of acceptance. `evidence`: the figures
+    behind it.
     """
 
     kind: Literal["cut", "dissolve", "fade", "wipe"]
@@ -75,7 +78,7 @@ class CutSummary(Summary):
 class CutResult(AnalyzerResult):
     """Segments are transitions in time order."""
 
-    segments: list[TransitionSegment] = []
+    segments: list[TransitionSegment] = []  # type: ignore[assignment]
     summary: CutSummary
 
 

@@ -1,8 +1,8 @@
 """Feature `shots`: transitions and the shots between them, from every frame at 180 px.
 
 Two detectors share one pass. Cuts: figures of the change between neighbouring frames, of the frames around it and of what becomes of it
-go into a small fitted model (`_evidence`, `_model`). Gradual transitions: blends and wipes are recognised by their own geometry in a few seconds of
-thumbnails (`_gradual`). Only these thumbnails and the figures of a third of a second of frames are held.
+go into a small fitted model (`_evidence`, `_model`). Gradual transitions: blends and wipes are recognised by their own geometry in a few
+seconds of thumbnails (`_gradual`). Only these thumbnails and the figures of a third of a second of frames are held.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["FEATURE", "Shots", "ShotsFeature", "Transition", "TransitionKind"]
 class ShotsFeature(Feature[Shots]):
     """Finds transitions while the clip streams by; `finish` tiles the clip."""
 
-    spec = FeatureSpec(name="shots", version=1, packages=("cv2", "numpy"), frames=(EVERY_FRAME,), cost=0.09)
+    spec = FeatureSpec(name="shots", version=1, packages=("cv2", "numpy"), frames=(EVERY_FRAME,), cost=0.08)
 
     def load(self, ctx: LoadContext) -> None:
         super().load(ctx)

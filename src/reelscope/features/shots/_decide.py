@@ -9,14 +9,17 @@ from reelscope.features.shots._types import Shots, Transition
 
 __all__ = ["CutCandidate", "GradualCandidate", "choose_cuts", "combine", "drop_held", "join_fades", "tile"]
 
-# Two cuts closer than this are one disturbance: 0.14 s is four frames at 30 per second, below the shortest flash-cut that editors use (five to six).
+# Two cuts closer than this are one disturbance: 0.14 s is four frames at 30 per second, below the shortest flash-cut that editors use
+# (five to six).
 MIN_SHOT_S = 0.14
-# Probability from which a candidate is a cut; set on generated edits so that an untouched take with pop-ups and flashes gives less than one false
-# cut in five minutes (see docs/analyzers/cut_analysis.md for the curve).
+# Probability from which a candidate is a cut; set on generated edits so that an untouched take with pop-ups and flashes gives less than
+# one false cut in five minutes (see docs/analyzers/cut_analysis.md for the curve).
 CUT_PROBABILITY = 0.7
-# Three steps within 1.5 s to either side are a rhythm of held frames; three jump cuts in 3 s of an otherwise motionless picture are not edited.
+# Three steps within 1.5 s to either side are a rhythm of held frames; three jump cuts in 3 s of an otherwise motionless picture are not
+# edited.
 HELD_STEPS, HELD_WITHIN_S = 3, 1.5
-# A fade to black and the fade from black after it are one transition while the screen is dark no longer than this; longer black is a stretch of its own.
+# A fade to black and the fade from black after it are one transition while the screen is dark no longer than this; longer black is a
+# stretch of its own.
 JOIN_FADES_S = 0.4
 # What happens at the edges of a gradual transition (its first visible step) belongs to it; two frames at 30 per second.
 EDGE_S = 0.07
@@ -46,7 +49,8 @@ class GradualCandidate:
 
 
 def drop_held(candidates: Sequence[CutCandidate]) -> list[CutCandidate]:
-    """Without the steps of held frames: stop motion, or a slow source in a fast file, is a row of small jumps in one take with stillness between."""
+    """Without the steps of held frames: stop motion, or a slow source in a fast file, is a row of small jumps in one take with stillness
+    between."""
     steps = [c.pts_s for c in candidates if c.held and c.same_take]
     return [c for c in candidates if not (c.held and c.same_take and sum(abs(c.pts_s - t) <= HELD_WITHIN_S for t in steps) >= HELD_STEPS)]
 

@@ -1,9 +1,9 @@
 """What speaks for a cut between two frames: the change itself, against the changes around it, where it lies, and what becomes of it.
 
-The figures are inputs of the fitted model (`_model`); none decides alone. Three ideas carry most of it. A cut is one frame long: continuous motion
-agrees with the frame before or after it, so the optical flow into the first frame of a shot differs from both its neighbours, also when a jump cut
-moves a head by no more than a nod would. A cut is everywhere: a caption that pops up leaves the cells around it calm. A cut stays: after a flash
-the picture before it comes back.
+The figures are inputs of the fitted model (`_model`); none decides alone. Three ideas carry most of it. A cut is one frame long:
+continuous motion agrees with the frame before or after it, so the optical flow into the first frame of a shot differs from both its
+neighbours, also when a jump cut moves a head by no more than a nod would. A cut is everywhere: a caption that pops up leaves the cells
+around it calm. A cut stays: after a flash the picture before it comes back.
 """
 
 from __future__ import annotations
@@ -105,10 +105,10 @@ def _motion(f: dict[str, float], rows: Sequence[FrameRow], c: int, near: list[in
     zoom = _zoom(here)
     f["zoom_jump"] = _log(max([abs(zoom - _zoom(rows[k])) for k in near if abs(k - c) == 1], default=0.0) + 1e-3)
     glaring = np.zeros((here.glare.shape[0] + 2, here.glare.shape[1] + 2), bool)
-    own = here.glare > OVERLAY_SHARE
+    glare = here.glare > OVERLAY_SHARE
     for dy in range(3):  # a caption's box reaches into the neighbouring cells
         for dx in range(3):
-            glaring[dy : dy + own.shape[0], dx : dx + own.shape[1]] |= own
+            glaring[dy : dy + glare.shape[0], dx : dx + glare.shape[1]] |= glare
     calm = ~glaring[1:-1, 1:-1]
     if calm.mean() < 0.2:
         calm = np.ones_like(calm)

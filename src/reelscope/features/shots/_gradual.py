@@ -1,9 +1,9 @@
 """Gradual transitions in a stretch of thumbnails: blends (dissolves and fades) and wipes.
 
-A blend is looked for as what it is: with A the picture before and B the picture after, every frame between them is a * A + (1 - a) * B with a
-falling from 1 to 0 along a ramp. A pan, a zoom or a passing object is not on that line once A and B have nothing in common any more; as long as
-they have (their correlation is high), a small movement is on it as well, so that similar pictures are never taken for two shots.
-All of it follows from the Gram matrix of the thumbnails.
+A blend is looked for as what it is: with A the picture before and B the picture after, every frame between them is a * A + (1 - a) * B
+with a falling from 1 to 0 along a ramp. A pan, a zoom or a passing object is not on that line once A and B have nothing in common any
+more; as long as they have (their correlation is high), a small movement is on it as well, so that similar pictures are never taken for
+two shots. All of it follows from the Gram matrix of the thumbnails.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import numpy as np
 
 __all__ = ["Found", "scan"]
 
-# Lengths tried, in samples at 30 per second: 0.13 to 0.73 s; each about 1.35 times the one before, which puts some tried length within 16 % of any
-# true one, and the ramp fit then measures the length itself. Longer ones, to 4 s, are looked for among every fourth sample.
+# Lengths tried, in samples at 30 per second: 0.13 to 0.73 s; each about 1.35 times the one before, which puts some tried length within
+# 16 % of any true one, and the ramp fit then measures the length itself. Longer ones, to 4 s, are looked for among every fourth sample.
 SPANS = (4, 5, 7, 9, 12, 16, 22)
 SLOW_SPANS = (7, 9, 12, 16, 22, 30)
 SLOW_STEP = 4
@@ -26,12 +26,13 @@ CHANGED_LUMA = 7.0
 CHANGED_SHARE = 0.55
 # Energy off the line between A and B, as a share of |A - B|^2. Generated dissolves between moving takes have a median of 0.02.
 OFF_LINE = 0.08
-# In a short dissolve nothing moves far: the allowance grows from this share to all of it at about half a second. A quick pan over large soft shapes is
-# as close to the line as a long dissolve between moving takes.
+# In a short dissolve nothing moves far: the allowance grows from this share to all of it at about half a second. A quick pan over large
+# soft shapes is as close to the line as a long dissolve between moving takes.
 LEAST_ALLOWED, LONG_S = 0.25, 0.7
 # Root mean square deviation of the blend factor from a straight ramp (with flat ends).
 OFF_RAMP = 0.10
-# Standard deviation of luma under which a picture is one tone; black and white ends of fades (limited-range remnants, watermark over black).
+# Standard deviation of luma under which a picture is one tone; black and white ends of fades (limited-range remnants, watermark over
+# black).
 OUTSIDE = 0.30
 DIFFERENT_REGIONS = 0.75
 PLAIN_STD = 9.0
@@ -40,9 +41,10 @@ FADED = 0.3
 MAX_COST = 1.0
 # The frame half way has a blend factor within this of one half (ramps with ease included, two samples off at the shortest span).
 MIDDLE_ALPHA = 0.3
-# A cover before the lens: steps between thumbnail cells below this (a defocused hand has 0.3 to 1, the flattest wiped shot 1.6) ...
-OUT_OF_FOCUS = 1.3
-# ... or half the detail of the other side, while a picture close to that of the other side (in shares of the difference) is back within this time.
+# A cover before the lens: steps between thumbnail cells below this (a plane in an empty sky has 0.8) ...
+OUT_OF_FOCUS = 0.6
+# ... or a picture close to the one before it (in shares of the difference) is back within this time; a dissolve also needs one side to have
+# less detail than this share of the other's, since dissolves to a cutaway and back are edited.
 LESS_DETAIL, UNDONE, UNDONE_S = 0.6, 0.5, 2.5
 # Root mean square luma difference of two pictures that may be two shots.
 MIN_APART = 12.0
@@ -91,7 +93,7 @@ def _detail(thumb: np.ndarray) -> float:
 
 
 def _covered(f: Found, pts_s: np.ndarray, thumbs: np.ndarray) -> bool:
-    """Whether a wipe or dissolve is a hand or a passer-by before the lens: out of focus, or without much detail and soon undone."""
+    """Whether a wipe or dissolve is a hand or a passer-by before the lens: out of focus, or soon undone."""
     if f.kind == "fade":
         return False
     a = max(0, int(np.searchsorted(pts_s, f.start_s)) - 1)
@@ -100,14 +102,14 @@ def _covered(f: Found, pts_s: np.ndarray, thumbs: np.ndarray) -> bool:
     details = _detail(before), _detail(after)
     if min(details) < OUT_OF_FOCUS:
         return True
-    if min(details) > LESS_DETAIL * max(details):
+    if f.kind == "dissolve" and min(details) > LESS_DETAIL * max(details):
         return False
-    apart = float(np.abs(before - after).mean())
-    if details[1] < details[0]:
-        other, rest = before, thumbs[b : np.searchsorted(pts_s, f.end_s + UNDONE_S)]
-    else:
-        other, rest = after, thumbs[np.searchsorted(pts_s, f.start_s - UNDONE_S) : a + 1]
-    return len(rest) > 0 and float(np.abs(rest - other).mean((1, 2)).min()) < UNDONE * apart
+    limit = UNDONE * float(np.abs(before - after).mean())
+    later = thumbs[b : np.searchsorted(pts_s, f.end_s + UNDONE_S)]
+    earlier = thumbs[np.searchsorted(pts_s, f.start_s - UNDONE_S) : a + 1]
+    comes_back = len(later) > 0 and float(np.abs(later - before).mean((1, 2)).min()) < limit
+    was_there = len(earlier) > 0 and float(np.abs(earlier - after).mean((1, 2)).min()) < limit
+    return comes_back or was_there
 
 
 def _blends(pts_s: np.ndarray, thumbs: np.ndarray, spans: tuple[int, ...]) -> list[Found]:
@@ -252,7 +254,8 @@ def _wipes(pts_s: np.ndarray, thumbs: np.ndarray, spans: tuple[int, ...]) -> lis
         last, middle = first + span, first + span // 2
         apart2 = norm[first] + norm[last] - 2 * gram[first, last]
         parts = norm[first] + norm[last] + 2 * norm[middle] - 2 * gram[first, middle] - 2 * gram[middle, last]
-        # Half way A and B lie side by side: the squared differences to both add up to that between them (a blend: half of it; movement: up to twice).
+        # Half way A and B lie side by side: the squared differences to both add up to that between them (a blend: half of it; movement:
+        # up to twice).
         likely = (
             (np.abs(parts / np.maximum(apart2, 1e-6) - 1) < WIPE_PARTS)
             & (apart2 > MIN_APART**2 * flat.shape[1])

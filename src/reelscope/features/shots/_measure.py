@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -55,16 +56,16 @@ class FrameMeter:
     """Measures frames of one clip one after the other; holds one frame."""
 
     def __init__(self) -> None:
-        self._flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+        self._flow: Any = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)  # type: ignore[attr-defined]
         self._flow.setFinestScale(1)
-        self._last: tuple[np.ndarray, np.ndarray] | None = None
+        self._last: tuple[Any, Any] | None = None
 
     def begin(self, width_px: int, height_px: int) -> None:
         """Forget the last clip; the size of the frames to come."""
         scale = WORK_SHORT_PX / min(width_px, height_px)
         self.cols, self.rows = (max(9, min(WORK_LONG_PX // CELL_PX, round(side * scale / CELL_PX))) for side in (width_px, height_px))
         self.size = (self.cols * CELL_PX, self.rows * CELL_PX)
-        self._grid = np.stack(np.meshgrid(np.arange(self.size[0]), np.arange(self.size[1])), -1).astype(np.float32)
+        self._grid: Any = np.stack(np.meshgrid(np.arange(self.size[0]), np.arange(self.size[1])), -1).astype(np.float32)
         self._last = None
 
     def measure(self, rgb: np.ndarray, pts_s: float) -> FrameRow:
@@ -72,7 +73,7 @@ class FrameMeter:
         small = cv2.resize(rgb, self.size, interpolation=cv2.INTER_AREA)
         luma = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
         gradient = _gradient(luma)
-        codes = small[::3, ::3] >> 5
+        codes: Any = np.right_shift(small[::3, ::3], 5)  # type: ignore[arg-type]
         index = (codes[..., 0].astype(np.intp) << 6) | (codes[..., 1].astype(np.intp) << 3) | codes[..., 2]
         hist = np.sqrt(np.bincount(index.ravel(), minlength=512).astype(np.float32) / index.size)
         thumb = cv2.resize(luma, (self.size[0] // THUMB_PX, self.size[1] // THUMB_PX), interpolation=cv2.INTER_AREA).astype(np.float32)
@@ -84,14 +85,12 @@ class FrameMeter:
             old, old_gradient = self._last
             flow = self._flow.calc(luma, old, None)
             where = self._grid + flow
-            warped = cv2.remap(old, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-            warped_gradient = cv2.remap(old_gradient, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-            difference = cv2.subtract(luma, warped, dtype=cv2.CV_32F)
+            warped, warped_gradient = _warp(old, where), _warp(old_gradient, where)
+            difference: Any = cv2.subtract(luma, warped, dtype=cv2.CV_32F)
             difference -= cv2.blur(difference, (CELL_PX, CELL_PX))
             absolute = cv2.absdiff(luma, old)
-            strong = cv2.bitwise_and(
-                cv2.compare(absolute, 50, cv2.CMP_GT), cv2.max(cv2.compare(luma, 225, cv2.CMP_GT), cv2.compare(old, 225, cv2.CMP_GT))
-            )
+            changed, white = (cv2.threshold(p, at, 255, cv2.THRESH_BINARY)[1] for p, at in ((absolute, 50), (cv2.max(luma, old), 225)))
+            strong = cv2.bitwise_and(changed, white)
             flow_cells = cv2.resize(flow, (self.cols, self.rows), interpolation=cv2.INTER_AREA)
             row = FrameRow(
                 pts_s,
@@ -115,6 +114,10 @@ class FrameMeter:
         if picture.dtype == np.uint8:
             picture = picture.astype(np.float32)
         return cv2.resize(picture, (self.cols, self.rows), interpolation=cv2.INTER_AREA)
+
+
+def _warp(picture: Any, where: Any) -> Any:
+    return cv2.remap(picture, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]  # stub: map2
 
 
 def _gradient(luma: np.ndarray) -> np.ndarray:

@@ -18,13 +18,14 @@ __all__ = ["ShotStream"]
 
 # Samples of the gradual search: at most this many a second (two frames of 60, every frame of 30), see _gradual.SPANS.
 SAMPLE_RATE_HZ = 31.0
-# The gradual search works on stretches of this length; a transition is taken once this much of the clip after it is known, which is also how
-# far back the next stretch begins: longer than the longest transition looked for (4 s).
+# The gradual search works on stretches of this length; a transition is taken once this much of the clip after it is known, which is also
+# how far back the next stretch begins: longer than the longest transition looked for (4 s).
 STRETCH_S = 30.0
 SETTLED_S = 5.0
 # A candidate below this is not kept: it can never become a cut.
 KEEP_PROBABILITY = 0.2
-# Mean luma change of 0.1 (as `raw_before` and `raw_after` have it): repeated frames, not a tripod, whose sensor noise alone makes 0.3 and more.
+# Mean luma change of 0.1 (as `raw_before` and `raw_after` have it): repeated frames, not a tripod, whose sensor noise alone makes 0.3
+# and more.
 HELD_LOG_RAW = -0.9
 # Figures that stand in the document with each cut.
 SHOWN = ("raw_ratio", "flow_jump_ratio", "hist", "ncc", "revert")
