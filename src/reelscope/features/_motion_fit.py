@@ -20,6 +20,7 @@ __all__ = ["Candidate", "Span", "Tracker", "choose", "fit_groups", "grid_corners
 CELL_PX = 16  # one corner per cell: a textured subject cannot outvote a plain background; 220 cells on 180 x 320
 CORNER_BLOCK_PX = 5
 CORNER_FLOOR = 5e-5  # least eigenvalue of the structure tensor (of cornerMinEigenVal, picture 0-255): below it is sensor noise on a wall
+CORNER_LAST_FLOOR = 5e-6
 CORNER_SHARE = 0.003  # and of the picture's strong corners (95th percentile of the cells): below it the flow follows compression blocks
 LK_WINDOW_PX = 11
 LK_LEVELS = 3  # 11 px at 1/8 scale: catches about 45 px between frames, 0.25 frame widths
@@ -165,6 +166,8 @@ def grid_corners(strength: np.ndarray) -> np.ndarray:
     best = blocks.argmax(1)
     value = blocks[np.arange(len(blocks)), best]
     keep = value > max(CORNER_FLOOR, CORNER_SHARE * float(np.percentile(value, 95)))
+    if keep.sum() < MIN_POINTS:  # a dim or soft picture: weak corners are better than none
+        keep = value > CORNER_LAST_FLOOR
     y = np.arange(rows).repeat(cols) * cell + top + best // cell
     x = np.tile(np.arange(cols), rows) * cell + left + best % cell
     return np.stack([x[keep], y[keep]], 1).astype(np.float32)
