@@ -1,4 +1,4 @@
-"""`python -m bench.speed [--clip FILE] [--runs N] [--json FILE]`: seconds per phase and analyzer, beside what a user would do instead.
+"""`python -m bench.speed [--clip FILE] [--runs N] [--json FILE] [--page FILE]`: seconds per phase and analyzer, beside what a user would do instead.
 
 All figures of a table come from one run on one machine; compare ratios, not seconds. Warm: models loaded, one clip analysed before.
 The references decode for themselves: decoding alone, PySceneDetect's AdaptiveDetector, RapidOCR on one frame a second.
@@ -20,9 +20,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
+from bench.console import make_console, save_page
 from reelscope.document.schema import Document
 from reelscope.engine.hardware import PeakMemory, available_cores
 from reelscope.pipeline import Session
@@ -100,6 +100,7 @@ def main() -> int:
     parser.add_argument("--clip", type=Path, help="default: reel-a of ../shared/media, else the demo reel")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--json", type=Path, help="write the figures there as well")
+    parser.add_argument("--page", type=Path, help="write what is printed there, as Markdown")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="reelscope-bench-") as work:
         clip = given.clip or SHARED_MEDIA / "reel-a-1080x1920.mp4"
@@ -108,12 +109,12 @@ def main() -> int:
 
             clip = Path(work) / "demo.mp4"
             render_demo(clip)
-        return report(clip, given.runs, given.json)
+        return report(clip, given.runs, given.json, given.page)
 
 
-def report(clip: Path, runs: int, target: Path | None) -> int:
+def report(clip: Path, runs: int, target: Path | None, page: Path | None) -> int:
     """Run everything once, print the tables, write the figures."""
-    console = Console(width=140)
+    console = make_console(120)
     first_window_s, cold_s = cold_start(clip)
     documents: list[Document] = []
     sizes: list[int] = []
@@ -173,6 +174,8 @@ def report(clip: Path, runs: int, target: Path | None) -> int:
     for name, value in (facts | machine).items():
         console.print(f"{name}: {value:.3f}" if isinstance(value, float) else f"{name}: {value}")
     console.print(f"goal of {GOAL_X}x realtime: {'met' if facts['realtime_factor'] <= GOAL_X else 'MISSED'}", style="bold")
+    if page:
+        save_page(console, page, title="Speed", command="make bench")
     if target:
         target.parent.mkdir(parents=True, exist_ok=True)
         figures = {"clip": clip.name, "duration_s": duration, "runs": runs, **facts, "totals_s": totals, "references_s": references}

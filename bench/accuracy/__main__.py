@@ -1,4 +1,4 @@
-"""`python -m bench.accuracy [--only a,b] [--quick] [--json FILE]`: the accuracy table, a row at least for each of the nineteen."""
+"""`python -m bench.accuracy [--only a,b] [--quick] [--json FILE] [--page FILE]`: the accuracy table, a row at least for each of the nineteen."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from bench.accuracy.rows import Context, Row
+from bench.console import make_console, save_page
 from reelscope.analyzers.registry import INSTALLED
 from reelscope.document.names import ANALYZER_NAMES
 from reelscope.version import VERSION
@@ -59,10 +59,11 @@ def main() -> int:
     parser.add_argument("--only", help="analyzers, separated by commas")
     parser.add_argument("--quick", action="store_true", help="about a tenth of the trials")
     parser.add_argument("--json", type=Path, help="write the rows there as well")
+    parser.add_argument("--page", type=Path, help="write what is printed there, as Markdown")
     given = parser.parse_args()
     names = given.only.split(",") if given.only else ANALYZER_NAMES
     media = SHARED_MEDIA if (SHARED_MEDIA / "MANIFEST.json").is_file() else None
-    console = Console(width=220)
+    console = make_console(200)
     if media is None:
         console.print("../shared/media is not here: what needs real footage is not measured")
     rows: list[Row] = []
@@ -72,9 +73,9 @@ def main() -> int:
             rows += measure(name, Context(media, Path(work), given.quick))
             console.print(f"{name}: {time.perf_counter() - started:.0f} s", style="dim")
     console.print(as_table(rows))
-    console.print(
-        f"reelscope {VERSION}, Python {platform.python_version()}, {platform.system()}{', quick' if given.quick else ''}"
-    )
+    console.print(f"reelscope {VERSION}, Python {platform.python_version()}, {platform.system()}{', quick' if given.quick else ''}")
+    if given.page:
+        save_page(console, given.page, title="Accuracy", command="make accuracy")
     if given.json:
         given.json.parent.mkdir(parents=True, exist_ok=True)
         given.json.write_text(json.dumps({"version": VERSION, "quick": given.quick, "rows": [asdict(r) for r in rows]}, indent=1) + "\n")
