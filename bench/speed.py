@@ -1,4 +1,4 @@
-"""`python -m bench.speed [--clip FILE] [--runs N] [--json FILE] [--page FILE]`: seconds per phase and analyzer, beside what a user would do instead.
+"""`python -m bench.speed [--clip FILE] [--runs N] [--json FILE] [--page FILE]`: seconds beside what a user would do instead.
 
 All figures of a table come from one run on one machine; compare ratios, not seconds. Warm: models loaded, one clip analysed before.
 The references decode for themselves: decoding alone, PySceneDetect's AdaptiveDetector, RapidOCR on one frame a second.

@@ -1,4 +1,4 @@
-"""`python -m bench.accuracy [--only a,b] [--quick] [--json FILE] [--page FILE]`: the accuracy table, a row at least for each of the nineteen."""
+"""`python -m bench.accuracy [--only a,b] [--quick] [--json FILE] [--page FILE]`: the accuracy table, a row or more for each analyzer."""
 
 from __future__ import annotations
 
