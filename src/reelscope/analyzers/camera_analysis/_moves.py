@@ -157,8 +157,8 @@ def valid_pairs(motion: Motion, part: slice) -> np.ndarray:
         before = clear & (t > t[first] - dt[first] - DOUBT_S) & (t < t[first])
         after = clear & (t < t[last - 1] + DOUBT_S) & (t > t[last - 1])
         gap_before, gap_after = first > 0 and not ok[first - 1], last < len(ok) and not ok[last]
-        if gap_before and gap_after and t[last - 1] - t[first] + dt[first] < MIN_PART_S:
-            ok[first:last] = False  # an island of doubt
+        if clear.mean() >= 0.3 and gap_before and gap_after and t[last - 1] - t[first] + dt[first] < MIN_PART_S:
+            ok[first:last] = False  # an island of doubt in a shot that is mostly clear
             continue
         other = before if gap_after and not gap_before else after if gap_before and not gap_after else np.zeros(0, bool)
         if not other.any() or t[last - 1] - t[first] > DOUBT_S:
