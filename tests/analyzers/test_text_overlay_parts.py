@@ -184,6 +184,15 @@ def test_group_keeps_apart(other: ReadLine) -> None:
     assert len(_layout.group([line(), other])) == 2
 
 
+def test_a_line_begins_no_earlier_than_the_one_before_it_in_its_place_ended() -> None:
+    first, second = line("word", 3.0, 3.4), line("gets", 3.0, 3.8, found_s=3.4)
+    assert [(a.start_s, a.end_s) for a in _layout.in_turn([first, second])] == [(3.0, 3.4), (3.4, 3.8)]
+    elsewhere = replace(second, path=line(box=(200, 100, 800, 160)).path)
+    assert _layout.in_turn([first, elsewhere])[1].start_s == 3.0
+    already_there = replace(second, found_s=3.2)
+    assert _layout.in_turn([first, already_there])[1].start_s == 3.0
+
+
 def test_pieces_of_a_line_are_dropped() -> None:
     whole, piece, other = line(), line("worl", box=(300, 890, 500, 970), confidence=0.99), line("elsewhere", box=(200, 100, 500, 160))
     assert _layout.without_parts([piece, whole, other]) == [whole, other]

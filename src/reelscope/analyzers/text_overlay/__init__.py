@@ -178,6 +178,7 @@ def read_line(line: object, scale: tuple[float, float]) -> ReadLine:
         readings=len(line.readings),
         agreement=line.agreement,
         samples=line.visible,
+        found_s=line.found_s,
         height_px=line.height_px * share * sy,
         ratio=line.ratio,
         angle_deg=line.angle_deg,
@@ -203,7 +204,7 @@ def make_result(lines: list[ReadLine], frame: Frame) -> TextOverlayResult:
     from reelscope import timebase
     from reelscope.analyzers.text_overlay import _layout, _words
 
-    believed = _layout.without_parts([line for line in lines if _layout.accept(line)])
+    believed = _layout.in_turn(_layout.without_parts([line for line in lines if _layout.accept(line)]))
     lost = [line for line in lines if _layout.unreadable(line, frame)]
     doubtful = [line for line in believed if lost and line.confidence < _layout.DOUBT_MIN]
     blocks = _layout.group([line for line in believed if line not in doubtful])

@@ -292,7 +292,7 @@ class Follower:
                 self._seen(line, gray, rgb, pts_s)
                 return 1
         self._count += 1
-        line = Line(self._count, box.quad, box.score, self._template(box.xyxy, field), pts_s, pts_s)
+        line = Line(self._count, box.quad, box.score, self._template(box.xyxy, field), pts_s, pts_s, found_s=pts_s)
         line.small = self._small_template(box.xyxy, pts_s)
         line.readings.append((reading.confidence if legible else 0.0, reading.text if legible else ""))
         line.ink = measure_ink(crop)

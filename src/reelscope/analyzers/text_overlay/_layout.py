@@ -9,7 +9,7 @@ from typing import Literal
 
 from reelscope.analyzers.text_overlay import _words
 
-__all__ = ["Block", "Frame", "ReadLine", "Role", "accept", "block_role", "group", "merge_lines", "unreadable", "without_parts"]
+__all__ = ["Block", "Frame", "ReadLine", "Role", "accept", "block_role", "group", "in_turn", "merge_lines", "unreadable", "without_parts"]
 
 Role = Literal["caption", "title", "sticker", "watermark", "scene_text"]
 
@@ -63,6 +63,7 @@ class ReadLine:
     """A finished line; boxes in px of the display picture (left, top, right, bottom).
 
     Attributes:
+        found_s: When it was found; `start_s` was looked for backwards from there.
         agreement: How many of `readings` readings say `text`.
         height_px: Height of the letters; ratio: length of the detected line to its height.
         travel: Distance moved, in line heights; surround_change: grey levels that the picture around it changed while it rested.
@@ -80,6 +81,7 @@ class ReadLine:
     readings: int = 1
     agreement: int = 1
     samples: int = 2
+    found_s: float = 0.0
     height_px: float = 0.0
     ratio: float = 5.0
     angle_deg: float = 0.0
@@ -174,12 +176,23 @@ def merge_lines(lines: Sequence[ReadLine]) -> list[ReadLine]:
             end_s=max(old.end_s, line.end_s),
             path=tuple(sorted({**dict(other.path), **dict(best.path)}.items())),
             samples=old.samples + line.samples,
+            found_s=min(old.found_s, line.found_s),
             readings=old.readings + line.readings,
             agreement=best.agreement + (other.agreement if _words.similar(old.text, line.text) else 0),
             travel=old.travel + line.travel,
             surround_change=max(old.surround_change, line.surround_change),
             pops=old.pops or line.pops,
         )
+    return out
+
+
+def in_turn(lines: Sequence[ReadLine]) -> list[ReadLine]:
+    """Let a line that was found after another one had gone from its place begin no earlier than that one's end."""
+    out: list[ReadLine] = []
+    for b in lines:
+        before = [a.end_s for a in lines if a is not b and b.start_s < a.end_s <= b.found_s and _overlap(a.box, b.box) > 0.5]
+        start_s = max([b.start_s, *before])
+        out.append(replace(b, start_s=start_s, path=tuple(p for p in b.path if p[0] >= start_s) or b.path[-1:]))
     return out
 
 

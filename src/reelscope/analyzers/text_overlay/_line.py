@@ -53,6 +53,7 @@ class Line:
     small: Template | None = None
     end_s: float | None = None
     gone_s: float | None = None
+    found_s: float = 0.0
     settled: bool = False
     visible: int = 0
     readings: list[tuple[float, str]] = field(default_factory=list)
