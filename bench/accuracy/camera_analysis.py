@@ -1,7 +1,8 @@
 """Camera moves against a virtual camera's exact path, against what was observed in the shared clips, and shake by rank.
 
 Generated clips (`_camera_clips.py`) are encoded with x264 (crf 26), decoded, and given to the motion feature and the analyzer as windows,
-with one hand-made shot: what is tested here is not the detection of shots. Seeds 1-3 and 4711 served for tuning, REPORT_SEED for this table only.
+with one hand-made shot: what is tested here is not the detection of shots. Seeds 1-3 and 4711 served for tuning, REPORT_SEED for this
+table only.
 """
 
 from __future__ import annotations
