@@ -180,7 +180,7 @@ def test_words_times_box_and_colours_of_a_drawn_caption(loaded: TextOverlay) -> 
     gaps = np.diff([p.t_s for p in track.points])
     assert (gaps > 0.199).all() and found.start_s <= track.points[0].t_s and track.points[-1].t_s < found.end_s
     assert result.summary.count == 1 and result.summary.characters == 9
-    assert result.summary.seconds_with_text == pytest.approx((last - first) / FPS)
+    assert result.summary.text_s == pytest.approx((last - first) / FPS)
 
 
 def test_two_captions_in_one_place_are_two_texts_and_lines_are_one(loaded: TextOverlay) -> None:

@@ -6,13 +6,13 @@ import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from reelscope.analyzers.registry import INSTALLED
 from reelscope.document.names import ANALYZER_NAMES
-from reelscope.document.schema import AnalyzerEntry
+from reelscope.document.schema import AnalyzerEntry, Segment, Summary
 from reelscope.pipeline import Session
 from tests.contract.conftest import CLIPS, Analysed
 
@@ -57,6 +57,18 @@ def test_the_class_names_itself_like_its_module(row: Row) -> None:
     for backend in kind.spec.backends:
         for feature in backend.features:
             assert INSTALLED.feature(feature).spec.name == feature
+
+
+@by_row
+def test_results_are_typed(row: Row) -> None:
+    """The JSON Schema and the docs are made of these types."""
+    kind = INSTALLED.analyzer(row.name)
+    assert kind is not None
+    segment = get_args(kind.Result.model_fields["segments"].annotation)[0]
+    segment = get_args(segment)[0] if get_args(segment) else segment  # under SerializeAsAny
+    assert issubclass(segment, Segment) and segment is not Segment
+    summary = kind.Result.model_fields["summary"].annotation
+    assert isinstance(summary, type) and issubclass(summary, Summary) and summary is not Summary
 
 
 @by_row

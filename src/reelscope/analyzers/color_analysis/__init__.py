@@ -89,6 +89,9 @@ class ColorSummary(Summary, ColorFigures):
 class ColorResult(AnalyzerResult):
     """Segments: one per shot. Series `brightness`, `chroma`, `warmth`, one value a sample."""
 
+    segments: list[ColorSegment] = []  # type: ignore[assignment]
+    summary: ColorSummary = ColorSummary()
+
 
 class ColorAnalysis(Analyzer[ColorResult]):
     """Keeps at most 96 weighted colours a sampled frame; the rest is done once the shots are known."""

@@ -113,6 +113,9 @@ class QualityResult(AnalyzerResult):
     Series: `sharpness`, `noise_sigma` (one value per unscaled frame), `over_share`, `under_share` (four a second).
     """
 
+    segments: list[QualitySegment] = []  # type: ignore[assignment]
+    summary: QualitySummary = QualitySummary()
+
 
 class ContentQuality(Analyzer[QualityResult]):
     """Keeps six numbers of every frame and six of every unscaled one; the rest is done once the shots are known."""

@@ -83,6 +83,9 @@ class SceneSummary(Summary):
 class SceneResult(AnalyzerResult):
     """Segments: the scenes, which tile the clip."""
 
+    segments: list[SceneSegment] = []  # type: ignore[assignment]
+    summary: SceneSummary = SceneSummary()
+
 
 class SceneSegmentation(Analyzer[SceneResult]):
     """Keeps a grid of 18 x 32 colours a sampled frame (1.7 kB); shots are compared once they are known."""

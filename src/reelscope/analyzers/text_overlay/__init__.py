@@ -64,8 +64,8 @@ class TextOverlaySummary(Summary):
 
     Attributes:
         count: Texts; by_role: texts per role; characters: letters and digits of all texts.
-        seconds_with_text, share_with_text: Time in which at least one text stands, and as share of the clip.
-        seconds_with_overlay: The same without scene text.
+        text_s, text_share: Seconds in which at least one text stands, and as share of the clip.
+        overlay_s: The same without scene text.
         unreadable_lines: Lines of writing that could be followed but not read (another script, too small, too blurred).
         lowest_contrast_ratio: Of all overlaid texts; null without any.
     """
@@ -73,9 +73,9 @@ class TextOverlaySummary(Summary):
     count: int = 0
     by_role: dict[str, int] = {}
     characters: int = 0
-    seconds_with_text: Seconds = 0.0
-    share_with_text: Value = 0.0
-    seconds_with_overlay: Seconds = 0.0
+    text_s: Seconds = 0.0
+    text_share: Value = 0.0
+    overlay_s: Seconds = 0.0
     unreadable_lines: int = 0
     lowest_contrast_ratio: Value = None
 
@@ -83,6 +83,7 @@ class TextOverlaySummary(Summary):
 class TextOverlayResult(AnalyzerResult):
     """Texts in order of appearance; one track each, unreadable lines as further tracks labelled `unreadable`."""
 
+    segments: list[TextSegment] = []  # type: ignore[assignment]
     summary: TextOverlaySummary = Field(default_factory=TextOverlaySummary)
 
 
@@ -98,6 +99,7 @@ class TextOverlay(Analyzer[TextOverlayResult]):
                 name="ppocrv6",
                 tier="embedded",
                 rank=10,
+                models=("pp-ocrv6-det-small", "pp-ocrv6-rec-small"),
                 packages=("cv2", "onnxruntime", "rapidocr"),
                 frames=(SAMPLED_LARGE, EVERY_FRAME),
                 soft_after=("cut_analysis",),
@@ -221,9 +223,9 @@ def make_result(lines: list[ReadLine], frame: Frame) -> TextOverlayResult:
         count=len(segments),
         by_role={role: sum(s.role == role for s in segments) for role in roles},
         characters=sum(_words.letters(s.text) for s in segments),
-        seconds_with_text=timebase.total_s(with_text),
-        share_with_text=timebase.coverage(with_text, frame.duration_s),
-        seconds_with_overlay=timebase.total_s((s.start_s, s.end_s) for s in overlaid),
+        text_s=timebase.total_s(with_text),
+        text_share=timebase.coverage(with_text, frame.duration_s),
+        overlay_s=timebase.total_s((s.start_s, s.end_s) for s in overlaid),
         unreadable_lines=len(lost) + len(doubtful),
         lowest_contrast_ratio=min(contrasts) if contrasts else None,
     )
