@@ -6,6 +6,7 @@ from collections import namedtuple
 
 import pytest
 
+from reelscope.analyzers.camera_analysis import CameraSummary, Figures, ShotCameraFigures
 from reelscope.document.merge import ShotInput, build_shots, pick_keyframe
 from reelscope.document.schema import AnalyzerResult, Segment, Series, ShotTransition
 
@@ -39,16 +40,23 @@ def test_without_results_every_measured_field_is_null() -> None:
     assert row.text == [] and row.palette == []
 
 
+def figures(move: str, **values: float) -> Figures:
+    rest = {n: None for n, f in Figures.model_fields.items() if f.is_required()}
+    return Figures.model_validate(rest | {"move": move, "components": [move]} | values)
+
+
 def test_fields_come_from_what_covers_most_of_the_shot() -> None:
     dissolve = ShotTransition(kind="dissolve", start_s=3.5, end_s=4.5)
     shots = [ShotInput(0.0, 4.0), ShotInput(4.0, 10.0, dissolve)]
     results = {
         "camera_analysis": AnalyzerResult(
-            segments=[
-                Segment(start_s=0, end_s=1, move="static"),
-                Segment(start_s=1, end_s=5, move="pan_left", components=["pan_left"], speed_fw_s=0.2, shot_size=None),
-                Segment(start_s=5, end_s=10, move="zoom_in", zoom_rate_s=0.1, shot_size="close-up"),
-            ]
+            segments=[Segment(start_s=0, end_s=1, move="static")],
+            summary=CameraSummary(
+                shots=[
+                    ShotCameraFigures(shot=0, start_s=0, end_s=4, camera=figures("pan_left", speed_fw_s=0.2)),
+                    ShotCameraFigures(shot=1, start_s=4, end_s=10, camera=None, reason="too dark", size="close-up"),
+                ]
+            ),
         ),
         "text_overlay": AnalyzerResult(
             segments=[
@@ -73,7 +81,8 @@ def test_fields_come_from_what_covers_most_of_the_shot() -> None:
         "scene_segmentation": AnalyzerResult(segments=[Segment(start_s=0, end_s=4, index=0), Segment(start_s=4, end_s=10, index=1)]),
     }
     first, second = build_shots(shots, results, [Still(2, 1), Still(7, 1)])
-    assert (first.camera and first.camera.move, second.camera and second.camera.move, second.size) == ("pan_left", "zoom_in", "close-up")
+    assert first.camera is not None and (first.camera.move, first.camera.speed_fw_s, first.size) == ("pan_left", 0.2, None)
+    assert (second.camera, second.size) == (None, "close-up")
     assert (first.text, second.text) == (["both"], ["both", "late"])
     assert (first.speech_share, second.speech_share) == (0.25, 0.5)
     assert first.palette == [] and second.palette[0].hex == "#102030"

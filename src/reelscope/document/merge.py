@@ -34,7 +34,7 @@ class ShotInput:
 
 
 def pick_keyframe(shot: ShotInput, stills: Sequence[StillInput], gradual: Sequence[tuple[float, float]]) -> StillInput | None:
-    """The sharpest still in the middle of a shot, away from gradual transitions; else the sharpest anywhere in it; None where it has none."""
+    """The sharpest still in the middle of a shot, away from gradual transitions; else anywhere in it; None where it has none."""
     inside = [s for s in stills if shot.start_s <= s.t_s < shot.end_s]
     clean = [s for s in inside if not any(a <= s.t_s < b for a, b in gradual)] or inside
     margin = (shot.end_s - shot.start_s) * (1 - MIDDLE_SHARE) / 2
@@ -54,7 +54,7 @@ def build_shots(shots: Sequence[ShotInput], results: Mapping[str, AnalyzerResult
     rows = []
     for index, shot in enumerate(shots):
         still = pick_keyframe(shot, stills, gradual)
-        camera = _longest(results, "camera_analysis", shot)
+        seen = _camera_row(results, index)
         rows.append(
             ShotRow(
                 index=index,
@@ -63,8 +63,8 @@ def build_shots(shots: Sequence[ShotInput], results: Mapping[str, AnalyzerResult
                 transition_in=shot.transition_in,
                 keyframe_s=still.t_s if still is not None else None,
                 keyframe=f"keyframes/shot-{index:03d}.jpg" if still is not None else None,
-                size=_get(camera, "shot_size"),
-                camera=_camera(camera),
+                size=_get(seen, "size"),
+                camera=_camera(_get(seen, "camera")),
                 text=_texts(results, shot),
                 speech_share=_speech_share(results, shot),
                 palette=_palette(_longest(results, "color_analysis", shot)),
@@ -76,8 +76,8 @@ def build_shots(shots: Sequence[ShotInput], results: Mapping[str, AnalyzerResult
     return rows
 
 
-def _get(segment: Segment | None, name: str) -> Any:
-    return getattr(segment, name, None)
+def _get(source: Any, name: str) -> Any:
+    return getattr(source, name, None)
 
 
 def _segments(results: Mapping[str, AnalyzerResult], name: str) -> Sequence[Segment]:
@@ -91,16 +91,22 @@ def _longest(results: Mapping[str, AnalyzerResult], name: str, shot: ShotInput, 
     return best if best is not None and overlap_s((best.start_s, best.end_s), (shot.start_s, shot.end_s)) > 0 else None
 
 
-def _camera(segment: Segment | None) -> ShotCamera | None:
-    move = _get(segment, "move")
-    if segment is None or move is None:
+def _camera_row(results: Mapping[str, AnalyzerResult], index: int) -> Any:
+    """What camera_analysis says of a whole shot (its segments are parts of shots)."""
+    rows = _get(results["camera_analysis"].summary, "shots") if "camera_analysis" in results else None
+    return next((r for r in rows or () if r.shot == index), None)
+
+
+def _camera(figures: Any) -> ShotCamera | None:
+    """The shot's figures under the document's names; None where too little of the shot could be measured."""
+    if figures is None:
         return None
     return ShotCamera(
-        move=move,
-        components=list(_get(segment, "components") or []),
-        speed_fw_s=_get(segment, "speed_fw_s"),
-        zoom_rate_s=_get(segment, "zoom_rate_s"),
-        shake=_get(segment, "shake"),
+        move=figures.move,
+        components=list(figures.components),
+        speed_fw_s=figures.speed_fw_s,
+        zoom_rate_s=figures.zoom_rate_s,
+        shake=figures.shake,
     )
 
 
