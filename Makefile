@@ -20,14 +20,12 @@ analyze: setup  ## analyse VIDEO=clip.mp4 (the demo reel without it); OUT=dir sa
 	@if [ -n "$(VIDEO)" ]; then clip="$(VIDEO)"; else clip="$(OUT)/demo.mp4"; mkdir -p "$(OUT)" && $(BIN)/reelscope demo "$$clip"; fi && \
 	$(BIN)/reelscope analyze "$$clip" --out "$(OUT)" $(ARGS)
 
-test: setup-dev  ## the tests: Python alone, no network, no weights
-	$(BIN)/python -m pytest -q -n 2 -m "not system" $(ARGS)
+test: setup-dev  ## the tests: no network, no weights; those that want Debian's chromium or ffmpeg are skipped by name without them
+	$(BIN)/python -m pytest -q -n 2 $(ARGS)
 
-test-system: setup-dev  ## the tests that need Debian's chromium and ffmpeg
-	$(BIN)/python -m pytest -q -m system $(ARGS)
-
-check: setup-dev  ## what CI runs: style, generated docs, tests
+check: setup-dev  ## what CI runs: style, then the tests
 	$(BIN)/ruff check src tests bench
+	$(BIN)/ruff format --check -q src tests bench
 	$(MAKE) test
 
 accuracy: setup-dev  ## measure against known truth, a row for each of the nineteen

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+
+def debian_program(name: str) -> str:
+    """Path of a program that .ci/run installs. Without it a test is skipped by name, and fails where CI is set: there it must run."""
+    path = shutil.which(name)
+    if path is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"needs Debian's {name}, which is not installed")
+    return path
+
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

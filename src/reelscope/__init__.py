@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from reelscope.version import VERSION as __version__
+from reelscope.version import VERSION
 
 # onnxruntime's wheels (seen in 1.32) upload usage data from the first session on and leave a device id in the user's cache, unless this
 # stands in the environment before the library loads. All that we do is local; who wants it can still set the variable to 0.
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from reelscope.pipeline import analyze as analyze
 
 __all__ = ["Document", "ReelscopeError", "Session", "__version__", "analyze"]
+
+__version__ = VERSION
 
 _HOME = {
     "Document": "reelscope.document.schema",
