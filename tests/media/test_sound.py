@@ -8,6 +8,7 @@ import av
 import numpy as np
 import pytest
 
+from reelscope.media.audio import SampleFile
 from reelscope.media.probe import probe
 from reelscope.media.sound import decode_sound
 from tests.clips import RATE_HZ, moving_frames, remux, tone, write_clip
@@ -18,14 +19,14 @@ def test_layout_rate_and_level_are_kept(tmp_path: Path) -> None:
     track = decode_sound(probe(path), tmp_path)
     assert track is not None
     assert (track.rate_hz, track.channels, track.layout) == (RATE_HZ, 2, "stereo")
-    assert track.samples.shape == (track.frames, 2)
+    assert track.samples[:].shape == (track.frames, 2)
     assert track.duration_s == pytest.approx(2.0, abs=0.03)
     assert track.mono_frames / 16_000 == pytest.approx(track.duration_s, abs=0.002)
     middle = track.samples[RATE_HZ // 2 : RATE_HZ]
     assert np.abs(middle).max() == pytest.approx(0.25, rel=0.05)
     assert np.abs(track.mono16k[8000:16000]).max() == pytest.approx(0.25, rel=0.05)
     assert not track.silent
-    assert not track.samples.flags.writeable
+    assert not middle.flags.writeable
 
 
 def test_no_sound_track(tmp_path: Path) -> None:
@@ -58,7 +59,7 @@ def test_late_sound_is_preceded_by_zeros(tmp_path: Path) -> None:
     assert track is not None and facts.media.audio is not None
     assert facts.media.audio.start_s == pytest.approx(0.4, abs=0.03)
     assert not track.samples[: round(0.35 * RATE_HZ)].any()
-    onset = int(np.argmax(np.abs(track.samples[:, 0]) > 0.1)) / RATE_HZ
+    onset = int(np.argmax(np.abs(track.samples[:][:, 0]) > 0.1)) / RATE_HZ
     assert onset == pytest.approx(0.5, abs=0.03)
 
 
@@ -92,3 +93,17 @@ def test_digital_silence_is_told(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "a.mkv", moving_frames(30), sound=np.zeros((RATE_HZ, 1), np.float32), audio_codec="flac")
     track = decode_sound(probe(path), tmp_path)
     assert track is not None and track.silent
+
+
+def test_samples_are_read_in_slices(tmp_path: Path) -> None:
+    path = tmp_path / "raw.f32"
+    values = np.arange(20, dtype=np.float32)
+    values.tofile(path)
+    stereo, mono = SampleFile(path, 10, 2), SampleFile(path, 20)
+    assert np.array_equal(stereo[3:5], values.reshape(-1, 2)[3:5])
+    assert np.array_equal(mono[-4:], values[-4:])
+    assert mono[18:99].tolist() == [18, 19] and len(mono[20:]) == 0 and len(stereo[5:2]) == 0
+    with pytest.raises(TypeError):
+        mono[3]  # type: ignore[index]
+    with pytest.raises(ValueError, match="without steps"):
+        mono[::2]

@@ -1,4 +1,4 @@
-"""The clip's sound, decoded once into memory-mapped files on the picture's clock."""
+"""The clip's sound, decoded once into files on the picture's clock and read in blocks."""
 
 from __future__ import annotations
 
@@ -11,9 +11,43 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["MONO_RATE_HZ", "AudioTrack"]
+__all__ = ["MONO_RATE_HZ", "AudioTrack", "SampleFile"]
 
 MONO_RATE_HZ = 16_000  # what speech models take
+
+
+@dataclass(frozen=True, slots=True)
+class SampleFile:
+    """Raw float32 samples on disk, read slice by slice: what a slice held is gone with it, so memory does not grow with the clip.
+
+    (A memory map would keep every page that was touched: 23 MB a minute of stereo.)
+    """
+
+    path: Path
+    frames: int
+    channels: int | None = None  # None: one channel, slices are [n] instead of [n, channels]
+
+    def __len__(self) -> int:
+        return self.frames
+
+    def __getitem__(self, part: slice) -> np.ndarray:
+        """Samples of a slice (step 1) as float32, read-only.
+
+        Raises:
+            TypeError: Not a slice; ValueError: one with a step.
+        """
+        import numpy as np
+
+        if not isinstance(part, slice):
+            raise TypeError("take slices of samples, not single ones")
+        start, stop, step = part.indices(self.frames)
+        if step != 1:
+            raise ValueError("samples are read in order, without steps")
+        width = self.channels or 1
+        count = max(0, stop - start) * width
+        data = np.fromfile(self.path, np.float32, count, offset=start * width * 4)
+        data.flags.writeable = False
+        return data if self.channels is None else data.reshape(-1, width)
 
 
 @dataclass(frozen=True, slots=False)
@@ -43,15 +77,15 @@ class AudioTrack:
         """Seconds from the clock's zero to the end of the sound."""
         return self.frames / self.rate_hz
 
-    @cached_property
-    def samples(self) -> np.ndarray:
-        """float32 [frames, channels], full scale +-1.0, read-only memory map."""
-        return _open(self.path, (self.frames, self.channels))
+    @property
+    def samples(self) -> SampleFile:
+        """float32 [frames, channels], full scale +-1.0."""
+        return SampleFile(self.path, self.frames, self.channels)
 
-    @cached_property
-    def mono16k(self) -> np.ndarray:
-        """float32 [mono_frames], 16 kHz, mean of the channels, read-only memory map."""
-        return _open(self.mono_path, (self.mono_frames,))
+    @property
+    def mono16k(self) -> SampleFile:
+        """float32 [mono_frames], 16 kHz, mean of the channels."""
+        return SampleFile(self.mono_path, self.mono_frames)
 
     @cached_property
     def silent(self) -> bool:
@@ -63,13 +97,3 @@ class AudioTrack:
         step = max(1, round(block_s * self.rate_hz))
         for start in range(0, self.frames, step):
             yield start / self.rate_hz, self.samples[start : start + step]
-
-
-def _open(path: Path, shape: tuple[int, ...]) -> np.ndarray:
-    import numpy as np
-
-    if 0 in shape:  # an empty file cannot be mapped
-        empty = np.zeros(shape, np.float32)
-        empty.flags.writeable = False
-        return empty
-    return np.memmap(path, np.float32, "r", shape=shape)
