@@ -15,7 +15,7 @@ from pathlib import Path
 from rich.table import Table
 
 from bench.accuracy.rows import Context, Row
-from bench.console import make_console, save_page
+from bench.console import make_console
 from reelscope.analyzers.registry import INSTALLED
 from reelscope.document.names import ANALYZER_NAMES
 from reelscope.version import VERSION
@@ -33,24 +33,35 @@ def measure(name: str, context: Context) -> list[Row]:
     return list(importlib.import_module(module).measure(context))
 
 
+HEADINGS = ("analyzer", "measure", "n", "TP", "FP", "FN", "value", "goal", "", "others in the same run", "note")
+
+
+def cells(row: Row) -> list[str]:
+    """A row as text, one cell for each heading."""
+    counts = [str(v) for v in (row.counts.tp, row.counts.fp, row.counts.fn)] if row.counts else ["", "", ""]
+    none = "not measured" if row.goal else "no truth"
+    value = none if row.value is None else f"{row.value:.4g} {row.unit}".strip()
+    met = "" if row.met is None else "met" if row.met else "MISSED"
+    others = ", ".join(f"{k} {v:.4g}" for k, v in (row.reference or {}).items())
+    return [row.analyzer, row.measure, str(row.n or ""), *counts, value, row.goal, met, others, row.note]
+
+
 def as_table(rows: list[Row]) -> Table:
     """Rows as they are printed."""
-    table = Table(show_lines=False, header_style="bold", expand=False)
-    for column in ("analyzer", "measure", "n", "TP", "FP", "FN", "value", "goal", "", "others in the same run", "note"):
-        table.add_column(column, overflow="fold")
+    table = Table(header_style="bold")
+    for heading in HEADINGS:
+        table.add_column(heading, overflow="fold")
     for row in rows:
-        counts = [str(v) for v in (row.counts.tp, row.counts.fp, row.counts.fn)] if row.counts else ["", "", ""]
-        value = (
-            "no truth"
-            if row.value is None and not row.goal
-            else "not measured"
-            if row.value is None
-            else f"{row.value:.4g} {row.unit}".strip()
-        )
-        met = "" if row.met is None else "met" if row.met else "MISSED"
-        others = ", ".join(f"{k} {v:.4g}" for k, v in (row.reference or {}).items())
-        table.add_row(row.analyzer, row.measure, str(row.n or ""), *counts, value, row.goal, met, others, row.note)
+        table.add_row(*cells(row))
     return table
+
+
+def as_page(rows: list[Row]) -> str:
+    """Rows as a Markdown page."""
+    lines = ["# Accuracy", "", f"As `make accuracy` printed it: reelscope {VERSION}, Python {platform.python_version()}.", ""]
+    lines += [f"| {' | '.join(HEADINGS)} |", "|" + "---|" * len(HEADINGS)]
+    lines += [f"| {' | '.join(c.replace('|', chr(92) + '|') for c in cells(row))} |" for row in rows]
+    return "\n".join(lines) + "\n"
 
 
 def main() -> int:
@@ -75,10 +86,13 @@ def main() -> int:
     console.print(as_table(rows))
     console.print(f"reelscope {VERSION}, Python {platform.python_version()}, {platform.system()}{', quick' if given.quick else ''}")
     if given.page:
-        save_page(console, given.page, title="Accuracy", command="make accuracy")
+        given.page.parent.mkdir(parents=True, exist_ok=True)
+        given.page.write_text(as_page(rows), encoding="utf-8")
     if given.json:
         given.json.parent.mkdir(parents=True, exist_ok=True)
-        given.json.write_text(json.dumps({"version": VERSION, "quick": given.quick, "rows": [asdict(r) for r in rows]}, indent=1) + "\n")
+        given.json.write_text(
+            json.dumps({"version": VERSION, "quick": given.quick, "rows": [asdict(r) for r in rows]}, indent=1, default=float) + "\n"
+        )
     return 0
 
 
