@@ -5,21 +5,19 @@ between sources, 260 untouched takes with captions, flashes, a hand over the len
 frames. With `--check` five fits without a fifth of the clips each are measured on the clips left out, which is the figure to expect of
 footage that the fit never saw.
 
-    .venv/bin/python bench/fit_cuts.py ../shared/media /tmp/cuts [--check]
+    .venv/bin/python -m bench.fit_cuts ../shared/media WORK_DIR [--out FILE] [--check]
 
-scikit-learn (installed for librosa) does the fitting; nothing of it is needed to run the model.
+scikit-learn (in locks/dev) does the fitting; nothing of it is needed to run the model.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
 from pathlib import Path
 
 import cv2
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench.accuracy._cut_material import Clip, compose_join, compose_untouched, load_takes
 from reelscope.features.shots import _model
@@ -84,7 +82,8 @@ def _events(times: np.ndarray, p: np.ndarray, threshold: float) -> list[float]:
     return chosen
 
 
-def main(media: Path, work: Path, *, check: bool) -> None:
+def main(media: Path, work: Path, *, target: Path, check: bool) -> None:
+    """Fit, write the trees to `target`, and with `check` print what clips left out of the fit get."""
     cv2.setNumThreads(1)
     takes = load_takes(media, work)
     made: list[tuple[str, Clip, tuple[np.ndarray, np.ndarray, np.ndarray]]] = []
@@ -96,7 +95,7 @@ def main(media: Path, work: Path, *, check: bool) -> None:
             clip.frames = clip.frames[:0]
             made.append((kind, clip, data))
     x, y = np.concatenate([d[0] for _, _, d in made]), np.concatenate([d[1] for _, _, d in made])
-    export(fit(x, y), Path(_model.__file__).with_name("_model.npz"))
+    export(fit(x, y), target)
     if not check:
         return
     sources = sorted({s for _, c, _ in made for s in c.source.split(" | ")})
@@ -121,4 +120,10 @@ def main(media: Path, work: Path, *, check: bool) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), check="--check" in sys.argv)
+    parser = argparse.ArgumentParser(description="Fit the cut model of feature `shots`.")
+    parser.add_argument("media", type=Path, help="folder of real clips")
+    parser.add_argument("work", type=Path, help="folder for what is prepared from them")
+    parser.add_argument("--out", type=Path, default=Path(_model.__file__).with_name("_model.npz"))
+    parser.add_argument("--check", action="store_true", help="measure five folds of clips left out")
+    given = parser.parse_args()
+    main(given.media, given.work, target=given.out, check=given.check)
