@@ -65,6 +65,14 @@ def test_less_than_a_second_of_a_truncated_clip_is_refused(tmp_path: Path) -> No
     assert refused(cut).code in ("truncated", "no_frames")
 
 
+def test_a_codec_that_nobody_here_decodes(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.mp4", moving_frames(30))
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b"avc1", b"zzq9").replace(b"avcC", b"zzqC"))
+    error = refused(path)
+    assert error.code == "unsupported_codec" and "codec" in error.message
+
+
 def test_streams_without_frames(tmp_path: Path) -> None:
     import av
 

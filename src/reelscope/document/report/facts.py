@@ -176,7 +176,7 @@ def glance(document: Document) -> list[Figure]:
     if cuts.status == "ok" and document.shots:
         mean = document.media.duration_s / len(document.shots)
         kinds = Counter(str(getattr(s, "kind", None) or "transition") for s in cuts.segments)
-        words = ", ".join(f"{n} {_plural(clean(kind), n)}" for kind, n in kinds.most_common(3)) or "no transition"
+        words = ", ".join(f"{n} {_plural(clean(kind), n)}" for kind, n in kinds.most_common()) or "no transition"
         out += [Figure("Shots", number(len(document.shots)), words), Figure("Mean shot length", f"{number(mean)} s")]
     else:
         out += [Figure("Shots", NA, why=_why(cuts))]
