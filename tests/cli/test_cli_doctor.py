@@ -71,10 +71,10 @@ def test_exactly_one_flavour(installed: dict[str, str], status: str, said: str) 
 
 
 def test_missing_models_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(checks, "_models", lambda package, pattern: [])
+    monkeypatch.setattr("reelscope.models.embedded.find", lambda name: None)
     found = checks.models()
     assert found.status == "fail"
-    assert "pitch (swift_f0)" in found.detail
+    assert "pitch (swift-f0)" in found.detail
     assert checks.inference().status == "fail"
 
 

@@ -29,14 +29,6 @@ SHARED_MEMORY_MIB = 64  # a container's default; a window of a 4K clip does not 
 OPENCV = ("opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless")
 ONNXRUNTIME = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-directml", "onnxruntime-openvino", "onnxruntime-silicon", "ort-nightly")
 
-# Models that come inside packages: import name, glob in its folder, how many at least.
-EMBEDDED_MODELS = (
-    ("rapidocr", "models/*det*.onnx", "text detection"),
-    ("rapidocr", "models/*rec*.onnx", "text recognition"),
-    ("faster_whisper", "assets/silero_vad*.onnx", "voice activity"),
-    ("swift_f0", "*.onnx", "pitch"),
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Check:
@@ -197,7 +189,9 @@ def inference() -> Check:
     """Providers on which onnxruntime truly runs a model, not those that it lists."""
     import onnxruntime
 
-    model = next(iter(_models("faster_whisper", "assets/silero_vad*.onnx")), None)
+    from reelscope.models.embedded import find
+
+    model = find("silero-vad")
     version = f"onnxruntime {onnxruntime.__version__}"
     if model is None:
         return Check("inference", "fail", f"{version}: no model to try it with", "reinstall the faster-whisper package")
@@ -252,17 +246,16 @@ def disk() -> Check:
 
 def models() -> Check:
     """Models that come inside packages."""
-    lacking = [
-        f"{what} ({package})" for package, pattern, what in EMBEDDED_MODELS if not any(f.stat().st_size for f in _models(package, pattern))
-    ]
+    from reelscope.models.embedded import EMBEDDED, find
+
+    lacking = [f"{model.purpose} ({model.distribution})" for name, model in EMBEDDED.items() if not _has_content(find(name))]
     if lacking:
         return Check("models", "fail", f"missing: {', '.join(lacking)}", "reinstall these packages from their wheels: make setup")
-    return Check("models", "ok", f"inside packages: {', '.join(what for _, _, what in EMBEDDED_MODELS)}")
+    return Check("models", "ok", f"inside packages: {', '.join(model.purpose for model in EMBEDDED.values())}")
 
 
-def _models(package: str, pattern: str) -> list[Path]:
-    spec = importlib.util.find_spec(package)
-    return sorted(Path(spec.origin).parent.glob(pattern)) if spec and spec.origin else []
+def _has_content(path: Path | None) -> bool:
+    return path is not None and path.stat().st_size > 0
 
 
 def opencv() -> Check:
