@@ -10,9 +10,10 @@ from typing import Any
 import av
 import numpy as np
 
+from reelscope.document.schema import MediaInfo
 from reelscope.media.encode import ClipWriter
 
-__all__ = ["RATE_HZ", "colour_frames", "moving_frames", "tone", "write_clip"]
+__all__ = ["RATE_HZ", "colour_frames", "moving_frames", "picture_facts", "remux", "tone", "write_clip"]
 
 RATE_HZ = 48_000
 
@@ -75,3 +76,17 @@ def remux(source: Path, target: Path, *, video_offset_s: float = 0.0, rotation_d
             packet.stream = pairs[packet.stream.index]
             out.mux(packet)
     return target
+
+
+def picture_facts(duration_s: float, width: int, height: int) -> MediaInfo:
+    """The facts of an ordinary clip, for analyzers that are driven without a file."""
+    return MediaInfo(
+        container="mp4",
+        duration_s=duration_s,
+        width_px=width,
+        height_px=height,
+        coded_width_px=width,
+        coded_height_px=height,
+        codec="h264",
+        size_bytes=1,
+    )

@@ -19,19 +19,11 @@ from reelscope.document.schema import MediaInfo
 from reelscope.features.shots import Shots, Transition
 from reelscope.media.frames import SAMPLED_SMALL, Frames, Window
 from reelscope.pipeline import Session
+from tests.clips import picture_facts
 
 
 def facts_of(duration_s: float, width: int = 180, height: int = 320) -> MediaInfo:
-    return MediaInfo(
-        container="mp4",
-        duration_s=duration_s,
-        width_px=width,
-        height_px=height,
-        coded_width_px=width,
-        coded_height_px=height,
-        codec="h264",
-        size_bytes=1,
-    )
+    return picture_facts(duration_s, width, height)
 
 
 def window(pixels: np.ndarray, pts_s: list[float], size_px: tuple[int, int], *, index: int = 0, last: bool = True) -> Window:

@@ -20,9 +20,9 @@ from reelscope.analyzers.scene_segmentation._looks import (
     shot_distance,
     without_bars,
 )
-from reelscope.document.schema import MediaInfo
 from reelscope.features.shots import Shots, Transition
 from reelscope.media.frames import SAMPLED_SMALL, Frames, Window
+from tests.clips import picture_facts
 
 SIZE_PX = (90, 160)
 
@@ -35,19 +35,6 @@ def place(seed: int, *, width: int = 90, height: int = 160) -> np.ndarray:
     rows = np.arange(height) * 5 // height
     columns = np.arange(width) * 4 // width
     return patches[rows][:, columns]
-
-
-def facts(duration_s: float, width: int, height: int) -> MediaInfo:
-    return MediaInfo(
-        container="mp4",
-        duration_s=duration_s,
-        width_px=width,
-        height_px=height,
-        coded_width_px=width,
-        coded_height_px=height,
-        codec="h264",
-        size_bytes=1,
-    )
 
 
 def analyse(
@@ -67,7 +54,7 @@ def analyse(
     height, width = frames[0].shape[:2] if frames else (SIZE_PX[1], SIZE_PX[0])
     analyzer = ANALYZER()
     analyzer.load(LoadContext(device="cpu", options=options or SceneOptions(), frames=(SAMPLED_SMALL,)))
-    clip = Clip("clip", facts(t_s, width, height), "/nonexistent")
+    clip = Clip("clip", picture_facts(t_s, width, height), "/nonexistent")
     for _ in range(2):  # the second time must not remember the first
         analyzer.begin(clip)
         for i, start in enumerate(range(0, max(1, len(frames)), 8)):
@@ -222,7 +209,7 @@ def test_a_shot_wholly_inside_a_transition_is_still_seen() -> None:
 def test_an_empty_clip() -> None:
     analyzer = ANALYZER()
     analyzer.load(LoadContext(device="cpu", options=SceneOptions(), frames=(SAMPLED_SMALL,)))
-    clip = Clip("clip", facts(0.0, 9, 9), "/nonexistent")
+    clip = Clip("clip", picture_facts(0.0, 9, 9), "/nonexistent")
     analyzer.begin(clip)
     result = analyzer.finish(Inputs(clip, features={"shots": Shots((), ())}))
     assert (result.segments, result.coverage, result.summary.scenes, result.summary.mean_scene_s) == ([], 0.0, 0, None)

@@ -16,8 +16,8 @@ from reelscope.analyzers.base import Clip, Inputs, LoadContext
 from reelscope.analyzers.text_overlay import TextOverlay, TextOverlayResult
 from reelscope.analyzers.text_overlay._follow import Follower
 from reelscope.analyzers.text_overlay._ocr import LineBox, Reading
-from reelscope.document.schema import MediaInfo
 from reelscope.media.frames import FrameNeed, Frames, Window
+from tests.clips import picture_facts
 
 FPS = 30
 NEEDS = TextOverlay.spec.backends[0].frames
@@ -32,17 +32,7 @@ def loaded() -> Iterator[TextOverlay]:
 
 
 def clip_of(width: int, height: int, duration_s: float) -> Clip:
-    media = MediaInfo(
-        container="mp4",
-        duration_s=duration_s,
-        width_px=width,
-        height_px=height,
-        coded_width_px=width,
-        coded_height_px=height,
-        codec="h264",
-        size_bytes=1,
-    )
-    return Clip("clip", media, ".")
+    return Clip("clip", picture_facts(duration_s, width, height), ".")
 
 
 def run(

@@ -202,6 +202,17 @@ def test_an_output_without_permission_is_refused(cli: Any, place: Path, clip: Pa
     cli(["analyze", clip, "--out", "locked/o"]).assert_refused(2, "Permission denied")
 
 
+def test_a_refused_permission_is_told_whoever_runs_this(cli: Any, place: Path, clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same without the file system's help, since root (CI, say) may write everywhere."""
+
+    def refuse(*args: Any, **kwargs: Any) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("reelscope.outputs.tempfile.TemporaryFile", refuse)
+    cli(["analyze", clip, "--out", "o"]).assert_refused(2, "Permission denied")
+    assert left_in(place) == []
+
+
 def test_a_full_disk_is_a_failure_with_the_figure(cli: Any, place: Path, clip: Path) -> None:
     cli(["analyze", clip, "--out", "o", "--set", "system.min_free_disk_mib=1000000000"]).assert_refused(1, "MiB free", "1000000000 MiB")
     assert left_in(place) == []
