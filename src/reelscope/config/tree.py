@@ -12,8 +12,11 @@ from reelscope.document.names import ANALYZER_NAMES
 __all__ = [
     "Analysis",
     "AnalyzerTuning",
+    "Faults",
     "Format",
+    "GpuBudgets",
     "LogLevel",
+    "Models",
     "Optimisation",
     "Output",
     "Performance",
@@ -36,8 +39,16 @@ class Node(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, validate_default=True)
 
 
+class GpuBudgets(Node):
+    """GPU memory that each worker group may take. Not set: 24, 10 and 7 GiB, more on a larger GPU."""
+
+    language: Annotated[float, Field(gt=0)] | None = Field(default=None, description="GiB of GPU memory for the vision-language model")
+    detection: Annotated[float, Field(gt=0)] | None = Field(default=None, description="GiB of GPU memory for objects, text and masks")
+    people: Annotated[float, Field(gt=0)] | None = Field(default=None, description="GiB of GPU memory for people, scenes and quality")
+
+
 class Placement(Node):
-    """Which cores do what."""
+    """Which processes, cores and devices do what."""
 
     threads: Annotated[int, Field(ge=1, le=MAX_THREADS)] | None = Field(
         default=None, description="CPU cores to use; not set: all that this process may use (affinity mask and container quota)"
@@ -45,6 +56,17 @@ class Placement(Node):
     decode_threads: Annotated[int, Field(ge=0, le=64)] = Field(  # decoders gain nothing beyond some 16 threads and hold a frame in each
         default=0, description="threads of the video decoder; 0: chosen from the cores to use"
     )
+    workers: Annotated[int, Field(ge=0, le=MAX_THREADS)] | None = Field(
+        default=None,
+        description="worker processes for what runs on the CPU; 0: work in this process; not set: in this process for a single clip, "
+        "one for each core where several clips are analysed",
+    )
+    devices: tuple[str, ...] | None = Field(
+        default=None, description="devices to use, such as cpu or cuda:0; not set: the CPU and every GPU that CUDA_VISIBLE_DEVICES leaves"
+    )
+    pin: dict[str, str] = Field(default={}, description="where an analyzer runs: cpu, cpu:1 (the second CPU worker), cuda:0")
+    nice: Annotated[int, Field(ge=0, le=19)] = Field(default=0, description="niceness of worker processes: 19 leaves the machine to others")
+    gpu_gib: GpuBudgets = Field(default=GpuBudgets(), description="GPU memory of each worker group")
 
 
 class AnalyzerTuning(Node):
@@ -86,12 +108,56 @@ class Performance(Node):
     analyzers: PerAnalyzer = Field(default=PerAnalyzer(), description="batch size and sampling rate of each analyzer")
 
 
+class Models(Node):
+    """What stays loaded."""
+
+    ram_mib: Annotated[int, Field(ge=16)] | None = Field(
+        default=None, description="memory for loaded models in each worker; the least recently used goes first; not set: no limit"
+    )
+    idle_s: Annotated[float, Field(gt=0)] | None = Field(
+        default=None, description="unload a model that nobody used for so long; not set: keep"
+    )
+    preload: tuple[str, ...] = Field(default=(), description="analyzers to load when the workers start, before the first clip")
+
+
+class Faults(Node):
+    """What happens when a worker dies, hangs or grows."""
+
+    tries: Annotated[int, Field(ge=1, le=1000)] = Field(
+        default=2, description="how often an analyzer may bring its worker down in one clip before it is given up for that clip"
+    )
+    window_timeout_s: Annotated[float, Field(gt=0)] | None = Field(
+        default=None, description="longest time for one window, in place of each analyzer's own limit"
+    )
+    load_timeout_s: Annotated[float, Field(gt=0)] = Field(default=300.0, description="longest time for loading one analyzer")
+    recycle_clips: Annotated[int, Field(ge=0)] = Field(
+        default=0, description="start a worker anew after so many clips; 0: never for that reason"
+    )
+    recycle_mib: Annotated[int, Field(ge=1)] | None = Field(
+        default=None,
+        description="start a worker anew after the clip when it holds more memory than this; not set: twice its first clip's plus 512",
+    )
+    worker_mib: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="end a worker at once when it holds more memory than this; not set: nine tenths of what the machine has"
+    )
+
+
 class System(Node):
     """Limits, places and logs."""
 
     temp_dir: Path | None = Field(
         default=None, description="folder for decoded sound and other files of a run; not set: the system's temporary folder"
     )
+    shared_dir: Path | None = Field(
+        default=None, description="folder in memory for frames shared between processes; not set: /dev/shm where it has room, else temp_dir"
+    )
+    data_dir: Path | None = Field(
+        default=None, description="folder for kept results; not set: $REELSCOPE_DATA_DIR, else reelscope in the user's data folder"
+    )
+    keep_results: bool = Field(
+        default=True, description="keep each analyzer's result and use it again where nothing that it read has changed"
+    )
+    results_max_mib: Annotated[int, Field(ge=1)] = Field(default=2048, description="room for kept results; the longest unused go first")
     log_level: LogLevel = Field(default="warning", description="least grave messages of the log on stderr")
     min_free_disk_mib: Annotated[int, Field(ge=0)] = Field(
         default=200, description="refuse to start with less free space in the output or the temporary folder"
@@ -109,6 +175,17 @@ class Optimisation(Node):
     lanes: Annotated[int, Field(ge=1, le=MAX_THREADS)] | None = Field(
         default=None, description="analyzers that work at the same time; not set: one for each core to use"
     )
+    clips_in_flight: Annotated[int, Field(ge=1, le=16)] = Field(
+        default=2, description="clips on their way at the same time: the next one decodes while the last one finishes"
+    )
+    # Read by PyTorch's CUDA allocator when it starts; set in code, in the worker, before torch is imported.
+    cuda_expandable_segments: bool = Field(default=True, description="let PyTorch grow its GPU memory segments instead of adding new ones")
+    cuda_gc_threshold: Annotated[float, Field(gt=0, le=1)] | None = Field(
+        default=0.8, description="share of its GPU memory above which PyTorch gives unused blocks back"
+    )
+    cuda_max_split_mib: Annotated[int, Field(ge=21)] | None = Field(
+        default=512, description="largest GPU memory block that PyTorch splits, in MiB"
+    )
 
 
 class Analysis(Node):
@@ -119,6 +196,7 @@ class Analysis(Node):
     )
     backends: dict[str, str] = Field(default={}, description="backend to use for an analyzer, by name, instead of the best usable one")
     options: dict[str, dict[str, Any]] = Field(default={}, description="options of an analyzer; docs/analyzers/ lists them")
+    fresh: bool = Field(default=False, description="compute everything anew instead of using kept results")
 
 
 def _some_and_none_twice(formats: tuple[Format, ...]) -> tuple[Format, ...]:
@@ -142,8 +220,10 @@ class Settings(Node):
     """All settings of a run."""
 
     analysis: Analysis = Field(default=Analysis(), description="what is computed")
-    placement: Placement = Field(default=Placement(), description="which cores do what")
+    placement: Placement = Field(default=Placement(), description="which processes, cores and devices do what")
     performance: Performance = Field(default=Performance(), description="sizes of what is handled at once")
     optimisation: Optimisation = Field(default=Optimisation(), description="how the work is spread")
+    models: Models = Field(default=Models(), description="what stays loaded")
+    faults: Faults = Field(default=Faults(), description="what happens when a worker dies, hangs or grows")
     system: System = Field(default=System(), description="limits, places and logs")
     output: Output = Field(default=Output(), description="what is written")

@@ -7,7 +7,7 @@ end. The engine measures seconds, catches what is raised and writes it into the 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
@@ -15,6 +15,8 @@ from pydantic import BaseModel, ConfigDict
 
 from reelscope.document.schema import MediaInfo
 from reelscope.media.frames import AudioNeed, FrameNeed, Window
+from reelscope.models.batches import Batches
+from reelscope.models.manager import ModelHandle, ModelManager
 
 if TYPE_CHECKING:
     from reelscope.media.audio import AudioTrack
@@ -50,14 +52,33 @@ class FeatureSpec:
 
 @dataclass(frozen=True, slots=True)
 class LoadContext:
-    """What an analyzer gets once per worker."""
+    """What a member gets once per worker.
+
+    Attributes:
+        device: "cpu", or "cuda:0" for the one GPU that its worker sees.
+        options, frames: As planned.
+        backend: Name of the chosen backend; None for a feature.
+        batch: Items that a model takes at once; threads: for one inference.
+        models: Hands out the sessions of models; `model(name)` asks it.
+        batches: Cuts work into batches and halves them when memory runs out; `batched` asks it.
+    """
 
     device: str
     options: BaseModel
     frames: tuple[FrameNeed, ...]
-    backend: str | None = None  # name of the chosen backend; None for a feature
+    backend: str | None = None
     batch: int = 1
     threads: int = 1
+    models: ModelManager = field(default_factory=ModelManager)
+    batches: Batches = field(default_factory=Batches)
+
+    def model(self, name: str, *, precision: str = "fp32") -> ModelHandle:
+        """A handle on a model's session on this member's device; the engine holds it loaded from `begin` to `finish`."""
+        return self.models.handle(name, device=self.device, precision=precision, threads=self.threads)
+
+    def batched(self, items: Sequence[Any], call: Callable[[Sequence[Any]], Sequence[Any]]) -> list[Any]:
+        """`call` over batches of `items`, in order; where a device runs out of memory the batch is halved and tried again."""
+        return self.batches.run(items, call)
 
 
 @dataclass(frozen=True, slots=True)
