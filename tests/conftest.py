@@ -6,6 +6,7 @@ import os
 import shutil
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,35 @@ def media() -> Path:
     if not (folder / "MANIFEST.json").is_file():
         pytest.skip("needs ../shared/media, which is not here")
     return folder
+
+
+@contextmanager
+def _own_data_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("XDG_DATA_HOME", raising=False)
+        patch.setenv("REELSCOPE_DATA_DIR", str(tmp_path_factory.mktemp("data") / "reelscope"))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def own_data_dir_of_session_fixtures(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What fixtures of the whole session analyse is kept apart from the user's folder and from what tests read."""
+    with _own_data_dir(tmp_path_factory):
+        yield
+
+
+@pytest.fixture(autouse=True, scope="module")
+def own_data_dir_of_module_fixtures(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The same for fixtures of one module."""
+    with _own_data_dir(tmp_path_factory):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def own_data_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test reads or writes the user's kept results, nor another test's; programs that it starts inherit the variable."""
+    with _own_data_dir(tmp_path_factory):
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -21,8 +21,9 @@ __all__ = ["PLAIN_VARIABLES", "FlagValue", "Layer", "LoadedSettings", "Origin", 
 
 Layer = Literal["default", "user", "project", "environment", "flag"]
 
-# Variables of ours that are no settings: how errors of the command line are shown is decided before settings are read.
-PLAIN_VARIABLES = frozenset({"REELSCOPE_DEBUG"})
+# Variables of ours that are no settings: how errors of the command line are shown is decided before settings are read, and the data
+# folder's (reelscope.config.places) has the short name that other programs have too.
+PLAIN_VARIABLES = frozenset({"REELSCOPE_DEBUG", "REELSCOPE_DATA_DIR"})
 
 AUTO_WORDS = frozenset({"auto", "none"})  # TOML has no null, so these words give a setting back to the program
 

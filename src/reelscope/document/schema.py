@@ -137,7 +137,10 @@ class Sidecar(Model):
 
 
 class AnalyzerEntry(AnalyzerResult):
-    """One of the nineteen keys under `analyzers`."""
+    """One of the nineteen keys under `analyzers`.
+
+    `reused`: taken from an earlier run of the same clip; device, models, seconds and attempts are that run's.
+    """
 
     status: Status
     requested: bool
@@ -150,6 +153,7 @@ class AnalyzerEntry(AnalyzerResult):
     options: dict[str, Any] = {}
     seconds: Value = None
     attempts: int = 0
+    reused: bool = False
     code: str | None = None
     reason: str | None = None
     hint: str | None = None
@@ -213,11 +217,18 @@ class SourceInfo(Model):
 
 
 class CacheInfo(Model):
-    """What the model manager found loaded."""
+    """What did not have to be done again.
+
+    `hits`, `misses`, `load_s`: models (and analyzers) found loaded, loaded in this run, and the seconds that took. `evictions`: models
+    unloaded for want of room; `bytes_held`: memory of those loaded at the end. `results_reused`: analyzers whose result was kept.
+    """
 
     hits: int = 0
     misses: int = 0
     load_s: Value = 0.0
+    evictions: int = 0
+    bytes_held: int = 0
+    results_reused: list[str] = []
 
 
 class RunInfo(Model):
