@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
@@ -130,6 +131,21 @@ class Feature(Member, Generic[V]):
     """Base of the features. `feed` may return a value for the window, `finish` the value for the clip (picklable)."""
 
     spec: ClassVar[FeatureSpec]
+    keeps: ClassVar[bool] = False  # whether store and restore are there: a value is kept for later runs of the same clip
+
+    @classmethod
+    def store(cls, value: V, folder: Path) -> None:
+        """Write a value of `finish` as files (no folders) into an empty folder; never through pickle."""
+        raise NotImplementedError
+
+    @classmethod
+    def restore(cls, folder: Path) -> V:
+        """Read it back. The folder stays as long as the clip's run, so the value may name files in it.
+
+        Raises:
+            Any exception where the files do not fit; the feature is then made anew.
+        """
+        raise NotImplementedError
 
     def feed(self, window: Window) -> Any:
         """Take one window; what it returns stands in `window.features[name]` for streaming consumers beside it."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+import shutil
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -14,6 +16,7 @@ __all__ = ["FEATURE", "Still", "Stills", "StillsFeature"]
 # Wide enough for a card of the report on a phone with a dense display, small enough that 30 of them weigh about half a megabyte.
 SHORT_SIDE_PX = 270
 JPEG_QUALITY = 80
+SPOOL, STORED = "stills.jpegs", "stills.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,20 @@ class StillsFeature(Feature[Stills]):
     """Five stills a second, scaled to SHORT_SIDE_PX and written to the clip's work folder."""
 
     spec = FeatureSpec(name="stills", version=1, packages=("cv2",), frames=(SAMPLED_LARGE,), cost=0.013)
+    keeps = True
+
+    @classmethod
+    def store(cls, value: Stills, folder: Path) -> None:
+        shutil.copyfile(value.path, folder / SPOOL)
+        (folder / STORED).write_text(json.dumps([asdict(still) for still in value.stills]), encoding="utf-8")
+
+    @classmethod
+    def restore(cls, folder: Path) -> Stills:
+        stills = tuple(Still(**still) for still in json.loads((folder / STORED).read_text(encoding="utf-8")))
+        spool = folder / SPOOL
+        if sum(still.size for still in stills) != spool.stat().st_size:
+            raise ValueError("the spool is not as long as its stills together")
+        return Stills(str(spool), stills)
 
     def load(self, ctx: LoadContext) -> None:
         super().load(ctx)
@@ -54,7 +71,7 @@ class StillsFeature(Feature[Stills]):
 
     def begin(self, clip: Clip) -> None:
         self.close()
-        self._path = Path(clip.work_dir) / "stills.jpegs"
+        self._path = Path(clip.work_dir) / SPOOL
         self._spool = self._path.open("wb")
         self._stills: list[Still] = []
         self._offset = 0

@@ -7,6 +7,9 @@ seconds of thumbnails (`_gradual`). Only these thumbnails and the figures of a t
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reelscope.features.base import Clip, Feature, FeatureSpec, Inputs, LoadContext
@@ -18,11 +21,26 @@ if TYPE_CHECKING:
 
 __all__ = ["FEATURE", "Shots", "ShotsFeature", "Transition", "TransitionKind"]
 
+STORED = "shots.json"
+
 
 class ShotsFeature(Feature[Shots]):
     """Finds transitions while the clip streams by; `finish` tiles the clip."""
 
     spec = FeatureSpec(name="shots", version=1, packages=("cv2", "numpy"), frames=(EVERY_FRAME,), cost=0.08)
+    keeps = True
+
+    @classmethod
+    def store(cls, value: Shots, folder: Path) -> None:
+        (folder / STORED).write_text(json.dumps(asdict(value)), encoding="utf-8")
+
+    @classmethod
+    def restore(cls, folder: Path) -> Shots:
+        stored = json.loads((folder / STORED).read_text(encoding="utf-8"))
+        transitions = (
+            Transition(**{**t, "figures": tuple((name, figure) for name, figure in t["figures"])}) for t in stored["transitions"]
+        )
+        return Shots(tuple(transitions), tuple((start_s, end_s) for start_s, end_s in stored["shots"]))
 
     def load(self, ctx: LoadContext) -> None:
         super().load(ctx)
