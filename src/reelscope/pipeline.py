@@ -22,6 +22,7 @@ from reelscope.config import Settings
 from reelscope.document.names import ANALYZER_NAMES
 from reelscope.document.schema import CacheInfo, Document, RunInfo, SourceInfo
 from reelscope.engine.hardware import PeakMemory
+from reelscope.engine.placement import Hardware
 from reelscope.engine.plan import Lookup, Unusable, make_plan
 from reelscope.errors import InputError, OutputError
 from reelscope.events import Event, EventBus
@@ -149,7 +150,7 @@ class Session:
                     lookup=lookup(self.registry),
                     has_picture=probe.video_index is not None,
                     has_sound=probe.audio_index is not None,
-                    lanes=self._engine.lanes,
+                    hardware=Hardware(self._engine.cores, 0),
                     spine=SPINE,
                 )
             self.events.publish(Event(path.name, "plan", total=len(plan.running)))

@@ -9,6 +9,7 @@ import pytest
 from reelscope.analyzers.base import AnalyzerSpec, AudioNeed, Backend, Options
 from reelscope.config import Settings
 from reelscope.document.names import ANALYZER_NAMES
+from reelscope.engine.placement import Hardware
 from reelscope.engine.plan import Lookup, Plan, Unusable, make_plan
 from reelscope.errors import ConfigError
 from reelscope.features.base import FeatureSpec, NoOptions
@@ -36,7 +37,7 @@ def plan(
     skip: tuple[str, ...] = (),
     has_picture: bool = True,
     has_sound: bool = True,
-    lanes: int = 2,
+    cores: int = 2,
     spine: tuple[str, ...] = (),
 ) -> Plan:
     known = {n: AnalyzerSpec(name=n, version=1, group="people", backends=b) for n, b in specs.items()}
@@ -49,7 +50,7 @@ def plan(
         ),
         has_picture=has_picture,
         has_sound=has_sound,
-        lanes=lanes,
+        hardware=Hardware(cores, 4096),
         spine=spine,
     )
 
@@ -121,7 +122,7 @@ def test_what_the_clip_does_not_hold_does_not_apply() -> None:
     blind = plan(specs, has_picture=False)
     assert (mute["speech_flow"].status, mute["speech_flow"].code, mute["body_pose"].status) == ("not_applicable", "no_audio", None)
     assert (blind.choices["body_pose"].status, blind.choices["body_pose"].code) == ("not_applicable", "no_picture")
-    assert blind.lanes == () and blind.needs == ()
+    assert blind.placement.workers[0].lanes == () and blind.needs == ()
 
 
 def test_every_name_has_a_choice_and_says_why_it_does_not_run() -> None:
@@ -179,8 +180,8 @@ def test_a_rate_in_the_settings_replaces_the_backends() -> None:
 
 def test_lanes_balance_cost() -> None:
     specs = {n: (backend(frames=(SMALL,), cost=c),) for n, c in zip(ANALYZER_NAMES, (8, 5, 4, 2, 1), strict=False)}
-    assert sorted(lane.cost for lane in plan(specs).lanes) == [10, 10]
-    assert [lane.cost for lane in plan(specs, lanes=1).lanes] == [20]
+    assert sorted(lane.cost for lane in plan(specs).placement.workers[0].lanes) == [10, 10]
+    assert [lane.cost for lane in plan(specs, cores=1).placement.workers[0].lanes] == [20]
 
 
 def test_live_features_stand_before_their_consumers_in_the_same_lane() -> None:
@@ -192,7 +193,7 @@ def test_live_features_stand_before_their_consumers_in_the_same_lane() -> None:
         "eye_tracking": (backend(frames=(SMALL,), features=("faces",), live=("faces",), cost=9),),
         "color_analysis": (backend(frames=(SMALL,)),),
     }
-    lanes = plan(specs, features=features).lanes
+    lanes = plan(specs, features=features).placement.workers[0].lanes
     assert [lane.members for lane in lanes] == [("people", "faces", "eye_tracking"), ("color_analysis",)]
 
 

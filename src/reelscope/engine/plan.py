@@ -1,4 +1,4 @@
-"""The plan: which backend runs each analyzer, with which frames, in which lane. Pure functions over frozen data."""
+"""The plan: which backend runs each analyzer, with which frames, in which place. Pure functions over frozen data."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from reelscope.analyzers.base import AnalyzerSpec, Backend, Options
 from reelscope.config import Settings
 from reelscope.document.names import ANALYZER_NAMES
 from reelscope.document.schema import Status
+from reelscope.engine.place import place
+from reelscope.engine.placement import Hardware, Lane, Placement
 from reelscope.errors import ConfigError, nearest
 from reelscope.features.base import FeatureSpec
 from reelscope.media.frames import FrameNeed
 
-__all__ = ["TIERS", "Choice", "Lane", "Lookup", "Plan", "Unusable", "make_plan"]
+__all__ = ["TIERS", "Choice", "Lookup", "Plan", "Unusable", "make_plan"]
 
 TIERS = ("embedded", "compact", "full")
 NOT_BUILT = "this version of reelscope has no backend for it yet"
@@ -63,30 +65,27 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
-class Lane:
-    """Members that are fed windows one after the other, in this order; features stand before their consumers."""
-
-    members: tuple[str, ...]
-    cost: float
-
-
-@dataclass(frozen=True, slots=True)
 class Plan:
     """What runs.
 
     Attributes:
         choices: All nineteen, in the document's order.
         features: Features that are needed, each after those that it needs itself.
-        lanes: Members that take frames, spread over threads (later: workers).
+        placement: Workers, devices and lanes of the members.
         needs: Union of the frames that members take.
         sound: Whether any member reads the sound track.
     """
 
     choices: Mapping[str, Choice]
     features: Mapping[str, FeatureSpec]
-    lanes: tuple[Lane, ...]
+    placement: Placement
     needs: tuple[FrameNeed, ...]
     sound: bool
+
+    @property
+    def lanes(self) -> tuple[Lane, ...]:
+        """All lanes of all workers."""
+        return tuple(lane for worker in self.placement.workers for lane in worker.lanes)
 
     @property
     def running(self) -> list[Choice]:
@@ -102,7 +101,8 @@ def make_plan(
     lookup: Lookup,
     has_picture: bool,
     has_sound: bool,
-    lanes: int,
+    hardware: Hardware,
+    many: bool = False,
     spine: Sequence[str] = (),
 ) -> Plan:
     """Choose backends, features and lanes for one clip.
@@ -112,7 +112,7 @@ def make_plan(
         settings: Tier, backends, options, rates.
         lookup: What exists and is usable.
         has_picture, has_sound: What the clip holds.
-        lanes: How many members may be fed at the same time.
+        hardware: What may be used of the machine. many: whether several clips are analysed, which pays for worker processes.
         spine: Features that the document's shots need, added where anything takes frames.
 
     Raises:
@@ -135,7 +135,7 @@ def make_plan(
     return Plan(
         choices=choices,
         features=features,
-        lanes=_lanes(running, features, lanes),
+        placement=place(running, features, hardware=hardware, settings=settings, many=many),
         needs=tuple(dict.fromkeys(needs)),
         sound=any(f.audio for f in features.values()) or any(c.backend and c.backend.audio for c in running),
     )
@@ -255,35 +255,3 @@ def _closure(names: Sequence[str], lookup: Callable[[str], FeatureSpec]) -> dict
     for name in names:
         visit(name, ())
     return done
-
-
-def _lanes(running: Sequence[Choice], features: Mapping[str, FeatureSpec], count: int) -> tuple[Lane, ...]:
-    """Spread members that take frames over lanes: the costliest unit first, always to the lane with the least to do.
-
-    A unit is a member with everything that must stand beside it (live features and their streaming consumers).
-    """
-    streaming = {c.name: c.backend for c in running if c.frames and c.backend}
-    order = [n for n, f in features.items() if f.frames] + list(streaming)
-    cost = {n: f.cost for n, f in features.items() if f.frames} | {n: b.cost for n, b in streaming.items()}
-    root = {n: n for n in order}
-
-    def find(name: str) -> str:
-        while root[name] != name:
-            name = root[name]
-        return name
-
-    for name, backend in streaming.items():
-        for feature in backend.live:
-            root[find(name)] = find(feature)
-    for name, feature_spec in features.items():
-        for other in feature_spec.features:
-            if name in root and other in root:
-                root[find(name)] = find(other)
-    units: dict[str, list[str]] = {}
-    for name in order:
-        units.setdefault(find(name), []).append(name)
-    piles: list[list[str]] = [[] for _ in range(max(1, count))]
-    for unit in sorted(units.values(), key=lambda u: -sum(cost[n] for n in u)):
-        min(piles, key=lambda p: sum(cost[n] for n in p)).extend(unit)
-    ordered = [[n for n in order if n in pile] for pile in piles]
-    return tuple(Lane(tuple(p), sum(cost[n] for n in p)) for p in ordered if p)
