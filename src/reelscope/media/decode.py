@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -22,7 +22,7 @@ from reelscope.media.probe import Probe
 from reelscope.media.scaling import Scaler
 from reelscope.timebase import seconds
 
-__all__ = ["DecodePass", "DecodeStats"]
+__all__ = ["DecodePass", "DecodeStats", "plain_arrays"]
 
 log = logging.getLogger(__name__)
 
@@ -55,27 +55,29 @@ class DecodeStats:
 class _Pile:
     """Frames of one specification that gather for the current window."""
 
-    spec: FrameSpec
     capacity: int
-    pixels: np.ndarray = field(init=False)
+    pixels: np.ndarray | None = None
     pts_s: list[float] = field(default_factory=list)
     index: list[int] = field(default_factory=list)
 
-    def __post_init__(self) -> None:
-        self.pixels = np.empty((self.capacity, *self.spec.shape), np.uint8)
-
     def add(self, picture: np.ndarray, pts_s: float, index: int) -> None:
+        assert self.pixels is not None
         self.pixels[len(self.pts_s)] = picture
         self.pts_s.append(pts_s)
         self.index.append(index)
 
     def take(self) -> Frames:
+        assert self.pixels is not None
         pixels = self.pixels[: len(self.pts_s)]
         pixels.flags.writeable = False
         frames = Frames(pixels, np.array(self.pts_s, np.float64), np.array(self.index, np.int64))
-        self.pixels = np.empty((self.capacity, *self.spec.shape), np.uint8)
-        self.pts_s, self.index = [], []
+        self.pixels, self.pts_s, self.index = None, [], []
         return frames
+
+
+def plain_arrays(capacities: Mapping[FrameSpec, int]) -> dict[FrameSpec, np.ndarray]:
+    """New arrays of this process's own memory for one window: uint8 [capacity, *spec.shape] each, not cleared."""
+    return {spec: np.empty((capacity, *spec.shape), np.uint8) for spec, capacity in capacities.items()}
 
 
 class DecodePass:
@@ -87,6 +89,8 @@ class DecodePass:
         window_s: Length of a window in seconds.
         threads: Decoder threads; 0 lets FFmpeg choose.
         work_dir: Where the tone map of an HDR clip is written.
+        arrays: Called once for each window, before its first frame is stored, with the room that each specification needs; gives the
+            writable C-contiguous arrays that the window's frames are views of. It may block: that holds the decoder back.
 
     Example:
         >>> decode = DecodePass(probe("clip.mp4"), [FrameNeed(None, 180).resolve(1080, 1920)])  # doctest: +SKIP
@@ -94,7 +98,14 @@ class DecodePass:
     """
 
     def __init__(
-        self, probe: Probe, specs: Sequence[FrameSpec], *, window_s: float = 2.0, threads: int = 0, work_dir: Path | None = None
+        self,
+        probe: Probe,
+        specs: Sequence[FrameSpec],
+        *,
+        window_s: float = 2.0,
+        threads: int = 0,
+        work_dir: Path | None = None,
+        arrays: Callable[[Mapping[FrameSpec, int]], Mapping[FrameSpec, np.ndarray]] = plain_arrays,
     ) -> None:
         if probe.video_index is None or probe.media.width_px is None or probe.media.height_px is None:
             raise ValueError(f"{probe.path} has no picture to decode")
@@ -103,8 +114,14 @@ class DecodePass:
         self.window_s = window_s
         self.threads = threads
         self.work_dir = work_dir
+        self.arrays = arrays
         self.size_px = (probe.media.width_px, probe.media.height_px)
         self.stats = DecodeStats()
+
+    @property
+    def capacities(self) -> dict[FrameSpec, int]:
+        """Frames of each specification that a window has room for; mostly a few more than it gets."""
+        return {spec: self._capacity(spec) for spec in self.specs}
 
     def windows(self) -> Iterator[Window]:
         """Yield the windows in time order; a window without any decoded frame is left out.
@@ -112,22 +129,22 @@ class DecodePass:
         Raises:
             MediaError: Nothing at all could be decoded.
         """
-        piles = {s: _Pile(s, self._capacity(s)) for s in self.specs}
+        capacities = self.capacities
+        piles = {spec: _Pile(capacity) for spec, capacity in capacities.items()}
         last_tick: dict[Fraction, int] = {}
         index = 0
         start_s: float | None = None
         boundary = self.window_s
-        held: Window | None = None  # one window is held back, since only the next frame tells whether it is the last
         for pts_s, frame, scaler in self._frames():
             full = any(len(p.pts_s) >= p.capacity for p in piles.values())
             if start_s is not None and (pts_s >= boundary or full):
-                if held is not None:
-                    yield held
-                held = self._window(index, start_s, pts_s, piles)
+                yield self._window(index, start_s, pts_s, piles)
                 index += 1
-                start_s = pts_s
+                start_s = None
             if start_s is None:
                 start_s = pts_s
+                for spec, pixels in self.arrays(capacities).items():
+                    piles[spec].pixels = pixels
             while boundary <= pts_s:
                 boundary += self.window_s
             due = [s for s in self.specs if s.fps is None or _due(s.fps, pts_s, last_tick)]
@@ -142,8 +159,6 @@ class DecodePass:
                 code="undecodable",
                 hint="fetch or export the clip again",
             )
-        if held is not None:
-            yield held
         tail = self._window(index, start_s, self.stats.end_s, piles)
         tail.last = True
         yield tail
