@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from reelscope.config import Settings
+from reelscope.document.schema import Status
 from reelscope.engine.runner import Failure
 
 __all__ = [
@@ -302,7 +303,7 @@ def dependency_failure(name: str, cause: Failure | None) -> Failure:
     """The failure of what needs `name`, which ended with `cause`; None: this clip has no material for it."""
     if cause is None:
         return Failure("not_applicable", "dependency", f"needs {name}, which this clip has no material for")
-    status = "not_applicable" if cause.status == "not_applicable" else "failed"
+    status: Status = "not_applicable" if cause.status == "not_applicable" else "failed"
     return Failure(status, "dependency_failed", f"needs {name}, which {cause.status}: {cause.reason}", cause.hint)
 
 
