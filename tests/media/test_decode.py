@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,9 +10,9 @@ import av
 import numpy as np
 import pytest
 
-from reelscope.errors import MediaError
-from reelscope.media.decode import DecodePass
-from reelscope.media.frames import FrameNeed, Window
+from reelscope.errors import MediaError, OutputError
+from reelscope.media.decode import DecodePass, plain_arrays
+from reelscope.media.frames import FrameNeed, FrameSpec, Window
 from reelscope.media.probe import probe, settle
 from tests.clips import colour_frames, moving_frames, remux, tone, write_clip
 
@@ -235,3 +236,34 @@ def test_a_changed_size_on_the_way_is_scaled_to_the_same(tmp_path: Path) -> None
     windows, run = decode(joined)
     assert {w.frames(ALL).pixels.shape[1:] for w in windows} == {(facts.media.height_px, facts.media.width_px, 3)}
     assert (run.stats.resized, run.stats.unordered, run.stats.frames) == (1, 0, 60)
+
+
+def test_each_window_lies_in_the_arrays_that_were_given_for_it(tmp_path: Path) -> None:
+    facts = probe(write_clip(tmp_path / "a.mp4", moving_frames(75)))
+    given: list[dict[FrameSpec, np.ndarray]] = []
+
+    def arrays(capacities: Mapping[FrameSpec, int]) -> dict[FrameSpec, np.ndarray]:
+        given.append(plain_arrays(capacities))
+        return given[-1]
+
+    specs = [n.resolve(96, 64) for n in (ALL, TWO)]
+    run = DecodePass(facts, specs, window_s=1.0, threads=1, arrays=arrays)
+    count = 0
+    for count, window in enumerate(run.windows(), 1):
+        assert len(given) == count  # none is asked for before its window begins, so a full pool cannot block a finished window
+        assert window.last is (count == 3)
+        for spec, frames in window.by_spec.items():
+            assert given[-1][spec].shape[0] == run.capacities[spec] > len(frames) > 0
+            assert frames.pixels.ctypes.data == given[-1][spec].ctypes.data
+            assert given[-1][spec].flags.writeable
+            assert not frames.pixels.flags.writeable
+    assert (count, len(given)) == (3, 3)
+
+
+def test_a_failure_to_get_arrays_ends_the_pass(tmp_path: Path) -> None:
+    def full(capacities: Mapping[FrameSpec, int]) -> dict[FrameSpec, np.ndarray]:
+        raise OutputError("full", code="shared_memory_full")
+
+    facts = probe(write_clip(tmp_path / "a.mp4", moving_frames(3)))
+    with pytest.raises(OutputError, match="full"):
+        list(DecodePass(facts, [ALL.resolve(96, 64)], threads=1, arrays=full).windows())
