@@ -7,6 +7,7 @@ ReelscopeError                 code, retryable, hint
 ├── MediaError                 the clip stopped being readable while it was analysed -> exit code 1
 ├── EngineError                a worker, a deadline or our own bug                   -> exit code 1
 └── AnalyzerError              one analyzer cannot go on; the document is written with the rest
+    ├── ModelError             a model is missing, damaged or does not load
     └── NotApplicable          the clip has nothing for this analyzer to measure (no audio track, say)
 """
 
@@ -21,6 +22,7 @@ __all__ = [
     "EngineError",
     "InputError",
     "MediaError",
+    "ModelError",
     "NotApplicable",
     "OutputError",
     "ReelscopeError",
@@ -87,6 +89,12 @@ class AnalyzerError(ReelscopeError):
     """One analyzer cannot go on."""
 
     default_code = "analyzer_failed"
+
+
+class ModelError(AnalyzerError):
+    """A model is missing, damaged or does not load; the message names it."""
+
+    default_code = "model_failed"
 
 
 class NotApplicable(AnalyzerError):

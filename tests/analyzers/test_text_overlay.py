@@ -116,8 +116,10 @@ import socket, sys
 def refuse(*a, **k): raise AssertionError("a connection")
 socket.socket.connect = socket.create_connection = refuse
 import numpy as np
-from reelscope.analyzers.text_overlay._ocr import TextReader
-reader = TextReader()
+from reelscope.analyzers.text_overlay._ocr import DETECTOR, RECOGNISER, TextReader
+from reelscope.models.manager import ModelManager
+models = ModelManager()
+reader = TextReader(models.handle(DETECTOR), models.handle(RECOGNISER))
 reader.detect(np.zeros((64, 64, 3), np.uint8)), reader.read([np.zeros((20, 60, 3), np.uint8)])
 print([m for m in sys.modules if m.split(".")[0] == "rapidocr"])
 """

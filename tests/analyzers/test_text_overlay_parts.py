@@ -9,13 +9,15 @@ import cv2
 import numpy as np
 import pytest
 
-from reelscope.analyzers.text_overlay import _layout, _words
+from reelscope.analyzers.text_overlay import TextOverlay, _layout, _words
 from reelscope.analyzers.text_overlay._gate import Gate, gradient, unite
 from reelscope.analyzers.text_overlay._ink import contrast_ratio, measure_ink
 from reelscope.analyzers.text_overlay._layout import Block, Frame, ReadLine
 from reelscope.analyzers.text_overlay._line import Ring, backwards, forwards
-from reelscope.analyzers.text_overlay._ocr import boxes_from_map, crop_line, ctc_decode, model_paths
+from reelscope.analyzers.text_overlay._ocr import boxes_from_map, crop_line, ctc_decode
 from reelscope.analyzers.text_overlay._template import Template
+from reelscope.errors import ModelError
+from reelscope.features.base import LoadContext
 
 FRAME = Frame(1080, 1920, 20.0, ((5.0, 5.0), (10.0, 10.4), (15.0, 15.0)))
 
@@ -425,5 +427,5 @@ def test_a_tall_crop_is_turned() -> None:
 
 def test_a_missing_wheel_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(FileNotFoundError, match="rapidocr"):
-        model_paths()
+    with pytest.raises(ModelError, match="rapidocr"):
+        TextOverlay().load(LoadContext("cpu", TextOverlay.Options(), ()))

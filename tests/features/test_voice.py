@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from bench.accuracy import _speech
 
+from reelscope.errors import ModelError
 from reelscope.features import voice
 from reelscope.features.base import Inputs, LoadContext, NoOptions
 from reelscope.features.voice import VoiceActivity, phrases
@@ -55,7 +56,7 @@ def test_close_is_legal_at_any_time() -> None:
 
 def test_a_package_without_the_model_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("reelscope.models.embedded.find", lambda name: None)
-    with pytest.raises(FileNotFoundError, match="silero"):
+    with pytest.raises(ModelError, match="silero"):
         VoiceActivity().load(LoadContext("cpu", NoOptions(), ()))
 
 

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from reelscope.document.schema import MediaInfo
 from reelscope.media.frames import AudioNeed, FrameNeed, Window
 from reelscope.models.batches import Batches
+from reelscope.models.cache import CacheStats
 from reelscope.models.manager import ModelHandle, ModelManager
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class LoadContext:
         options, frames: As planned.
         backend: Name of the chosen backend; None for a feature.
         batch: Items that a model takes at once; threads: for one inference.
-        models: Hands out the sessions of models; `model(name)` asks it.
+        models: Hands out the sessions of models; `model(name)` asks it. handles: all that it handed out to this member.
         batches: Cuts work into batches and halves them when memory runs out; `batched` asks it.
     """
 
@@ -72,10 +73,40 @@ class LoadContext:
     threads: int = 1
     models: ModelManager = field(default_factory=ModelManager)
     batches: Batches = field(default_factory=Batches)
+    handles: list[ModelHandle] = field(default_factory=list, compare=False)
 
     def model(self, name: str, *, precision: str = "fp32") -> ModelHandle:
-        """A handle on a model's session on this member's device; the engine holds it loaded from `begin` to `finish`."""
-        return self.models.handle(name, device=self.device, precision=precision, threads=self.threads)
+        """A handle on a model's session on this member's device; the engine holds it loaded from `begin` to `finish`.
+
+        Raises:
+            ModelError: There is no such model, or its package is not installed.
+        """
+        handle = self.models.handle(name, device=self.device, precision=precision, threads=self.threads)
+        self.handles.append(handle)
+        return handle
+
+    def pin(self) -> CacheStats:
+        """Hold every model of the member loaded until `unpin`; all of them or none.
+
+        Returns:
+            Hits, misses and seconds of loading that this took.
+
+        Raises:
+            ModelError: One is missing, damaged or does not load.
+        """
+        cost = CacheStats()
+        try:
+            for handle in self.handles:
+                cost += handle.pin()
+        except BaseException:
+            self.unpin()
+            raise
+        return cost
+
+    def unpin(self) -> None:
+        """Models of the member may be unloaded again; legal at any time."""
+        for handle in self.handles:
+            handle.unpin()
 
     def batched(self, items: Sequence[Any], call: Callable[[Sequence[Any]], Sequence[Any]]) -> list[Any]:
         """`call` over batches of `items`, in order; where a device runs out of memory the batch is halved and tried again."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from reelscope.features.base import Feature, FeatureSpec, Inputs, LoadContext
 from reelscope.media.audio import MONO_RATE_HZ
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     import numpy as np
+
+    from reelscope.models.manager import ModelHandle
 
 __all__ = ["FEATURE", "Voice", "VoiceActivity", "phrases"]
 
@@ -96,23 +98,11 @@ class VoiceActivity(Feature[Voice]):
         name="voice", version=1, models=("silero-vad",), packages=("faster_whisper", "onnxruntime"), audio=AudioNeed("mono16k"), cost=0.004
     )
 
-    _session: Any = None
+    _model: ModelHandle | None = None
 
     def load(self, ctx: LoadContext) -> None:
         super().load(ctx)
-        import onnxruntime
-
-        from reelscope.models.embedded import find
-
-        path = find("silero-vad")  # found without importing faster-whisper, which would load CTranslate2 and more
-        if path is None:
-            raise FileNotFoundError("the installed faster-whisper carries no silero_vad*.onnx")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = ctx.threads
-        options.inter_op_num_threads = 1
-        options.enable_cpu_mem_arena = False  # an arena would keep the largest block's memory for good
-        options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        self._model = ctx.model("silero-vad")  # the file alone: importing faster-whisper would load CTranslate2 and more
 
     def finish(self, inputs: Inputs) -> Voice:
         """Probabilities and phrases of `inputs.audio`; a clip without sound has neither."""
@@ -130,6 +120,7 @@ class VoiceActivity(Feature[Voice]):
         """One probability per 512 samples of float32 [n] at 16 kHz; the last chunk is filled with zeros."""
         import numpy as np
 
+        assert self._model is not None, "load() comes before finish()"
         state = {"h": np.zeros((1, 1, 128), np.float32), "c": np.zeros((1, 1, 128), np.float32)}
         context = np.zeros(CONTEXT, np.float32)
         out = []
@@ -137,13 +128,15 @@ class VoiceActivity(Feature[Voice]):
             block = np.nan_to_num(np.asarray(samples[start : start + BLOCK_CHUNKS * CHUNK], np.float32), posinf=0.0, neginf=0.0)
             chunks = np.pad(block, (0, -len(block) % CHUNK)).reshape(-1, CHUNK)
             before = np.concatenate([context[None], chunks[:-1, -CONTEXT:]])
-            probability, state["h"], state["c"] = self._session.run(None, {"input": np.concatenate([before, chunks], axis=1), **state})
+            probability, state["h"], state["c"] = self._model.session.run(
+                None, {"input": np.concatenate([before, chunks], axis=1), **state}
+            )
             context = chunks[-1, -CONTEXT:]
             out.append(probability.reshape(-1))
         return np.concatenate(out) if out else np.zeros(0, np.float32)
 
     def close(self) -> None:
-        self._session = None
+        self._model = None  # other members may share the session: the manager unloads it
 
 
 FEATURE = VoiceActivity

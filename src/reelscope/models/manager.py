@@ -1,27 +1,353 @@
-"""Which models are loaded: sessions by (model, device, precision), least recently used out first."""
+"""Which models are loaded: sessions by (model, device, precision, threads), least recently used out first.
+
+One manager per process. A member asks for handles in `load`; nothing is opened until a handle is pinned or its session used.
+See docs/models.md.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import logging
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
+from types import TracebackType
+from typing import Any, NamedTuple
 
-__all__ = ["ModelHandle", "ModelManager"]
+from reelscope.errors import EngineError, ModelError
+from reelscope.models.cache import CacheEvent, CacheStats, EventKind
+from reelscope.models.embedded import source_of
+from reelscope.models.memory import release_memory
+from reelscope.models.sessions import ModelSession, SessionRequest, open_session
+from reelscope.models.sources import ModelSource, verify
+
+__all__ = ["Key", "Loaded", "ModelHandle", "ModelManager"]
+
+log = logging.getLogger(__name__)
+
+NOTHING = CacheStats()
+
+
+class Key(NamedTuple):
+    """What tells sessions apart. threads: of CPU sessions; 0 on a GPU, where they make no difference."""
+
+    model: str
+    device: str
+    precision: str
+    threads: int
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A session that is loaded now. pins: by how many handles it is held; idle_s: since its last use."""
+
+    key: Key
+    bytes: int
+    pins: int
+    idle_s: float
 
 
 class ModelHandle:
-    """A member's hold on one model."""
+    """A member's hold on one model. One thread at a time pins and unpins a handle; its session may be used by several."""
 
-    session: Any
+    def __init__(self, manager: ModelManager, key: Key) -> None:
+        self._manager, self.key = manager, key
+        self._pinned: ModelSession | None = None
 
-    def pin(self) -> None:
-        """Keep it loaded (loading it now where it is not) until `unpin`."""
+    @property
+    def pinned(self) -> bool:
+        """Whether this handle holds its session loaded."""
+        return self._pinned is not None
+
+    @property
+    def session(self) -> Any:
+        """The session, loaded now where it is not. Take it anew for each use: without a pin it may be unloaded in between.
+
+        Raises:
+            ModelError: The model is missing, damaged or does not load.
+        """
+        return self._pinned or self._manager._acquire(self.key, pin=False)[0]
+
+    def pin(self) -> CacheStats:
+        """Keep it loaded, loading it now where it is not, until `unpin`.
+
+        Returns:
+            What that took: one hit, or one miss with its seconds; nothing for a handle that is pinned already.
+
+        Raises:
+            ModelError: As for `session`; the handle is then not pinned.
+        """
+        if self._pinned is not None:
+            return NOTHING
+        self._pinned, cost = self._manager._acquire(self.key, pin=True)
+        return cost
 
     def unpin(self) -> None:
-        """It may be unloaded again."""
+        """It may be unloaded again; legal for a handle that is not pinned."""
+        if self._pinned is not None:
+            self._pinned = None
+            self._manager._unpin(self.key)
+
+
+@dataclass(slots=True)
+class _Slot:
+    """A session or the place for one. bytes: held, or reserved while it loads; turn: orders uses; loading: held by who loads it."""
+
+    key: Key
+    loading: threading.Lock = field(default_factory=threading.Lock)
+    session: ModelSession | None = None
+    bytes: int = 0
+    pins: int = 0
+    used_s: float = 0.0
+    turn: int = 0
 
 
 class ModelManager:
-    """Hands out sessions; one for each process."""
+    """Hands out sessions and shares them; loads on demand, unloads under a budget and after idleness. Any thread may call any method.
+
+    Args:
+        budgets: Bytes that sessions may hold, by device ("cpu", "cuda:0"); None or absent: no limit.
+        idle_s: `tidy` unloads what nobody has used for so long; None: never.
+        open_session: Opens a request; sources: finds a model by name. Tests put their own here.
+        clock: Seconds; release: gives memory back to the system after unloading.
+        tell: Called with every CacheEvent, from the thread that caused it, without a lock held; it must not raise.
+        allow_cpu: Whether a model that does not run on its GPU may run on the CPU; otherwise that is an error.
+    """
+
+    def __init__(
+        self,
+        budgets: Mapping[str, int | None] | None = None,
+        *,
+        idle_s: float | None = None,
+        open_session: Callable[[SessionRequest], ModelSession] = open_session,
+        sources: Callable[[str], ModelSource] = source_of,
+        clock: Callable[[], float] = time.monotonic,
+        release: Callable[[], None] = release_memory,
+        tell: Callable[[CacheEvent], None] = lambda event: None,
+        allow_cpu: bool = False,
+    ) -> None:
+        self._budgets = dict(budgets or {})
+        self._idle_s, self._open, self._find, self._clock = idle_s, open_session, sources, clock
+        self._release, self._tell, self._allow_cpu = release, tell, allow_cpu
+        self._lock = threading.Lock()
+        self._slots: dict[Key, _Slot] = {}
+        self._stats = CacheStats()
+        self._turn = 0
+        self._closed = False
 
     def handle(self, model: str, *, device: str = "cpu", precision: str = "fp32", threads: int = 1) -> ModelHandle:
-        """A handle; nothing is loaded yet."""
-        raise NotImplementedError
+        """A handle; nothing is loaded yet.
+
+        Raises:
+            ModelError: There is no such model, or its package is not installed.
+        """
+        self._find(model)
+        return ModelHandle(self, Key(model, device, precision, max(1, threads) if device == "cpu" else 0))
+
+    def stats(self) -> CacheStats:
+        """Counts since the manager was made, and what is held now and was at most."""
+        with self._lock:
+            return replace(self._stats, bytes_held=self._held())
+
+    def loaded(self) -> tuple[Loaded, ...]:
+        """What is loaded now, the longest unused first."""
+        with self._lock:
+            now = self._clock()
+            slots = sorted((s for s in self._slots.values() if s.session is not None), key=lambda s: s.turn)
+            return tuple(Loaded(s.key, s.bytes, s.pins, max(0.0, now - s.used_s)) for s in slots)
+
+    def tidy(self) -> int:
+        """Unload what nobody has held or used for `idle_s`; cheap where there is nothing to do. Returns the bytes freed."""
+        if self._idle_s is None:
+            return 0
+        with self._lock:
+            now = self._clock()
+            old = [s for s in self._unused() if now - s.used_s >= self._idle_s]
+            freed = [self._take(slot) for slot in old]
+            self._count(idle=len(freed))
+        return self._drop(freed, "idle")
+
+    def evict_unused(self, device: str, *, besides: Collection[ModelHandle] = ()) -> int:
+        """Unload everything on a device that no handle has pinned, for the out-of-memory policy. Returns the bytes freed."""
+        kept = {handle.key for handle in besides}
+        with self._lock:
+            freed = [self._take(s) for s in self._unused(device) if s.key not in kept]
+            self._count(evictions=len(freed))
+        return self._drop(freed, "evict")
+
+    def close(self) -> None:
+        """Unload everything, pinned or not; handles are of no use afterwards. Legal twice."""
+        with self._lock:
+            self._closed = True
+            freed = [self._take(s) for s in self._slots.values() if s.session is not None]
+        self._drop(freed, None)
+
+    def __enter__(self) -> ModelManager:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    # --- asked by handles -----------------------------------------------------------------------------------------------------
+
+    def _acquire(self, key: Key, *, pin: bool) -> tuple[ModelSession, CacheStats]:
+        with self._lock:
+            slot = self._slots.setdefault(key, _Slot(key))
+        found = self._found(slot, pin=pin)
+        if found is None:
+            with slot.loading:
+                found = self._found(slot, pin=pin)  # who waited for another thread's load finds it
+                if found is None:
+                    return self._load(slot, pin=pin)
+        if not pin:
+            return found, NOTHING
+        self._say("hit", key, size=found.bytes)
+        return found, CacheStats(hits=1)
+
+    def _unpin(self, key: Key) -> None:
+        with self._lock:
+            slot = self._slots[key]
+            slot.pins = max(0, slot.pins - 1)  # `close` unloads what is pinned too
+            self._touch(slot)
+
+    def _found(self, slot: _Slot, *, pin: bool) -> ModelSession | None:
+        with self._lock:
+            if self._closed:
+                raise EngineError("the model manager is closed")
+            if slot.session is not None:
+                self._touch(slot)
+                slot.pins += pin
+                self._count(hits=int(pin))
+            return slot.session
+
+    # --- loading --------------------------------------------------------------------------------------------------------------
+
+    def _load(self, slot: _Slot, *, pin: bool) -> tuple[ModelSession, CacheStats]:
+        """Load it; the caller holds slot.loading, so that this happens once."""
+        started = self._clock()
+        try:
+            session = self._opened(slot)
+        except BaseException:
+            with self._lock:
+                slot.bytes = 0
+                self._count(misses=1, load_s=self._clock() - started)
+            raise
+        seconds = self._clock() - started
+        with self._lock:
+            slot.session, slot.bytes = session, session.bytes
+            slot.pins += pin
+            self._touch(slot)
+            self._count(misses=1, load_s=seconds)
+            closed = self._closed
+            if closed:
+                self._take(slot)
+        if closed:  # beside this load
+            session.close()
+            raise EngineError("the model manager is closed")
+        excess = self._make_room(slot, session.bytes)  # it may hold more than was known of it
+        with self._lock:
+            self._stats = replace(self._stats, bytes_peak=max(self._stats.bytes_peak, self._held()))
+            self._count(over_budget=int(excess > 0))
+        self._say("load", slot.key, seconds=seconds, size=session.bytes)
+        if excess > 0:
+            self._say("over_budget", slot.key, size=excess)
+        return session, CacheStats(misses=1, load_s=seconds)
+
+    def _opened(self, slot: _Slot) -> ModelSession:
+        """Verify and open it; where opening fails: unload all that is unused, read the file again, try once more."""
+        key = slot.key
+        source = self._find(key.model)
+        verify(source)
+        self._make_room(slot, source.memory(key.device))
+        request = SessionRequest(source, key.device, key.precision, key.threads or 1, self._limit(slot), self._allow_cpu)
+        try:
+            return self._open(request)
+        except ModelError:  # says exactly what is wrong; the same again would say it again
+            raise
+        except Exception as error:
+            log.warning("model %s did not load on %s (%s: %s); trying once more", *key[:2], type(error).__name__, error)
+        self.evict_unused(key.device)
+        verify(source, again=True)
+        with self._lock:
+            self._count(reloads=1)
+        self._say("reload", key)
+        try:
+            return self._open(replace(request, memory_limit=self._limit(slot)))
+        except ModelError:
+            raise
+        except Exception as error:
+            raise ModelError(
+                f"model {key.model} does not load on {key.device}: {type(error).__name__}: {error}", hint=source.hint
+            ) from error
+
+    def _limit(self, slot: _Slot) -> int | None:
+        """GPU memory that a session may take: what the others leave of the budget, and never less than the session is known to hold."""
+        budget = self._budgets.get(slot.key.device)
+        if budget is None or slot.key.device == "cpu":
+            return None
+        with self._lock:
+            return max(budget - (self._held(slot.key.device) - slot.bytes), slot.bytes)
+
+    def _make_room(self, slot: _Slot, need: int) -> int:
+        """Count `need` bytes for the slot and unload others until the device's budget holds. Returns the bytes above it that remain."""
+        with self._lock:
+            slot.bytes = need  # reserved: a load beside this one sees it
+            budget = self._budgets.get(slot.key.device)
+            if budget is None:
+                return 0
+            freed: list[tuple[Key, ModelSession, int]] = []
+            for other in self._unused(slot.key.device):
+                if self._held(slot.key.device) <= budget:
+                    break
+                if other is not slot:
+                    freed.append(self._take(other))
+            self._count(evictions=len(freed))
+            excess = self._held(slot.key.device) - budget
+        self._drop(freed, "evict")
+        return max(0, excess)
+
+    # --- with the lock held ---------------------------------------------------------------------------------------------------
+
+    def _held(self, device: str | None = None) -> int:
+        return sum(s.bytes for s in self._slots.values() if device in (None, s.key.device))
+
+    def _unused(self, device: str | None = None) -> list[_Slot]:
+        """Loaded and not pinned, the longest unused first."""
+        return sorted(
+            (s for s in self._slots.values() if s.session is not None and not s.pins and device in (None, s.key.device)),
+            key=lambda s: s.turn,
+        )
+
+    def _touch(self, slot: _Slot) -> None:
+        self._turn += 1  # the clock may give two uses the same time
+        slot.turn, slot.used_s = self._turn, self._clock()
+
+    def _take(self, slot: _Slot) -> tuple[Key, ModelSession, int]:
+        session, size = slot.session, slot.bytes
+        assert session is not None
+        slot.session, slot.bytes, slot.pins = None, 0, 0
+        return slot.key, session, size
+
+    def _count(self, **more: float) -> None:
+        self._stats = replace(self._stats, **{name: getattr(self._stats, name) + n for name, n in more.items()})
+
+    # --- without the lock -----------------------------------------------------------------------------------------------------
+
+    def _drop(self, freed: list[tuple[Key, ModelSession, int]], kind: EventKind | None) -> int:
+        """Close what was taken out and give its memory back."""
+        for key, session, _ in freed:
+            try:
+                session.close()
+            except Exception:
+                log.exception("unloading %s failed", key.model)
+        keys = [(key, size) for key, _, size in freed]
+        freed.clear()  # no reference may keep them
+        if keys:
+            self._release()
+        for key, size in keys:
+            if kind is not None:
+                self._say(kind, key, size=size)
+        return sum(size for _, size in keys)
+
+    def _say(self, kind: EventKind, key: Key, *, seconds: float = 0.0, size: int = 0) -> None:
+        self._tell(CacheEvent(kind, key.model, key.device, seconds, size))

@@ -5,7 +5,7 @@ See docs/analyzers/speech_flow.md for the formulas and their measured errors.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from reelscope.analyzers.base import Analyzer, AnalyzerSpec, AudioNeed, Backend, Inputs, LoadContext
 from reelscope.analyzers.speech_flow._result import Emphasis, SpeechFlowResult, SpeechFlowSummary, SpeechSegment
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from reelscope.analyzers.speech_flow import _prosody
     from reelscope.features.voice import Voice
+    from reelscope.models.manager import ModelHandle
     from reelscope.timebase import Interval
 
 __all__ = ["ANALYZER", "Emphasis", "SpeechFlow", "SpeechFlowResult", "SpeechFlowSummary", "SpeechSegment", "utterances"]
@@ -55,15 +56,13 @@ class SpeechFlow(Analyzer[SpeechFlowResult]):
     )
     Result: ClassVar[type[AnalyzerResult]] = SpeechFlowResult
 
-    _detector: Any = None
+    _model: ModelHandle | None = None
 
     def load(self, ctx: LoadContext) -> None:
         super().load(ctx)
-        import swift_f0
+        from reelscope.analyzers.speech_flow import _pitch  # noqa: F401  (imports numpy)
 
-        from reelscope.analyzers.speech_flow import _prosody  # noqa: F401  (imports numpy)
-
-        self._detector = swift_f0.SwiftF0(threads=ctx.threads, spin=False)
+        self._model = ctx.model("swift-f0")  # the file alone: nothing of the package is imported
 
     def finish(self, inputs: Inputs) -> SpeechFlowResult:
         """Measure `inputs.audio` inside the phrases of the feature `voice`."""
@@ -72,13 +71,13 @@ class SpeechFlow(Analyzer[SpeechFlowResult]):
         return analyse(inputs.audio.mono16k, inputs.features["voice"], self._pitch)
 
     def _pitch(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        from reelscope.analyzers.speech_flow import _prosody
+        from reelscope.analyzers.speech_flow._pitch import detect_pitch
 
-        found = self._detector.detect(samples, MONO_RATE_HZ, _prosody.PITCH_LOW_HZ, _prosody.PITCH_HIGH_HZ)
-        return found.timestamps, found.pitch_hz, found.confidence
+        assert self._model is not None, "load() comes before finish()"
+        return detect_pitch(self._model.session, samples)
 
     def close(self) -> None:
-        self._detector = None
+        self._model = None  # other members may share the session: the manager unloads it
 
 
 def utterances(phrases: Iterable[Interval]) -> list[list[Interval]]:

@@ -114,9 +114,9 @@ class TextOverlay(Analyzer[TextOverlayResult]):
 
     def load(self, ctx: LoadContext) -> None:
         super().load(ctx)
-        from reelscope.analyzers.text_overlay._ocr import TextReader
+        from reelscope.analyzers.text_overlay._ocr import DETECTOR, RECOGNISER, TextReader
 
-        self._reader = TextReader(threads=ctx.threads)
+        self._reader = TextReader(ctx.model(DETECTOR), ctx.model(RECOGNISER))
         self._follower: Follower | None = None
 
     def begin(self, clip: Clip) -> None:

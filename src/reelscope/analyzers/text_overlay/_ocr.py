@@ -7,19 +7,19 @@ the probability that a pixel lies in the shrunk core of a text line), recognitio
 
 from __future__ import annotations
 
-import importlib.util
 import math
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
-__all__ = ["LineBox", "Reading", "TextReader", "boxes_from_map", "crop_line", "ctc_decode", "model_paths"]
+if TYPE_CHECKING:
+    from reelscope.models.manager import ModelHandle
 
-DETECTOR_FILE = "PP-OCRv6_det_small.onnx"
-RECOGNISER_FILE = "PP-OCRv6_rec_small.onnx"
+__all__ = ["DETECTOR", "RECOGNISER", "LineBox", "Reading", "TextReader", "boxes_from_map", "crop_line", "ctc_decode"]
+
+DETECTOR, RECOGNISER = "pp-ocrv6-det-small", "pp-ocrv6-rec-small"
 
 STRIDE_PX = 32  # the detector's input sides are multiples of this
 CORE_THRESHOLD = 0.3  # probability above which a pixel belongs to a line's core (the network's published setting)
@@ -60,39 +60,23 @@ class Reading:
     confidence: float
 
 
-def model_paths() -> tuple[Path, Path]:
-    """Detector and recogniser inside the installed rapidocr wheel; raises FileNotFoundError where they are not."""
-    found = importlib.util.find_spec("rapidocr")
-    if found is None or not found.submodule_search_locations:
-        raise FileNotFoundError("the rapidocr package is not installed")
-    folder = Path(next(iter(found.submodule_search_locations))) / "models"
-    paths = folder / DETECTOR_FILE, folder / RECOGNISER_FILE
-    for path in paths:
-        if not path.is_file():
-            raise FileNotFoundError(f"{path.name} is not inside the installed rapidocr package")
-    return paths
-
-
 class TextReader:
-    """The two networks, loaded.
+    """The two networks.
 
     Args:
-        threads: Threads inside one inference.
+        detector, recogniser: Handles on onnx sessions of DETECTOR and RECOGNISER.
     """
 
-    def __init__(self, *, threads: int = 1) -> None:
-        import onnxruntime as ort
+    def __init__(self, detector: ModelHandle, recogniser: ModelHandle) -> None:
+        self._detector, self._recogniser = detector, recogniser
+        self._characters: list[str] = []
 
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = max(1, threads)
-        options.inter_op_num_threads = 1
-        options.enable_cpu_mem_arena = False  # crops differ in size; an arena would keep the largest of each for good
-        options.log_severity_level = 3
-        detector, recogniser = model_paths()
-        self._detector: Any = ort.InferenceSession(str(detector), options, providers=["CPUExecutionProvider"])
-        self._recogniser: Any = ort.InferenceSession(str(recogniser), options, providers=["CPUExecutionProvider"])
-        characters = self._recogniser.get_modelmeta().custom_metadata_map["character"].splitlines()
-        self.characters = ["", *characters, " "]  # index 0 is the CTC blank, the last one the space
+    @property
+    def characters(self) -> list[str]:
+        """What the recogniser's classes mean: index 0 is the CTC blank, the last one the space."""
+        if not self._characters:
+            self._characters = ["", *self._recogniser.session.metadata["character"].splitlines(), " "]
+        return self._characters
 
     def detect(self, rgb: np.ndarray, *, scale: float = 1.0) -> list[LineBox]:
         """Lines of `rgb` (uint8 [h, w, 3]), looked for at `scale` times its size; quads are in px of `rgb`."""
@@ -103,7 +87,7 @@ class TextReader:
         )
         # the networks were trained on B G R in -1..1
         blob = cv2.dnn.blobFromImage(picture, 1 / 127.5, mean=(127.5, 127.5, 127.5), swapRB=True)
-        core = self._detector.run(None, {"x": blob})[0][0, 0]
+        core = self._detector.session.run(None, {"x": blob})[0][0, 0]
         return boxes_from_map(core, w / in_w, h / in_h, (w, h))
 
     def read(self, crops: list[np.ndarray]) -> list[Reading]:
@@ -117,7 +101,7 @@ class TextReader:
         width = min(LINE_WIDTH_MAX_PX, max(8, math.ceil(LINE_HEIGHT_PX * w / h)))
         line = cv2.resize(crop, (width, LINE_HEIGHT_PX), interpolation=cv2.INTER_LINEAR)
         blob = cv2.dnn.blobFromImage(line, 1 / 127.5, mean=(127.5, 127.5, 127.5), swapRB=True)
-        return ctc_decode(self._recogniser.run(None, {"x": blob})[0][0], self.characters)
+        return ctc_decode(self._recogniser.session.run(None, {"x": blob})[0][0], self.characters)
 
 
 def boxes_from_map(core: np.ndarray, scale_x: float, scale_y: float, size_px: tuple[int, int]) -> list[LineBox]:
