@@ -50,6 +50,8 @@ class FeatureSpec:
     audio: AudioNeed | None = None
     features: tuple[str, ...] = ()
     cost: float = 0.01
+    window_timeout_s: float = 60.0  # as in AnalyzerSpec
+    finish_timeout_x: float = 5.0
 
 
 @dataclass(frozen=True, slots=True)
