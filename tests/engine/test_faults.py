@@ -13,7 +13,6 @@ from reelscope.engine.faults import (
     GiveUp,
     HalveBatch,
     Lost,
-    Reload,
     Round,
     Unfinished,
     Verdict,
@@ -22,7 +21,6 @@ from reelscope.engine.faults import (
     dependants,
     dependency_failure,
     describe,
-    load_step,
     over_limit,
     recycle,
     still_to_do,
@@ -48,7 +46,7 @@ def names(verdict: Verdict) -> list[tuple[str, ...]]:
     return [r.members for r in verdict.rounds]
 
 
-# --- out of memory, loading ----------------------------------------------------------------------------------------------------------
+# --- out of memory -------------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -67,19 +65,6 @@ def test_out_of_memory(size: int, evicted: bool, step: object) -> None:
 def test_out_of_memory_with_nothing_left_to_do() -> None:
     step = batch_step(1, evicted=True)
     assert isinstance(step, GiveUp) and step.code == "out_of_memory"
-
-
-@pytest.mark.parametrize(
-    ("attempt", "verified", "expected"),
-    [(1, None, None), (1, True, None), (1, False, "model_corrupt"), (2, True, "model_failed"), (2, False, "model_corrupt")],
-)
-def test_a_model_that_does_not_load(attempt: int, verified: bool | None, expected: str | None) -> None:
-    step = load_step("yolox-nano", "no such node", attempt, verified=verified)
-    if expected is None:
-        assert step == Reload()
-    else:
-        assert isinstance(step, GiveUp) and step.code == expected
-        assert "yolox-nano" in step.reason and "no such node" in step.reason
 
 
 # --- a worker is lost ----------------------------------------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 """The failure policy: what happened and the history go in, what to do comes out. Pure functions over frozen data; no clocks, no I/O.
 
-One worker, one clip. Who brought a worker down is known where exactly one member was running; nobody is given up on a mere suspicion before
-it has had a round of its own. Every death counts against somebody, so any sequence of deaths ends: docs/failures.md.
+A lost worker is judged for each clip by itself. Who brought it down is known where exactly one member was running; nobody is given up on a
+mere suspicion before it has had a round of its own. Every death counts against somebody, so any sequence of deaths ends: docs/failures.md.
+A model that does not load is the business of reelscope.models.manager.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ __all__ = [
     "EvictOthers",
     "GiveUp",
     "HalveBatch",
+    "Kind",
     "Lost",
-    "Reload",
     "Round",
     "Unfinished",
     "Verdict",
@@ -30,14 +31,12 @@ __all__ = [
     "dependants",
     "dependency_failure",
     "describe",
-    "load_step",
     "over_limit",
     "recycle",
     "still_to_do",
 ]
 
 BOOTS = 3  # a worker that never became ready so often in a row will not: its environment is broken, not its luck
-LOADS = 2  # loading, and once more after everything else was unloaded and the files were checked
 GROWTH_X, GROWTH_MIB = 2, 512  # default of faults.recycle_mib: allocators settle within these; a leak passes them
 
 Phase = Literal["waiting", "load", "begin", "feed", "fed", "finish"]
@@ -54,7 +53,7 @@ OFTEN = {
 DOING = {"waiting": "waiting", "load": "loading", "begin": "starting", "feed": "taking frames", "fed": "idle", "finish": "finishing"}
 
 
-# --- out of memory, loading ----------------------------------------------------------------------------------------------------------
+# --- out of memory -------------------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +69,6 @@ class EvictOthers:
 
 
 @dataclass(frozen=True, slots=True)
-class Reload:
-    """Unload what is not in use, verify the model's files and, where they are sound, load once more."""
-
-
-@dataclass(frozen=True, slots=True)
 class GiveUp:
     """The member fails with this."""
 
@@ -87,20 +81,6 @@ def batch_step(size: int, *, evicted: bool) -> HalveBatch | EvictOthers | GiveUp
     if size > 1:
         return HalveBatch(size // 2)
     return GiveUp("out_of_memory", "out of memory even with a batch of 1 and every other model unloaded") if evicted else EvictOthers()
-
-
-def load_step(model: str, error: str, attempt: int, *, verified: bool | None = None) -> Reload | GiveUp:
-    """What to do when a model did not load.
-
-    Args:
-        model: Its name; error: what went wrong, one line; attempt: which attempt failed, the first is 1.
-        verified: Whether its files were found sound after that; None where they were not looked at yet.
-    """
-    if verified is False:
-        return GiveUp("model_corrupt", f"model {model} is damaged on disk ({error})")
-    if attempt >= LOADS:
-        return GiveUp("model_failed", f"model {model} does not load: {error}")
-    return Reload()
 
 
 # --- a worker is lost ----------------------------------------------------------------------------------------------------------------
