@@ -8,27 +8,28 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reelscope.analyzers.registry import Registry
+from reelscope.config import Settings
 from reelscope.engine.kept import Kept, KeptResults
+from reelscope.engine.place import place
+from reelscope.engine.placement import Hardware
 from reelscope.engine.plan import Choice, Plan
 
 if TYPE_CHECKING:
     from reelscope.media.decode import DecodeStats
 
-__all__ = ["DECODE_VERSION", "KEY_FORMAT", "Decoded", "Taken", "decode_key", "keep", "keys", "prune", "take"]
+__all__ = ["DECODE_VERSION", "KEY_FORMAT", "Decoded", "Taken", "decode_key", "keep", "keys", "prune", "reduced", "take"]
 
 log = logging.getLogger(__name__)
 
 KEY_FORMAT = 1  # of what a key is made of
 # Rises when decoding may give other pixels, samples or times than before; part of the key of everything that reads frames or sound.
 DECODE_VERSION = 1
-
-DeviceOf = Callable[[str], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +61,16 @@ class Taken:
 # --- keys -------------------------------------------------------------------------------------------------------------------------
 
 
-def keys(plan: Plan, *, clip_sha256: str, models: Callable[[str], str | None], device: DeviceOf = lambda member: "cpu") -> dict[str, str]:
+def keys(plan: Plan, *, clip_sha256: str, models: Callable[[str], str | None]) -> dict[str, str]:
     """Keys of the features and running analyzers of a plan: equal keys, equal results.
 
-    A key covers the clip, the member's name, version and backend, the kind of its device, its models, options and frames, how decoding
-    is done, and the keys of everything that it may read. Batch sizes, threads and lanes change nothing about a result and are not in it.
+    A key covers the clip, the member's name, version and backend, the kind of device that it was placed on, its models, options and
+    frames, how decoding is done, and the keys of everything that it may read. Batch sizes, threads and lanes change nothing about a
+    result and are not in it.
 
     Args:
         clip_sha256: Of the clip's file.
         models: sha256 of a model by name; None where it is not known: then the member, and who reads it, has no key.
-        device: Where a member runs: "cpu", "cuda:1".
 
     Returns:
         Key (64 hex digits) by name; members without a key are left out.
@@ -83,7 +84,7 @@ def keys(plan: Plan, *, clip_sha256: str, models: Callable[[str], str | None], d
         return done[name]
 
     def make(name: str) -> str | None:
-        parts: dict[str, Any] = {"format": KEY_FORMAT, "clip": clip_sha256, "name": name, "device": device(name).partition(":")[0]}
+        parts: dict[str, Any] = {"format": KEY_FORMAT, "clip": clip_sha256, "name": name, "device": _device_kind(plan, name)}
         if name in plan.features:
             spec = plan.features[name]
             frames, audio, names, reads = spec.frames, spec.audio, spec.models, spec.features
@@ -120,6 +121,10 @@ def _reads(choice: Choice, running: Mapping[str, Choice]) -> list[str]:
     return list(dict.fromkeys([*backend.features, *backend.live, *others]))
 
 
+def _device_kind(plan: Plan, name: str) -> str:
+    return plan.placement.worker_of(name).member_device.get(name, "cpu").partition(":")[0]
+
+
 def _digest(parts: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()).hexdigest()
 
@@ -151,6 +156,25 @@ def prune(plan: Plan, found: set[str], *, spine: Sequence[str] = (), decoded: bo
         left = found - set(spine)
         return prune(plan, left if left != found else set(), spine=spine, decoded=left == found)
     return frozenset(run)
+
+
+def reduced(plan: Plan, run: Collection[str], *, hardware: Hardware, settings: Settings, many: bool = False) -> Plan:
+    """The plan of the members that have to run, placed anew; choices whose result is there already are not in it.
+
+    Args:
+        run: What `prune` (or `Taken.to_run`) says. hardware, settings, many: as for make_plan.
+    """
+    choices = {name: choice for name, choice in plan.choices.items() if choice.status is not None or name in run}
+    features = {name: spec for name, spec in plan.features.items() if name in run}
+    running = [c for c in choices.values() if c.status is None]
+    needs = [need for f in features.values() for need in f.frames] + [need for c in running for need in c.frames]
+    return Plan(
+        choices=choices,
+        features=features,
+        placement=place(running, features, hardware=hardware, settings=settings, many=many),
+        needs=tuple(dict.fromkeys(needs)),
+        sound=any(f.audio for f in features.values()) or any(c.backend and c.backend.audio for c in running),
+    )
 
 
 def _read_at_the_end(plan: Plan, run: set[str]) -> set[str]:
@@ -224,12 +248,13 @@ def keep(
     """Keep what a run made.
 
     Args:
+        plan: The whole one, that the keys were made of.
         taken: What it started from. made: results of the members that ran and are `ok`, by name.
         decoded: What its decode pass met, where there was one.
 
     Returns:
-        Names that were kept. A result that was made without something it would have read (that failed this time) is not kept, nor is
-        one that read such a result: their keys promise more.
+        Names that were kept. A result that was made without something that it would have read (since that failed), or on another kind
+        of device than planned, is not kept, nor is one that read such a result: their keys promise more.
     """
     if store is None:
         return []
@@ -238,20 +263,25 @@ def keep(
 
     def is_whole(name: str) -> bool:
         if name not in whole:
-            backend = choices[name].backend
-            others = [n for n in (*backend.after, *backend.soft_after) if n in choices] if backend is not None else []
-            whole[name] = name in taken.results or (name in made and all(is_whole(n) for n in others))
+            if name in taken.results or name in taken.features:
+                whole[name] = True
+            elif name in made:
+                reads = _reads(choices[name], choices) if name in choices else plan.features[name].features
+                as_planned = made[name].device.partition(":")[0] == _device_kind(plan, name)
+                whole[name] = as_planned and all(is_whole(other) for other in reads)
+            else:
+                whole[name] = name in plan.features  # its reader is `ok`, so it was there; its value is not carried to here
         return whole[name]
 
     done = []
     for name, kept in made.items():
         if name not in taken.keys:
-            continue
-        if name in choices:
+            stored = False
+        elif name in choices:
             stored = is_whole(name) and store.put(taken.keys[name], kept)
         else:
             kind = registry.feature(name)
-            stored = kind.keeps and store.put_feature(taken.keys[name], kind, kept)
+            stored = kind.keeps and is_whole(name) and store.put_feature(taken.keys[name], kind, kept)
         if stored:
             done.append(name)
     if decoded is not None:
