@@ -6,13 +6,13 @@ from typing import Any
 
 from reelscope.document.merge import ShotInput, build_shots
 from reelscope.document.names import ANALYZER_NAMES
-from reelscope.document.schema import AnalyzerEntry, MediaInfo, ShotRow, ShotTransition
-from reelscope.engine.local import Outcome
+from reelscope.document.schema import AnalyzerEntry, MediaInfo, ModelInfo, ShotRow, ShotTransition
+from reelscope.engine.outcome import MemberOutcome, Outcome
 from reelscope.engine.plan import TIERS, Choice, Plan
 from reelscope.media.probe import Probe, settle
 from reelscope.models.embedded import describe
 
-__all__ = ["best_tier", "entry", "media_facts", "spine"]
+__all__ = ["best_tier", "entry", "media_facts", "models_of", "spine"]
 
 
 def media_facts(probe: Probe, outcome: Outcome) -> MediaInfo:
@@ -23,15 +23,15 @@ def media_facts(probe: Probe, outcome: Outcome) -> MediaInfo:
 def spine(outcome: Outcome) -> tuple[list[ShotRow], dict[str, bytes]]:
     """The rows of the shots and their keyframes, from the features and results that are there."""
     found = outcome.members.get("shots")
-    if found is None or found.failure is not None:
+    if found is None or not found.ok:
         return [], {}
-    spool = outcome.members["stills"].result if "stills" in outcome.members else None
+    spool = outcome.members["stills"].result if "stills" in outcome.members and outcome.members["stills"].ok else None
     stills = spool.stills if spool is not None else ()
     inputs = []
     for start_s, end_s in found.result.shots:
         leading = next((t for t in found.result.transitions if abs((t.start_s + t.end_s) / 2 - start_s) < 1e-3 and start_s > 0), None)
         inputs.append(ShotInput(start_s, end_s, _transition(leading) if leading is not None else None))
-    results = {n: r.result for n, r in outcome.members.items() if n in ANALYZER_NAMES and r.failure is None}
+    results = {n: r.result for n, r in outcome.members.items() if n in ANALYZER_NAMES and r.ok}
     rows = build_shots(inputs, results, stills)
     by_time = {s.t_s: s for s in stills}
     keyframes = {r.keyframe: spool.read(by_time[r.keyframe_s]) for r in rows if r.keyframe is not None and spool is not None}
@@ -52,11 +52,10 @@ def entry(choice: Choice, outcome: Outcome) -> AnalyzerEntry:
     if choice.status is not None:
         return made
     run = outcome.members[choice.name]
-    made.device = run.context.device
-    made.options = run.context.options.model_dump(mode="json")
-    made.models = [describe(m) for m in _models_of(choice, outcome)]
-    made.seconds = run.seconds
-    made.attempts = 1
+    made.device = run.job.device
+    made.options = run.job.options.model_dump(mode="json")
+    made.models = models_of(run, outcome)
+    made.seconds, made.attempts, made.reused = run.seconds, run.attempts, run.reused
     if run.failure is not None:
         made.status, made.code, made.reason, made.hint = run.failure.status, run.failure.code, run.failure.reason, run.failure.hint
         return made
@@ -64,11 +63,15 @@ def entry(choice: Choice, outcome: Outcome) -> AnalyzerEntry:
     return made.model_copy(update={name: getattr(result, name) for name in type(result).model_fields} | (result.model_extra or {}))
 
 
-def _models_of(choice: Choice, outcome: Outcome) -> list[str]:
+def models_of(member: MemberOutcome, outcome: Outcome) -> list[ModelInfo]:
     """Models that took part: the backend's own and those of the features that it read."""
-    assert choice.backend is not None
-    features = [outcome.members[f].member.spec for f in choice.backend.features if f in outcome.members]
-    return list(dict.fromkeys([*choice.backend.models, *(m for spec in features for m in getattr(spec, "models", ()))]))
+    if member.reused:
+        return list(member.models)
+    if member.backend is None:
+        return []
+    specs = [outcome.members[f].spec for f in member.backend.features if f in outcome.members]
+    names = dict.fromkeys([*member.backend.models, *(m for spec in specs for m in getattr(spec, "models", ()))])
+    return [describe(m) for m in names]
 
 
 def best_tier(plan: Plan) -> str:

@@ -7,9 +7,12 @@ import importlib.util
 import os
 import re
 import tempfile
+import threading
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,19 +24,22 @@ from reelscope.analyzers.registry import INSTALLED, Registry
 from reelscope.config import Settings
 from reelscope.document.names import ANALYZER_NAMES
 from reelscope.document.schema import CacheInfo, Document, RunInfo, SourceInfo
-from reelscope.engine.hardware import PeakMemory
-from reelscope.engine.placement import Hardware
+from reelscope.engine.hardware import PeakMemory, read_hardware
 from reelscope.engine.plan import Lookup, Unusable, make_plan
 from reelscope.errors import InputError, OutputError
 from reelscope.events import Event, EventBus
-from reelscope.models.embedded import find
+from reelscope.models.embedded import describe, find
 from reelscope.outputs import check_room, out_folder, write_files
 from reelscope.version import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from reelscope.engine.kept import KeptResults
     from reelscope.engine.local import LocalEngine
+    from reelscope.engine.outcome import Outcome
+    from reelscope.engine.plan import Plan
+    from reelscope.engine.reuse import Taken
     from reelscope.media.probe import Probe
 
 __all__ = ["Analysis", "Session", "Written", "analyze", "analyze_to", "lookup", "write"]
@@ -105,13 +111,22 @@ def analyze_to(
 
 
 class Session:
-    """Analyses clips one after the other and keeps the models loaded in between."""
+    """Analyses clips and keeps workers and models between them. `analyze` may be called from several threads.
 
-    def __init__(self, settings: Settings | None = None, events: EventBus | None = None, *, registry: Registry = INSTALLED) -> None:
+    Args:
+        many: Whether several clips are to come: then worker processes pay for their start (`placement.workers` decides otherwise).
+    """
+
+    def __init__(
+        self, settings: Settings | None = None, events: EventBus | None = None, *, registry: Registry = INSTALLED, many: bool = False
+    ) -> None:
         self.settings = settings or Settings()
         self.registry = registry
         self.events = events or EventBus()
+        self.many = many
+        self._lock = threading.Lock()
         self._engine: LocalEngine | None = None
+        self._kept: KeptResults | None = None
 
     def __enter__(self) -> Session:
         return self
@@ -120,10 +135,24 @@ class Session:
         self.close()
 
     def close(self) -> None:
-        """Unload everything."""
-        if self._engine is not None:
-            self._engine.close()
-            self._engine = None
+        """End the workers and unload everything."""
+        with self._lock:
+            engine, self._engine = self._engine, None
+        if engine is not None:
+            engine.close()
+
+    @property
+    def engine(self) -> LocalEngine:
+        """The engine, made when it is first wanted."""
+        with self._lock:
+            if self._engine is None:
+                from reelscope.engine.kept import open_kept
+                from reelscope.engine.local import LocalEngine
+
+                hardware = read_hardware(self.settings)
+                self._kept = open_kept(self.settings)
+                self._engine = LocalEngine(self.settings, self.events, registry=self.registry, hardware=hardware)
+            return self._engine
 
     def analyze(self, source: str | os.PathLike[str], *, only: Sequence[str] | None = None, skip: Sequence[str] = ()) -> Analysis:
         """Analyse one clip; see `analyze` for arguments and errors."""
@@ -133,33 +162,32 @@ class Session:
         with PeakMemory() as memory, _work_dir(self.settings) as work_dir:
             with _timed(phases, "import"):
                 from reelscope.assemble import best_tier, entry, media_facts, spine
-                from reelscope.engine.local import LocalEngine
+                from reelscope.engine.reuse import keys, reduced, take
                 from reelscope.media.probe import probe as read_facts
-            if self._engine is None:
-                self._engine = LocalEngine(self.settings, self.events, registry=self.registry)
+
+                engine = self.engine
             with _timed(phases, "probe"):
                 probe = read_facts(path)
                 _check_limits(probe, self.settings)
                 sha256 = _sha256(path)
             self.events.publish(Event(path.name, "probe", total=probe.media.duration_s))
             with _timed(phases, "plan"):
-                plan = make_plan(
-                    only=only,
-                    skip=skip,
-                    settings=self.settings,
-                    lookup=lookup(self.registry),
-                    has_picture=probe.video_index is not None,
-                    has_sound=probe.audio_index is not None,
-                    hardware=Hardware(self._engine.cores, 0),
-                    spine=SPINE,
-                )
-            self.events.publish(Event(path.name, "plan", total=len(plan.running)))
-            outcome = self._engine.run(probe, plan, work_dir)
+                whole = self.plan(only=only, skip=skip, has_picture=probe.video_index is not None, has_sound=probe.audio_index is not None)
+                known = keys(whole, clip_sha256=sha256, models=lambda name: describe(name).sha256)
+                taken = take(
+                    whole, self._kept, clip_sha256=sha256, keys=known, registry=self.registry, work_dir=work_dir, spine=SPINE,
+                    fresh=self.settings.analysis.fresh,
+                )  # fmt: skip
+                plan = reduced(whole, taken.to_run, hardware=engine.hardware, settings=self.settings, many=self.many)
+            self.events.publish(Event(path.name, "plan", total=len(whole.running)))
+            kept = {**taken.results, **taken.features}
+            outcome = engine.run(probe, plan, work_dir, kept=kept, stats=taken.decoded.stats if taken.decoded else None, whole=whole)
+            self._keep(whole, taken, outcome, sha256)
             phases |= outcome.phases
             with _timed(phases, "merge"):
                 media = media_facts(probe, outcome)
                 shots, keyframes = spine(outcome)
-                entries = {name: entry(plan.choices[name], outcome) for name in ANALYZER_NAMES}
+                entries = {name: entry(whole.choices[name], outcome) for name in ANALYZER_NAMES}
             self.events.publish(Event(path.name, "merge"))
         seconds = time.perf_counter() - started
         document = Document(
@@ -171,12 +199,12 @@ class Session:
                 version=VERSION,
                 seconds=seconds,
                 realtime_factor=seconds / media.duration_s,
-                tier=best_tier(plan),
-                device="cpu",
+                tier=best_tier(whole),
+                device=", ".join(dict.fromkeys(w.device for w in whole.placement.workers)) or "cpu",
                 passes=outcome.passes,
                 phases=phases,
-                features={name: outcome.members[name].seconds for name in plan.features},
-                cache=CacheInfo(hits=outcome.hits, misses=outcome.misses, load_s=outcome.load_s),
+                features={name: m.seconds for name in whole.features if (m := outcome.members.get(name)) is not None},
+                cache=_cache_info(outcome),
                 peak_rss_mib=memory.peak_mib,
             ),
             shots=shots,
@@ -184,6 +212,79 @@ class Session:
         )
         self.events.publish(Event(path.name, "done", seconds=seconds))
         return Analysis(document, keyframes)
+
+    def analyze_many(
+        self, sources: Iterable[str | os.PathLike[str]], *, only: Sequence[str] | None = None, skip: Sequence[str] = ()
+    ) -> Iterator[tuple[str | os.PathLike[str], Analysis | Exception]]:
+        """Analyse clips, `optimisation.clips_in_flight` at a time, and yield each with its analysis or its error, in the order given.
+
+        The next clip decodes while the last one finishes. A clip that fails does not stop the others.
+        """
+        at_once = self.settings.optimisation.clips_in_flight
+        pool = ThreadPoolExecutor(at_once, thread_name_prefix="clip")
+        waiting = deque(sources)
+        running: deque[tuple[Any, Future[Analysis]]] = deque()
+        try:
+            while waiting or running:
+                while waiting and len(running) < at_once:
+                    source = waiting.popleft()
+                    running.append((source, pool.submit(self.analyze, source, only=only, skip=skip)))
+                source, future = running.popleft()
+                error = future.exception()
+                if error is not None and not isinstance(error, Exception):
+                    raise error
+                yield source, error if error is not None else future.result()
+        finally:
+            if running:
+                self.stop()
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def stop(self) -> None:
+        """Give up the clips that are on their way, from any thread; their `analyze` raises EngineError."""
+        with self._lock:
+            engine = self._engine
+        if engine is not None:
+            engine.stop()
+
+    def plan(
+        self, *, only: Sequence[str] | None = None, skip: Sequence[str] = (), has_picture: bool = True, has_sound: bool = True
+    ) -> Plan:
+        """What would run for a clip, and where."""
+        hardware = self.engine.hardware
+        return make_plan(
+            only=only, skip=skip, settings=self.settings, lookup=lookup(self.registry),
+            has_picture=has_picture, has_sound=has_sound, hardware=hardware, many=self.many, spine=SPINE,
+        )  # fmt: skip
+
+    def _keep(self, plan: Plan, taken: Taken, outcome: Outcome, sha256: str) -> None:
+        """Keep what this run made for the next one of the same clip."""
+        if self._kept is None:
+            return
+        from reelscope.assemble import models_of
+        from reelscope.engine.kept import Kept
+        from reelscope.engine.reuse import Decoded, keep
+
+        made = {
+            name: Kept(m.result, m.seconds, m.job.device, m.attempts, tuple(models_of(m, outcome)))
+            for name, m in outcome.members.items()
+            if m.ok and not m.reused
+        }
+        errors = outcome.audio.decode_errors if outcome.audio is not None else None
+        decoded = Decoded(outcome.stats if outcome.passes else None, errors)
+        keep(plan, self._kept, clip_sha256=sha256, taken=taken, made=made, registry=self.registry, decoded=decoded)
+
+
+def _cache_info(outcome: Outcome) -> CacheInfo:
+    cache = outcome.cache
+    reused = [name for name in ANALYZER_NAMES if name in outcome.members and outcome.members[name].reused]
+    return CacheInfo(
+        hits=cache.hits,
+        misses=cache.misses,
+        load_s=cache.load_s,
+        evictions=cache.evictions,
+        bytes_held=outcome.bytes_held,
+        results_reused=reused,
+    )
 
 
 def lookup(registry: Registry = INSTALLED) -> Lookup:

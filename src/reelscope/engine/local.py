@@ -1,92 +1,91 @@
-"""The engine of one process: one decode feeds lanes of members over bounded queues, then members finish as what they need is there.
+"""The engine: hosts that keep members loaded across clips, in this process or in worker processes, and the clips that run on them.
 
-Threads suffice on a CPU, since decoding, OpenCV, onnxruntime and NumPy release the interpreter's lock; processes come where models on
-several devices or crash isolation call for them. A member that has failed is fed no more; the others go on.
+`LocalEngine.run` conducts one clip (reelscope.engine.conduct) and may be called from several threads: clips then take turns in decoding,
+and the next one decodes while the last one finishes. Everything that the engine has on disk or in shared memory stands in owned folders.
 """
 
 from __future__ import annotations
 
-import contextlib
+import itertools
 import logging
-import queue
-import sys
+import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from reelscope.analyzers.base import Inputs, LoadContext
 from reelscope.analyzers.registry import INSTALLED, Registry
 from reelscope.config import Settings
-from reelscope.engine.hardware import available_cores
+from reelscope.engine.conduct import ClipRun
+from reelscope.engine.faults import recycle
+from reelscope.engine.flow import Flow, HereFlow, SharedFlow, Stopped
+from reelscope.engine.host import Host, make_models
+from reelscope.engine.kept import Kept
+from reelscope.engine.limits import Guard, rss_mib
+from reelscope.engine.messages import Died, Ready, Shrunk
+from reelscope.engine.outcome import Outcome
+from reelscope.engine.owned import OwnedFolder, sweep
+from reelscope.engine.placement import Hardware, WorkerPlan
 from reelscope.engine.plan import Plan
-from reelscope.engine.runner import Failure, MemberRun
-from reelscope.errors import NotApplicable
-from reelscope.events import Event, EventBus, Step
-from reelscope.features.base import Clip, NoOptions
-from reelscope.media.audio import AudioTrack
+from reelscope.engine.process import WorkerProcess
+from reelscope.engine.shared import FramePool, shared_parent, slot_bytes
+from reelscope.events import EventBus
 from reelscope.media.decode import DecodePass, DecodeStats
-from reelscope.media.frames import Window
-from reelscope.media.probe import Probe, settle
-from reelscope.media.sound import decode_sound
+from reelscope.media.probe import Probe
 
-__all__ = ["LocalEngine", "Outcome"]
+__all__ = ["LocalEngine"]
 
 log = logging.getLogger(__name__)
 
-POLL_S = 0.1  # how often waiting threads look whether they should stop
-SOUND = "sound"
+WATCH_S = 0.5  # how often deadlines are looked at
+POLL_S = 0.1
 
 
 @dataclass(slots=True)
-class Outcome:
-    """What a run left.
+class _Seat:
+    """A worker's place: the host that sits there now, and what outlives it.
 
     Attributes:
-        members: Every member by name, with its result or failure.
-        clip: The clip with what decoding taught about it.
-        stats: Of the decode pass; None for a clip of sound alone or where nothing took frames.
-        phases: Wall seconds: decode (inside the decoder), wait (for the slowest lane), sound, finish.
-        hits, misses, load_s: Members found loaded, loaded now, and seconds spent on that.
+        plan: As it was started. life: counts hosts; messages of an earlier one are not listened to.
+        boots: Starts in a row that never became ready; clips: served by this host; first_mib: what it held after its first.
     """
 
-    members: dict[str, MemberRun]
-    clip: Clip
-    stats: DecodeStats | None = None
-    audio: AudioTrack | None = None
-    phases: dict[str, float] = field(default_factory=dict)
-    passes: int = 0
-    hits: int = 0
-    misses: int = 0
-    load_s: float = 0.0
+    plan: WorkerPlan
+    host: Any = None
+    life: int = 0
+    boots: int = 0
+    clips: int = 0
+    first_mib: float = 0.0
+    tired: str | None = None
+    runs: set[int] = field(default_factory=set)
 
 
 class LocalEngine:
-    """Runs plans; keeps members loaded from clip to clip. Use it as a context manager, from one thread."""
+    """Runs plans; keeps members and models loaded from clip to clip. Use it as a context manager.
 
-    def __init__(self, settings: Settings, events: EventBus | None = None, *, registry: Registry = INSTALLED) -> None:
-        self.registry = registry
-        self.settings = settings
-        self.events = events or EventBus()
-        self.cores = settings.placement.threads or available_cores()
-        self._loaded: dict[Any, Any] = {}
+    Args:
+        hardware: What workers are limited by; read_hardware of it otherwise.
+    """
 
-    @property
-    def lanes(self) -> int:
-        """How many members may be fed at the same time."""
-        return self.settings.optimisation.lanes or self.cores
-
-    def close(self) -> None:
-        """Let go of every loaded member."""
-        while self._loaded:
-            _, member = self._loaded.popitem()
-            try:
-                member.close()
-            except Exception:
-                log.exception("closing %r failed", member)
+    def __init__(
+        self, settings: Settings, events: EventBus | None = None, *, registry: Registry = INSTALLED, hardware: Hardware | None = None
+    ) -> None:
+        self.registry, self.settings, self.events = registry, settings, events or EventBus()
+        self.hardware = hardware
+        self._seats: dict[str, _Seat] = {}
+        self._runs: dict[int, ClipRun] = {}
+        self._numbers = itertools.count(1)
+        self._batches: dict[Any, int] = {}
+        self._lock = threading.RLock()
+        self._turn = threading.Lock()
+        self._folders: list[OwnedFolder] = []
+        self._pool: FramePool | None = None
+        self._guard: Guard | None = None
+        self._closed = threading.Event()
+        self._watcher: threading.Thread | None = None
 
     def __enter__(self) -> LocalEngine:
         return self
@@ -94,292 +93,245 @@ class LocalEngine:
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    def run(self, probe: Probe, plan: Plan, work_dir: Path) -> Outcome:
+    def close(self) -> None:
+        """End every worker and let go of everything loaded."""
+        self._closed.set()
+        if self._guard is not None:
+            self._guard.close()
+        if self._watcher is not None:
+            self._watcher.join()
+        with self._lock:
+            hosts = [s.host for s in self._seats.values() if s.host is not None]
+            self._seats.clear()
+        closing = [threading.Thread(target=h.close) for h in hosts]
+        for thread in closing:
+            thread.start()
+        for thread in closing:
+            thread.join()
+        if self._pool is not None:
+            self._pool.close()
+            self._pool = None
+        while self._folders:
+            self._folders.pop().close()
+
+    def stop(self) -> None:
+        """Give up every clip that is on its way."""
+        with self._lock:
+            for run in self._runs.values():
+                run.give_up()
+
+    # --- clips ------------------------------------------------------------------------------------------------------------------------
+
+    def run(
+        self,
+        probe: Probe,
+        plan: Plan,
+        work_dir: Path,
+        *,
+        kept: Mapping[str, Kept] | None = None,
+        stats: DecodeStats | None = None,
+        whole: Plan | None = None,
+    ) -> Outcome:
         """Run a plan over a clip.
 
         Args:
             probe: The clip; plan: made for it; work_dir: an empty folder that the caller removes.
+            kept: Results of an earlier run by member, which are taken as they are; stats: what decoding taught then; whole: the plan
+                with those members in it.
 
         Raises:
-            MediaError: No frame could be decoded.
+            MediaError: No frame could be decoded. OutputError: no room for frames or sound. EngineError: a bug of ours.
         """
-        clip = Clip(probe.path.name, probe.media, str(work_dir))
-        outcome = Outcome({}, clip)
-        outcome.members = {name: self._member(name, plan, outcome) for name in [*plan.features, *(c.name for c in plan.running)]}
-        run = _Run(self, probe, plan, work_dir, outcome)
+        run = ClipRun(self, next(self._numbers), probe, plan, work_dir, kept or {}, stats, whole)
+        with self._lock:
+            self._runs[run.number] = run
+        names = [w.name for w in plan.placement.workers]
         try:
-            run.go()
-        except BaseException:
-            run.stop.set()
-            raise
+            self._sit(plan, run.number, probe)
+            return run.go()
         finally:
-            run.join()
-            self._keep(outcome)
-        return outcome
+            with self._lock:
+                self._runs.pop(run.number, None)
+                for name in names:
+                    seat = self._seats.get(name)
+                    if seat is not None:
+                        seat.runs.discard(run.number)
+                        self._after_clip(seat)
 
-    def _member(self, name: str, plan: Plan, outcome: Outcome) -> MemberRun:
-        if name in plan.features:
-            context = LoadContext("cpu", NoOptions(), plan.features[name].frames)
-            kind: Any = self.registry.feature(name)
+    @contextmanager
+    def turn(self, stop: threading.Event) -> Iterator[None]:
+        """A clip's turn in decoding: one after the other, since each decodes on all cores."""
+        while not self._turn.acquire(timeout=POLL_S):
+            if stop.is_set():
+                raise Stopped
+        try:
+            yield
+        finally:
+            self._turn.release()
+
+    def flow(self, plan: Plan, hosts: list[Any], stop: threading.Event) -> Flow:
+        """The way of one pass's windows to these hosts."""
+        if plan.placement.here:
+            return HereFlow(plan.placement.windows_in_flight, stop)
+        assert self._pool is not None
+        return SharedFlow(self._pool, next(self._numbers), stop)
+
+    # --- hosts ------------------------------------------------------------------------------------------------------------------------
+
+    def host(self, name: str, plan: Plan) -> Any:
+        """The host that sits in a worker's place now."""
+        with self._lock:
+            return self._seats[name].host
+
+    def hosts_of(self, plan: Plan) -> list[Any]:
+        """The hosts of a plan that are there now."""
+        with self._lock:
+            return [s.host for w in plan.placement.workers if (s := self._seats.get(w.name)) is not None and s.host is not None]
+
+    def views(self) -> list[dict[str, Any]]:
+        """What each worker process says that it sees of the machine."""
+        with self._lock:
+            return [s.host.view for s in self._seats.values() if isinstance(s.host, WorkerProcess)]
+
+    def _sit(self, plan: Plan, number: int, probe: Probe) -> None:
+        """Start the hosts that a plan needs and that are not there."""
+        with self._lock:
+            if not plan.placement.here and self._pool is None:
+                self._make_room(plan, probe)
+            for worker in plan.placement.workers:
+                seat = self._seats.setdefault(worker.name, _Seat(worker))
+                if seat.host is not None and _identity(seat.plan) != _identity(worker) and not seat.runs:
+                    seat.host.close()
+                    seat.host = None
+                seat.runs.add(number)
+                if seat.host is None:
+                    seat.plan = worker
+                    self._start(seat)
+            if self._watcher is None:
+                self._watcher = threading.Thread(target=self._watch, name="engine-watch", daemon=True)
+                self._watcher.start()
+
+    def _make_room(self, plan: Plan, probe: Probe) -> None:
+        """The pool of windows, in shared memory where there is room, and the folder of the workers' boards."""
+        slots = plan.placement.windows_in_flight + 1
+        media = probe.media
+        need = 0
+        if plan.needs and media.width_px is not None and media.height_px is not None:
+            specs = [n.resolve(media.width_px, media.height_px) for n in plan.needs]
+            need = slots * slot_bytes(DecodePass(probe, specs, window_s=self.settings.performance.window_s).capacities)
+        spare = Path(self.settings.system.temp_dir or tempfile.gettempdir())
+        parent = shared_parent(self.settings, need)
+        for place in dict.fromkeys((parent, spare)):
+            with suppress(OSError):
+                sweep(place)
+            self._folders.append(OwnedFolder(place))
+        self._pool = FramePool(self._folders[0].path, slots, spare=self._folders[-1].path)
+        if self.hardware is not None:
+            self._guard = Guard(self.settings, self.hardware, self._offender)
+
+    def _start(self, seat: _Seat) -> None:
+        seat.life += 1
+        seat.clips, seat.first_mib, seat.tired = 0, 0.0, None
+        name, life = seat.plan.name, seat.life
+
+        def tell(message: Any) -> None:
+            self._hear(name, life, message)
+
+        if seat.plan.name == "here":
+            models = make_models(self.settings, seat.plan)
+            seat.host = Host(self.registry, tell, models=models, threads=seat.plan.threads, keep=self.settings.optimisation.clips_in_flight)
+            seat.host.remember_batches(self._batches)
         else:
-            choice = plan.choices[name]
-            assert choice.backend is not None
-            context = LoadContext("cpu", choice.options, choice.frames, choice.backend.name, choice.batch, choice.backend.threads)
-            kind = self.registry.analyzer(name)
-        key = (name, context.backend, context.options.model_dump_json(), context.frames, context.batch)
-        member = self._loaded.pop(key, None)
-        outcome.hits += member is not None
-        outcome.misses += member is None
-        return MemberRun(name, member or kind(), context, loaded=member is not None, key=key)
+            folder = self._folders[-1].path
+            seat.host = WorkerProcess(seat.plan, self.settings, self.registry, folder, tell, self._batches)
+            if self._guard is not None:
+                self._guard.add(name, seat.host.pid, seat.plan.gpu_budget_mib)
 
-    def _keep(self, outcome: Outcome) -> None:
-        """Keep healthy members for the next clip, close the others."""
-        for run in outcome.members.values():
-            outcome.load_s += run.load_s
-            if run.loaded and (run.failure is None or run.failure.status == "not_applicable"):
-                self._loaded[run.key] = run.member
-            else:
-                with contextlib.suppress(Exception):
-                    run.member.close()
+    def _hear(self, name: str, life: int, message: Any) -> None:
+        """A message from a host, in one of its threads: it goes to its clip, or it concerns the host itself."""
+        with self._lock:
+            seat = self._seats.get(name)
+            if seat is None or seat.life != life:
+                return
+            match message:
+                case Ready():
+                    seat.boots = 0
+                case Shrunk(key, size):
+                    self._batches[key] = size
+                case Died():
+                    self._buried(seat, message)
+                case _:
+                    run = self._runs.get(message.run)
+                    if run is not None:
+                        run.inbox.put((name, message))
 
+    def _buried(self, seat: _Seat, died: Died) -> None:
+        """Put a new host into the place of a lost one and tell the clips that were there."""
+        name = seat.plan.name
+        if self._guard is not None:
+            self._guard.remove(name)
+        seat.boots = seat.boots + 1 if died.kind == "boot" else 0
+        told = Died(died.kind, died.returncode, died.detail, died.running, seat.boots)
+        seat.host = None
+        self._start(seat)
+        for number in sorted(seat.runs):
+            if number in self._runs:
+                self._runs[number].inbox.put((name, told))
 
-class _Run:
-    """One clip on its way; lives as long as LocalEngine.run."""
+    def _after_clip(self, seat: _Seat) -> None:
+        """A clip is through: start a worker anew that has grown too much, as soon as nobody uses it."""
+        if not isinstance(seat.host, WorkerProcess) or self._closed.is_set():
+            return
+        seat.clips += 1
+        held = rss_mib(seat.host.pid)
+        if held is not None:
+            seat.first_mib = seat.first_mib or held
+            seat.tired = seat.tired or recycle(seat.clips, held, seat.first_mib, self.settings)
+        if seat.tired is not None and not seat.runs:
+            log.info("worker %s is started anew: %s", seat.plan.name, seat.tired)
+            if self._guard is not None:
+                self._guard.remove(seat.plan.name)
+            old, seat.host = seat.host, None
+            seat.life += 1  # nothing that it still says matters
+            old.close()  # the next clip starts it again
 
-    def __init__(self, engine: LocalEngine, probe: Probe, plan: Plan, work_dir: Path, outcome: Outcome) -> None:
-        self.engine, self.probe, self.plan, self.work_dir, self.out = engine, probe, plan, work_dir, outcome
-        self.stop = threading.Event()
-        self.pool = ThreadPoolExecutor(max(1, engine.cores), thread_name_prefix="finish")
-        self.threads: list[threading.Thread] = []
-        self.queues: list[queue.Queue[Window | None]] = []
-        self.lock = threading.Lock()
-        self.all_done = threading.Event()
-        self.waiting: dict[str, set[str]] = {}
-        self.late_error: BaseException | None = None
+    # --- watching ---------------------------------------------------------------------------------------------------------------------
 
-    def go(self) -> None:
-        out, plan = self.out, self.plan
-        in_lane = {m: f"lane {i}" for i, lane in enumerate(plan.lanes) for m in lane.members}
-        for name in out.members:
-            self.waiting[name] = self._needs(name) | ({in_lane[name]} if name in in_lane else set())
-        if not self.waiting:
-            self.all_done.set()
-        if plan.sound:
-            self.pool.submit(self._guard, self._decode_sound)
-        else:
-            self._complete(SOUND)
-        for i, lane in enumerate(plan.lanes):
-            windows: queue.Queue[Window | None] = queue.Queue(self.engine.settings.performance.windows_in_flight)
-            self.queues.append(windows)
-            thread = threading.Thread(
-                target=self._guard, args=(lambda i=i, lane=lane, q=windows: self._feed_lane(i, lane.members, q),), name=f"lane-{i}"
-            )
-            self.threads.append(thread)
-            thread.start()
-        self._advance()
-        if plan.lanes:
-            self._decode()
-        started = time.perf_counter()
-        while not self.all_done.wait(POLL_S):
-            if self.late_error is not None:
-                raise self.late_error
-        if self.late_error is not None:
-            raise self.late_error
-        out.phases["finish"] = time.perf_counter() - started
+    def _watch(self) -> None:
+        """End hosts whose members are past their deadlines, and workers that never become ready; unload idle models."""
+        while not self._closed.wait(WATCH_S):
+            with self._lock:
+                for seat in list(self._seats.values()):
+                    self._look_at(seat)
 
-    def join(self) -> None:
-        """End every thread of this run; after a stop they leave at the next window or poll."""
-        for thread in self.threads:
-            thread.join()
-        self.pool.shutdown(wait=True, cancel_futures=True)
-
-    def _needs(self, name: str) -> set[str]:
-        """What has to be complete before this member can finish."""
-        if name in self.plan.features:
-            spec = self.plan.features[name]
-            return {f for f in spec.features if f in self.out.members} | ({SOUND} if spec.audio else set())
-        backend = self.plan.choices[name].backend
-        assert backend is not None
-        needs = {n for n in (*backend.features, *backend.after, *backend.soft_after) if n in self.out.members}
-        return needs | ({SOUND} if backend.audio else set())
-
-    # --- decoding and feeding -----------------------------------------------------------------------------------------------------
-
-    def _decode(self) -> None:
-        settings, media = self.engine.settings, self.probe.media
-        assert media.width_px is not None and media.height_px is not None
-        specs = [n.resolve(media.width_px, media.height_px) for n in self.plan.needs]
-        threads = settings.placement.decode_threads or self.engine.cores
-        decode = DecodePass(self.probe, specs, window_s=settings.performance.window_s, threads=threads, work_dir=self.work_dir)
-        self.out.stats, self.out.passes = decode.stats, 1
-        decode_s = wait_s = 0.0
-        windows = decode.windows()
-        while True:
-            started = time.perf_counter()
-            window = next(windows, None)
-            got = time.perf_counter()
-            decode_s += got - started
-            for windows_in in self.queues:
-                self._put(windows_in, replace(window, features={}) if window is not None else None)
-            wait_s += time.perf_counter() - got
-            if window is None:
+    def _look_at(self, seat: _Seat) -> None:
+        host = seat.host
+        if host is None:
+            return
+        late = None
+        for running in host.board.read():
+            run = self._runs.get(running.run)
+            if run is not None and running.name in run.out.members and running.seconds > run.limit_s(running.name, running.phase):
+                late = running
                 break
-            self._tell("decode", done=window.end_s, total=media.duration_s)
-        self.out.phases |= {"decode": decode_s, "wait": wait_s}
+        if isinstance(host, WorkerProcess):
+            if late is not None:
+                host.kill("hung", f"{late.name} took more than {run.limit_s(late.name, late.phase):g} s in {late.phase}")  # type: ignore[union-attr]
+            elif not host.ready and time.monotonic() - host.started > self.settings.faults.load_timeout_s:
+                host.kill("boot", f"not ready after {self.settings.faults.load_timeout_s:g} s")
+            return
+        host.models.tidy()
+        if late is not None:  # a thread cannot be ended: the host is left behind with it, and another takes its place
+            died = Died("hung", detail=f"{late.name} took too long in {late.phase}", running=tuple(host.board.read()))
+            self._hear(seat.plan.name, seat.life, died)
 
-    def _put(self, windows: queue.Queue[Window | None], window: Window | None) -> None:
-        while True:
-            if self.late_error is not None:
-                raise self.late_error
-            with contextlib.suppress(queue.Full):
-                windows.put(window, timeout=POLL_S)
-                return
-
-    def _feed_lane(self, index: int, names: tuple[str, ...], windows: queue.Queue[Window | None]) -> None:
-        runs = [self.out.members[n] for n in names]
-        for run in runs:
-            self._load(run)
-        _one_thread_each()
-        while not self.stop.is_set():
-            try:
-                window = windows.get(timeout=POLL_S)
-            except queue.Empty:
-                continue
-            if window is None:
-                self._complete(f"lane {index}")
-                return
-            for run in runs:
-                self._feed(run, window)
-
-    def _feed(self, run: MemberRun, window: Window) -> None:
-        choice = self.plan.choices.get(run.name)
-        if choice is not None and choice.backend is not None:
-            broken = next((f for f in choice.backend.live if f not in window.features), None)
-            if broken is not None:
-                run.fail(self._dependency_failure(broken))
-        run.feed(window)
-
-    def _load(self, run: MemberRun) -> None:
-        started = time.perf_counter()
-        run.load()
-        run.begin(self.out.clip)
-        self._tell("load", run.name, seconds=time.perf_counter() - started)
-
-    def _decode_sound(self) -> None:
-        started = time.perf_counter()
-        try:
-            self.out.audio = decode_sound(self.probe, self.work_dir)
-        except NotApplicable as error:
-            failure = Failure("not_applicable", error.code, error.message, error.hint)
-            for name, run in self.out.members.items():
-                if SOUND in self.waiting.get(name, ()):
-                    run.fail(failure)
-        self.out.phases["sound"] = time.perf_counter() - started
-        self._complete(SOUND)
-        self._advance()
-
-    # --- finishing ----------------------------------------------------------------------------------------------------------------
-
-    def _complete(self, what: str) -> None:
-        with self.lock:
-            for needs in self.waiting.values():
-                needs.discard(what)
-        self._advance()
-
-    def _advance(self) -> None:
-        """Submit every member whose needs are complete."""
-        with self.lock:
-            ready = [n for n, needs in self.waiting.items() if not needs]
-            for name in ready:
-                del self.waiting[name]
-            for name in ready:
-                if not self.stop.is_set():
-                    self.pool.submit(self._guard, lambda name=name: self._finish(name))
-
-    def _finish(self, name: str) -> None:
-        run = self.out.members[name]
-        if not run.loaded and run.failure is None:
-            self._load(run)
-        elif run.failure is None and "begin" not in run.phases:
-            run.begin(self.out.clip)
-        failure = self._missing_dependency(name)
-        if failure is not None:
-            run.fail(failure)
-        run.finish(self._inputs(name))
-        self._tell("finish", name, seconds=run.seconds)
-        self._complete(name)
-        with self.lock:
-            if all(r.done for r in self.out.members.values()):
-                self.all_done.set()
-
-    def _missing_dependency(self, name: str) -> Failure | None:
-        choice = self.plan.choices.get(name)
-        spec = self.plan.features.get(name)
-        must = (*choice.backend.features, *choice.backend.after) if choice is not None and choice.backend else spec.features if spec else ()
-        for other in must:
-            run = self.out.members.get(other)
-            if run is None or run.failure is not None:
-                return self._dependency_failure(other)
-        return None
-
-    def _dependency_failure(self, name: str) -> Failure:
-        run = self.out.members.get(name)
-        cause = run.failure if run is not None else None
-        if cause is None:
-            return Failure("not_applicable", "dependency", f"needs {name}, which this clip has no material for")
-        status = "not_applicable" if cause.status == "not_applicable" else "failed"
-        return Failure(status, "dependency_failed", f"needs {name}, which {cause.status}: {cause.reason}", cause.hint)
-
-    def _inputs(self, name: str) -> Inputs:
-        """What a member may read: what its backend named, where it is there."""
-        choice = self.plan.choices.get(name)
-        if choice is not None and choice.backend is not None:
-            features, results, wants_sound = (
-                choice.backend.features,
-                (*choice.backend.after, *choice.backend.soft_after),
-                choice.backend.audio,
-            )
-        else:
-            features, results, wants_sound = self.plan.features[name].features, (), self.plan.features[name].audio
-        clip = self.out.clip
-        if self.out.stats is not None and not self.queues_open(name):
-            clip = replace(clip, media=settle(clip.media, self.out.stats))
-        return Inputs(
-            clip,
-            self.out.audio if wants_sound else None,
-            _results(self.out.members, features),
-            _results(self.out.members, results),
-        )
-
-    def queues_open(self, name: str) -> bool:
-        """Whether the decode pass may still be under way while this member finishes (it takes no frames itself)."""
-        return "decode" not in self.out.phases and not any(name in lane.members for lane in self.plan.lanes)
-
-    # --- helpers ------------------------------------------------------------------------------------------------------------------
-
-    def _guard(self, call: Callable[[], None]) -> None:
-        """Run one of our own steps in a thread; a bug in it ends the run instead of leaving it waiting."""
-        try:
-            call()
-        except BaseException as error:
-            log.debug("the engine failed", exc_info=True)
-            self.late_error = error
-            self.stop.set()
-            self.all_done.set()
-
-    def _tell(
-        self, step: Step, name: str | None = None, *, done: float = 0.0, total: float | None = None, seconds: float | None = None
-    ) -> None:
-        self.engine.events.publish(Event(self.out.clip.name, step, name, done, total, seconds))
+    def _offender(self, worker: str, kind: str, used_mib: float, limit_mib: float) -> None:
+        with self._lock:
+            seat = self._seats.get(worker)
+            if seat is not None and isinstance(seat.host, WorkerProcess):
+                seat.host.kill("memory", f"{kind}: {used_mib:.0f} MiB, at most {limit_mib:.0f} are allowed")
 
 
-def _results(members: Mapping[str, MemberRun], names: tuple[str, ...]) -> dict[str, Any]:
-    return {n: members[n].result for n in names if n in members and members[n].failure is None and members[n].done}
-
-
-def _one_thread_each() -> None:
-    """Lanes are the parallelism; libraries with thread pools of their own would only crowd the cores."""
-    if "cv2" in sys.modules:  # a member of this or another lane uses it
-        import cv2  # waits where another lane is in the middle of importing it
-
-        cv2.setNumThreads(1)
+def _identity(plan: WorkerPlan) -> tuple[Any, ...]:
+    """What a worker cannot change while it lives."""
+    return (plan.device, plan.gpu_uuid, plan.threads, plan.numeric_threads, plan.gpu_budget_mib, plan.ram_budget_mib)

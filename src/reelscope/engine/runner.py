@@ -5,20 +5,21 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from reelscope.analyzers.base import Analyzer
 from reelscope.document.schema import Status
+from reelscope.engine.board import Phase
 from reelscope.errors import NotApplicable, ReelscopeError
 from reelscope.features.base import Clip, Feature, Inputs, LoadContext
 from reelscope.media.frames import Window
+from reelscope.models.cache import CacheStats
 
 __all__ = ["Failure", "MemberRun"]
 
 log = logging.getLogger(__name__)
-
-Phase = Literal["load", "begin", "feed", "finish"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,8 @@ class MemberRun:
         seconds: Wall seconds spent in feed and finish; load_s in load.
         result: What finish returned.
         failure: Set once it cannot go on.
-        key: What tells whether a loaded member fits another clip's plan.
+        cache: What its models' loading took for this clip.
+        watch: Entered around every call into the member; the host puts it on its status board there.
     """
 
     name: str
@@ -56,7 +58,14 @@ class MemberRun:
     failure: Failure | None = None
     done: bool = False
     phases: dict[str, float] = field(default_factory=dict)
-    key: Any = None
+    cache: CacheStats = CacheStats()
+    watch: Callable[[Phase], AbstractContextManager[Any]] = lambda phase: nullcontext()
+
+    def renew(self) -> None:
+        """Forget the last clip's result, failure and seconds."""
+        self.result, self.failure, self.done, self.cache = None, None, False, CacheStats()
+        self.seconds = self.load_s = 0.0
+        self.phases = {}
 
     def load(self) -> None:
         """Load it unless it is loaded already."""
@@ -64,8 +73,16 @@ class MemberRun:
             self.loaded = True
 
     def begin(self, clip: Clip) -> None:
-        """Start a clip."""
-        self._run("begin", lambda: self.member.begin(clip))
+        """Start a clip; its models stay loaded from now until `let_go`."""
+        if self._run("load", self._pin):
+            self._run("begin", lambda: self.member.begin(clip))
+
+    def _pin(self) -> None:
+        self.cache = self.context.pin()
+
+    def let_go(self) -> None:
+        """The clip is over: its models may be unloaded."""
+        self.context.unpin()
 
     def feed(self, window: Window) -> None:
         """Hand over a window; a feature's value is left in it for its consumers."""
@@ -95,7 +112,8 @@ class MemberRun:
             return False
         started = time.perf_counter()
         try:
-            call()
+            with self.watch(phase):
+                call()
         except NotApplicable as error:
             self.failure = Failure("not_applicable", error.code, error.message, error.hint)
         except ReelscopeError as error:

@@ -1,0 +1,186 @@
+"""The parent's end of a worker process: starting it, talking to it, knowing when and of what it died."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import logging
+import mmap
+import os
+import pickle
+import queue
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from reelscope.config import Settings
+from reelscope.engine.board import BOARD_BYTES, Board
+from reelscope.engine.faults import describe
+from reelscope.engine.limits import worker_environment
+from reelscope.engine.messages import Begin, Died, End, Feed, Finish, Forget, LogLine, Ready, Stop
+from reelscope.engine.placement import WorkerPlan
+from reelscope.engine.worker import Boot, registry_reference
+
+__all__ = ["WorkerProcess"]
+
+log = logging.getLogger(__name__)
+
+CLOSE_S = 15.0  # a worker that does not end by itself within this is killed
+STDERR_TAIL = 2000  # characters of what a dead worker last wrote
+_numbers = itertools.count()
+
+
+class WorkerProcess:
+    """One life of a worker. It has the methods of a host, and returns as quickly: messages wait in a queue for the process.
+
+    Args:
+        tell: Takes the worker's messages, and `Died` as the last one unless `close` was called; from a thread of this object.
+        folder: Where windows, the board and the worker's error output lie.
+    """
+
+    def __init__(
+        self, plan: WorkerPlan, settings: Settings, registry: Any, folder: Path, tell: Callable[[Any], None], batches: Mapping[Any, int]
+    ) -> None:
+        self.plan, self.tell = plan, tell
+        self.view: dict[str, Any] = {}
+        self.started = time.monotonic()
+        self.ready = False
+        self._doomed: tuple[str, str] | None = None
+        self._closing = False
+        number = next(_numbers)
+        self._errors = folder / f"worker-{number}.stderr"
+        board_path = folder / f"worker-{number}.board"
+        board_path.write_bytes(bytes(BOARD_BYTES))
+        with board_path.open("r+b") as file:
+            self._map = mmap.mmap(file.fileno(), 0)
+        self.board = Board(memoryview(self._map))
+        self._files = (self._errors, board_path)
+        ours, theirs = socket.socketpair()
+        with theirs, self._errors.open("wb") as errors:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "reelscope.engine.worker", str(theirs.fileno())],
+                env={**os.environ, **worker_environment(plan, settings)},
+                pass_fds=(theirs.fileno(),),
+                stdin=subprocess.DEVNULL,
+                stdout=errors,  # nothing of a worker may get into the program's own output
+                stderr=errors,
+                start_new_session=True,  # Ctrl-C in a terminal reaches the parent only, which then ends its workers
+            )
+        self._connection = Connection(ours.detach())
+        self._out: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._out.put(pickle.dumps(sys.path))
+        level = logging.getLogger().getEffectiveLevel()
+        self._send(Boot(plan.name, registry_reference(registry), settings, plan, str(board_path), level, dict(batches)))
+        self._threads = [
+            threading.Thread(target=self._write, name=f"to-{plan.name}", daemon=True),
+            threading.Thread(target=self._read, name=f"from-{plan.name}", daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    # --- as a host ------------------------------------------------------------------------------------------------------------------
+
+    def begin(self, message: Begin) -> None:
+        self._send(message)
+
+    def feed(self, run: int, window: Any) -> None:
+        self._send(Feed(run, window))
+
+    def end(self, run: int) -> None:
+        self._send(End(run))
+
+    def finish(self, message: Finish) -> None:
+        self._send(message)
+
+    def forget(self, run: int) -> None:
+        self._send(Forget(run))
+
+    # --- its life -------------------------------------------------------------------------------------------------------------------
+
+    @property
+    def pid(self) -> int:
+        """Process id."""
+        return self.process.pid
+
+    def kill(self, kind: str, detail: str) -> None:
+        """End it at once; `Died` will say this reason."""
+        if self.process.poll() is None:
+            self._doomed = (kind, detail)
+            self.process.kill()
+
+    def close(self) -> None:
+        """Let it end by itself, kill it where it does not, and clear away what belonged to it."""
+        self._closing = True
+        self._send(Stop())
+        self._out.put(None)
+        try:
+            self.process.wait(CLOSE_S)
+        except subprocess.TimeoutExpired:
+            log.warning("worker %s (process %d) did not end within %.0f s and was killed", self.plan.name, self.pid, CLOSE_S)
+            self.process.kill()
+            self.process.wait()
+        self._threads[1].join()
+        self._clear()
+
+    def _clear(self) -> None:
+        self._out.put(None)
+        self._threads[0].join()
+        self._connection.close()
+        for path in self._files:
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+    # --- its threads ----------------------------------------------------------------------------------------------------------------
+
+    def _send(self, message: Any) -> None:
+        self._out.put(pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL))
+
+    def _write(self) -> None:
+        """A worker that does not read must not stop its parent: a thread of its own waits for it."""
+        while (data := self._out.get()) is not None:
+            with contextlib.suppress(OSError):  # it died: the reader tells
+                self._connection.send_bytes(data)
+
+    def _read(self) -> None:
+        while True:
+            try:
+                message = pickle.loads(self._connection.recv_bytes())
+            except (EOFError, OSError):
+                break
+            except Exception:
+                log.exception("worker %s sent something that cannot be read", self.plan.name)
+                self.kill("exited", "sent something that cannot be read")
+                continue
+            if isinstance(message, LogLine):
+                logging.getLogger(message.name).log(message.level, "[%s] %s", self.plan.name, message.text)
+            else:
+                if isinstance(message, Ready):
+                    self.ready, self.view = True, message.view
+                self.tell(message)
+        code = self.process.wait()
+        if self._closing:
+            return
+        kind, detail = self._doomed or ("killed" if code < 0 else "exited", "")
+        if not self.ready and self._doomed is None:
+            kind, detail = "boot", f"{describe(code)}; {self._tail()}".rstrip("; ")
+        running = tuple(self.board.read())
+        self._clear_files()
+        self.tell(Died(kind, code, detail, running))
+
+    def _clear_files(self) -> None:
+        self._out.put(None)
+        for path in self._files:
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+    def _tail(self) -> str:
+        try:
+            return self._errors.read_text(errors="replace").strip()[-STDERR_TAIL:]
+        except OSError:
+            return ""

@@ -1,0 +1,179 @@
+"""A worker process: `python -m reelscope.engine.worker FD`. It holds one host and does what comes through the socket FD.
+
+It ends when told to, and by itself when its parent is gone. Ctrl-C is the parent's business. Frames come through mapped files; the socket
+carries messages of a few kilobytes and, back, results.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import logging
+import mmap
+import os
+import pickle
+import signal
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+__all__ = ["Boot", "main", "registry_reference"]
+
+TICK_S = 1.0  # how often idle models are looked at
+STUCK_S = 600.0  # native code that keeps the interpreter's lock for so long ends the process: nothing in it could notice a dead parent
+
+
+@dataclass(frozen=True, slots=True)
+class Boot:
+    """The first message: everything that a worker has to know.
+
+    Attributes:
+        registry: A picklable registry, or "module:NAME" of one.
+        board: Its board's file.
+        batches: Batch sizes that had to shrink in an earlier life.
+    """
+
+    name: str
+    registry: Any
+    settings: Any
+    plan: Any
+    board: str
+    log_level: int
+    batches: dict[Any, int]
+
+
+def registry_reference(registry: Any) -> Any:
+    """How a registry travels: by the name that it says it has (`where`), else pickled."""
+    return getattr(registry, "where", None) or registry
+
+
+def main(fd: int) -> None:
+    """Serve until told to stop or until the parent is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    connection = Connection(fd)
+    sys.path[:] = pickle.loads(connection.recv_bytes())  # before anything is unpickled that names a module of the parent's
+    boot: Boot = pickle.loads(connection.recv_bytes())
+    lock = threading.Lock()
+
+    def tell(message: Any) -> None:
+        send(connection, lock, message)
+
+    logging.basicConfig(handlers=[_ToParent(tell)], level=boot.log_level, force=True)
+    code = 0
+    try:
+        _serve(boot, connection, tell)
+    except (EOFError, OSError):  # the parent is gone: nobody is left to tell, and its leftovers are swept by the next start
+        code = 1
+    finally:
+        os._exit(code)  # threads stuck in a member, and exit handlers of native libraries, must not keep the process
+
+
+def _serve(boot: Boot, connection: Connection, tell: Any) -> None:
+    from reelscope.engine.board import Board
+    from reelscope.engine.host import Host, make_models
+    from reelscope.engine.limits import apply_in_worker
+    from reelscope.engine.messages import Begin, End, Feed, Finish, Forget, Ready, Stop
+    from reelscope.engine.windows import Attachment
+
+    apply_in_worker(boot.plan, boot.settings)
+    registry = _find(boot.registry)
+    with Path(boot.board).open("r+b") as file:
+        board = Board(memoryview(mmap.mmap(file.fileno(), 0)))
+    models = make_models(boot.settings, boot.plan)
+    host = Host(registry, tell, models=models, board=board, threads=boot.plan.threads, keep=boot.settings.optimisation.clips_in_flight)
+    host.remember_batches(boot.batches)
+    attachment = Attachment()
+    threading.Thread(target=_tick, args=(models,), name="tick", daemon=True).start()
+    tell(Ready(view(boot.plan)))
+    while True:
+        match pickle.loads(connection.recv_bytes()):
+            case Feed(run, window):
+                host.feed(run, attachment.open(window), window.key)
+            case Begin() as message:
+                host.begin(message)
+            case End(run):
+                host.end(run)
+            case Finish() as message:
+                host.finish(message)
+            case Forget(run):
+                host.forget(run)
+            case Stop():
+                host.close()
+                return
+
+
+def send(connection: Connection, lock: threading.Lock, message: Any) -> None:
+    """Send a message; a result that cannot be pickled is sent as that failure."""
+    from reelscope.engine.messages import Finished
+    from reelscope.engine.runner import Failure
+
+    try:
+        data = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
+    except Exception as error:  # pickling calls into the result's own code
+        if not isinstance(message, Finished):
+            raise
+        reason = f"its result cannot be sent to the main process: {type(error).__name__}: {error}"
+        failure = Failure("failed", "unpicklable_result", reason)
+        data = pickle.dumps(Finished(message.run, message.name, None, failure, message.seconds, message.phases))
+    with lock, contextlib.suppress(BrokenPipeError):  # a dead parent is noticed where we read
+        connection.send_bytes(data)
+
+
+def view(plan: Any) -> dict[str, Any]:
+    """What this process sees of the machine, for `reelscope doctor`."""
+    from reelscope.engine.hardware import available_cores
+
+    variables = ("CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF")
+    return {
+        "worker": plan.name,
+        "pid": os.getpid(),
+        "device": plan.device,
+        "cores": available_cores(),
+        "threads": plan.threads,
+        "numeric_threads": plan.numeric_threads,
+        "gpu_budget_mib": plan.gpu_budget_mib,
+        "nice": os.nice(0),
+        "variables": {name: os.environ[name] for name in variables if name in os.environ},
+    }
+
+
+def _find(reference: Any) -> Any:
+    if not isinstance(reference, str):
+        return reference
+    import importlib
+
+    module, _, name = reference.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def _tick(models: Any) -> None:
+    """Unload idle models; and show the watchdog, which needs no interpreter, that this process still runs."""
+    while True:
+        faulthandler.dump_traceback_later(STUCK_S, exit=True)
+        models.tidy()
+        time.sleep(TICK_S)
+
+
+class _ToParent(logging.Handler):
+    """Log records go to the parent's log, under their own names."""
+
+    def __init__(self, tell: Any) -> None:
+        super().__init__()
+        self.tell = tell
+
+    def emit(self, record: logging.LogRecord) -> None:
+        from reelscope.engine.messages import LogLine
+
+        with contextlib.suppress(Exception):  # a log line must not end a worker
+            self.tell(LogLine(record.name, record.levelno, self.format(record)))
+
+
+if __name__ == "__main__":
+    # under its own name, so that messages unpickle as the classes of this module and not of __main__
+    from reelscope.engine import worker
+
+    worker.main(int(sys.argv[1]))
