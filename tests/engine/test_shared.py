@@ -306,6 +306,26 @@ def test_a_closed_pool_gives_nothing_out(pool: FramePool) -> None:
         send(pool, 1)
 
 
+@pytest.mark.parametrize("when", ["making", "writing"])
+def test_a_pool_closed_under_a_writer_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str) -> None:
+    pool = FramePool(tmp_path, 2)
+    real = shared._create
+
+    def create(path: Path, size: int) -> Any:
+        made = real(path, size)
+        if when == "making":
+            pool.close()
+        return made
+
+    monkeypatch.setattr(shared, "_create", create)
+    with pool.writer() as writer, pytest.raises(EngineError) as caught:
+        window = fill(writer, 1)
+        pool.close()
+        writer.publish(window, ["reader"])
+    assert caught.value.code == "stopped"
+    assert (pool.in_use, pool.bytes, list(tmp_path.iterdir())) == (0, 0, [])
+
+
 def test_a_window_that_was_begun_and_not_published_is_given_back(pool: FramePool) -> None:
     for _ in range(3):
         with pytest.raises(ZeroDivisionError), pool.writer() as writer:

@@ -165,7 +165,7 @@ class FramePool:
             return True
 
     def forget(self, reader: Hashable) -> int:
-        """Give back everything that a dead reader held; how many windows that were."""
+        """Give back everything that a dead reader held (end it first: it would see what comes next); how many windows that were."""
         with self._changed:
             held = [s for s in self._busy.values() if s.holds.pop(reader, 0)]
             for slot in held:
@@ -211,13 +211,13 @@ class FramePool:
             self._free.append(slot)
             self._changed.notify()
 
-    def _acquire(self, writer: Hashable, size: int, stop: Stop | None, timeout_s: float | None) -> _Slot:
+    def _acquire(self, writer: Hashable, size: int, stop: Stop | None, timeout_s: float | None) -> tuple[_Slot, mmap.mmap]:
         """A slot of at least `size` bytes, held by `writer`, under a new generation."""
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         with self._changed:
             while not self._free or self._closed:
                 if self._closed or (stop is not None and stop.is_set()):
-                    raise EngineError("stopped while waiting for a free window", code="stopped")
+                    raise _stopped()
                 left = POLL_S if deadline is None else min(POLL_S, deadline - time.monotonic())
                 if left <= 0:
                     raise EngineError(f"no window became free within {timeout_s:g} s", code="window_timeout", retryable=True)
@@ -230,12 +230,15 @@ class FramePool:
         try:
             if slot.size < size:
                 self._grow(slot, size)
-            assert slot.map is not None
-            HEADER.pack_into(slot.map, 0, MAGIC, slot.generation)
+            with self._changed:
+                mapped = slot.map
+            if mapped is None:
+                raise _stopped()
+            HEADER.pack_into(mapped, 0, MAGIC, slot.generation)
         except BaseException:
             self.forget(writer)
             raise
-        return slot
+        return slot, mapped
 
     def _grow(self, slot: _Slot, size: int) -> None:
         """Put a larger file in the slot's place: readers map a new name anew, and what they still see of the old one stays."""
@@ -259,7 +262,6 @@ class FramePool:
                 slot.path, slot.map, slot.size = path, mapped, size
                 if self._closed:
                     slot.drop()
-                    raise EngineError("stopped while a window was made", code="stopped")
             if place != self._places[0]:
                 log.warning("%s is full: a window of %d MiB goes through a file in %s", self._places[0], _mib(size), place)
             return
@@ -290,9 +292,7 @@ class WindowWriter:
         if self._slot is not None:
             raise RuntimeError("the last window was not published")
         self._offsets, size = layout(capacities)
-        self._slot = self._pool._acquire(self, size, self._stop, self._timeout_s)
-        mapped = self._slot.map
-        assert mapped is not None
+        self._slot, mapped = self._pool._acquire(self, size, self._stop, self._timeout_s)
         arrays = {
             s: np.frombuffer(mapped, np.uint8, n * frame_bytes(s), self._offsets[s]).reshape((n, *s.shape)) for s, n in capacities.items()
         }
@@ -304,13 +304,16 @@ class WindowWriter:
         slot = self._slot
         if slot is None:
             raise RuntimeError("there is no window to publish")
+        file = slot.path
+        if file is None:  # the pool was closed meanwhile
+            raise _stopped()
         refs = []
         for spec, frames in window.by_spec.items():
             if _address(frames.pixels) != self._addresses[spec]:
                 raise ValueError(f"window {window.index} does not lie in the arrays that were given out for it")
             refs.append(FramesRef(spec, self._offsets[spec], len(frames), frames.pts_s.tobytes(), frames.index.tobytes()))
         ref = WindowRef(
-            str(slot.path), slot.size, slot.number, slot.generation, window.index, window.start_s, window.end_s, window.last,
+            str(file), slot.size, slot.number, slot.generation, window.index, window.start_s, window.end_s, window.last,
             window.size_px, tuple(refs),
         )  # fmt: skip
         for reader in readers:
@@ -365,6 +368,10 @@ def _address(array: np.ndarray) -> int:
 
 def _mib(count: int) -> int:
     return -(-count // (1 << 20))
+
+
+def _stopped() -> EngineError:
+    return EngineError("stopped: no window can be written any more", code="stopped")
 
 
 def _unusable(folder: Path, why: str) -> OutputError:
