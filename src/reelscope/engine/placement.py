@@ -25,11 +25,17 @@ class Gpu:
 
 @dataclass(frozen=True, slots=True)
 class Hardware:
-    """What may be used of the machine. cores: under affinity, quota and settings; ram_mib: of the machine or its memory cgroup."""
+    """What may be used of the machine.
+
+    Attributes:
+        cores: Under affinity, quota and settings; ram_mib: of the machine or its memory cgroup.
+        why: Reasons for the cores, the memory and the GPUs, for people.
+    """
 
     cores: int
     ram_mib: int
     gpus: tuple[Gpu, ...] = ()
+    why: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +83,8 @@ class Placement:
         batches: Batch size by member.
         windows_in_flight: Windows that may be held at the same time; decode_threads: of the decoder.
         why: Reasons that concern the whole.
+        unplaced: Members that fit no GPU beside the others and do not run on the CPU unasked, with the reason. They stand in no worker:
+            `make_plan` chooses another backend for them.
     """
 
     here: bool
@@ -85,6 +93,7 @@ class Placement:
     windows_in_flight: int
     decode_threads: int
     why: tuple[str, ...] = ()
+    unplaced: Mapping[str, str] = field(default_factory=dict)
 
     def worker_of(self, member: str) -> WorkerPlan:
         """The worker that a member was placed in."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -12,8 +12,9 @@ from reelscope.analyzers.base import AnalyzerSpec, Backend, Options
 from reelscope.config import Settings
 from reelscope.document.names import ANALYZER_NAMES
 from reelscope.document.schema import Status
+from reelscope.engine.gpus import Unusable, check_pins, fits_no_gpu, pinned_gpu, usable_gpus
 from reelscope.engine.place import place
-from reelscope.engine.placement import Hardware, Lane, Placement
+from reelscope.engine.placement import Gpu, Hardware, Lane, Placement
 from reelscope.errors import ConfigError, nearest
 from reelscope.features.base import FeatureSpec
 from reelscope.media.frames import FrameNeed
@@ -22,14 +23,6 @@ __all__ = ["TIERS", "Choice", "Lookup", "Plan", "Unusable", "make_plan"]
 
 TIERS = ("embedded", "compact", "full")
 NOT_BUILT = "this version of reelscope has no backend for it yet"
-
-
-@dataclass(frozen=True, slots=True)
-class Unusable:
-    """Why a backend cannot run here, and the command that would change it."""
-
-    reason: str
-    hint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +98,7 @@ def make_plan(
     many: bool = False,
     spine: Sequence[str] = (),
 ) -> Plan:
-    """Choose backends, features and lanes for one clip.
+    """Choose backends, features and places for one clip.
 
     Args:
         only: Names asked for; None for all. skip: Names not to run.
@@ -116,15 +109,50 @@ def make_plan(
         spine: Features that the document's shots need, added where anything takes frames.
 
     Raises:
-        ConfigError: An unknown name, backend or option.
+        ConfigError: An unknown name, backend or option; a device, pin or budget that this machine does not have.
     """
     _check_names("--only", only or ())
     _check_names("--skip", skip)
     _check_names("analysis.backends", settings.analysis.backends)
     _check_names("analysis.options", settings.analysis.options)
+    check_pins(hardware, settings)
     asked = {n for n in (ANALYZER_NAMES if only is None else only) if n not in skip}
-    choices = {name: _choose(name, name in asked, settings, lookup, has_picture, has_sound) for name in ANALYZER_NAMES}
-    _pull_in(choices, set(skip), settings, lookup, has_picture, has_sound)
+    world = _World(settings, lookup, has_picture, has_sound, usable_gpus(hardware, settings))
+    while True:
+        plan = _plan(asked, set(skip), world, hardware, many, spine)
+        if not plan.placement.unplaced:
+            return plan
+        # what finds no room on the GPUs beside the others gives way to its next backend; each turn rules one out, so this ends
+        for name, reason in plan.placement.unplaced.items():
+            backend = plan.choices[name].backend
+            assert backend is not None
+            world.crowded[name, backend.name] = Unusable(reason, f"give it a GPU of its own, or skip others (--only {name})")
+
+
+@dataclass(frozen=True, slots=True)
+class _World:
+    """What the choice of backends depends on. crowded: backends that found no room, by analyzer and backend."""
+
+    settings: Settings
+    lookup: Lookup
+    has_picture: bool
+    has_sound: bool
+    gpus: tuple[Gpu, ...]
+    crowded: dict[tuple[str, str], Unusable] = field(default_factory=dict)
+
+    def unusable(self, spec: AnalyzerSpec, backend: Backend) -> Unusable | None:
+        """Why a backend cannot run; a GPU too small comes first: nobody should fetch weights for nothing."""
+        return (
+            self.crowded.get((spec.name, backend.name))
+            or fits_no_gpu(spec.name, backend, self.gpus, self.settings, group=spec.group)
+            or self.lookup.unusable(backend)
+        )
+
+
+def _plan(asked: set[str], skip: set[str], world: _World, hardware: Hardware, many: bool, spine: Sequence[str]) -> Plan:
+    lookup = world.lookup
+    choices = {name: _choose(name, name in asked, world) for name in ANALYZER_NAMES}
+    _pull_in(choices, skip, world)
     _drop_orphans(choices)
     running = [c for c in choices.values() if c.status is None]
     wanted = [f for c in running if c.backend for f in c.backend.features]
@@ -132,10 +160,11 @@ def make_plan(
     if any(c.frames for c in running) or any(f.frames for f in features.values()):
         features = _closure([*wanted, *spine], lookup.feature)
     needs = [need for f in features.values() for need in f.frames] + [need for c in running for need in c.frames]
+    placement = place(running, features, hardware=hardware, settings=world.settings, many=many)
     return Plan(
-        choices=choices,
+        choices={n: replace(c, batch=placement.batches.get(n, c.batch)) for n, c in choices.items()},
         features=features,
-        placement=place(running, features, hardware=hardware, settings=settings, many=many),
+        placement=placement,
         needs=tuple(dict.fromkeys(needs)),
         sound=any(f.audio for f in features.values()) or any(c.backend and c.backend.audio for c in running),
     )
@@ -149,7 +178,8 @@ def _check_names(where: str, names: Any) -> None:
             )
 
 
-def _choose(name: str, asked: bool, settings: Settings, lookup: Lookup, has_picture: bool, has_sound: bool) -> Choice:
+def _choose(name: str, asked: bool, world: _World) -> Choice:
+    settings, lookup = world.settings, world.lookup
     named = settings.analysis.backends.get(name)
     if not asked:
         return Choice(name, False, "skipped", reason="not asked for")
@@ -160,14 +190,14 @@ def _choose(name: str, asked: bool, settings: Settings, lookup: Lookup, has_pict
         return Choice(name, True, "unavailable", code="not_built", reason=NOT_BUILT)
     spec, options_type = found
     options = _options(name, options_type, settings.analysis.options.get(name, {}))
-    backend, why = _backend(spec, named, settings.analysis.tier, lookup)
+    backend, why = _backend(spec, named, world)
     base = Choice(name, True, None, spec, backend, options)
     if backend is None:
         return replace(base, status="unavailable", code="no_backend", reason=why.reason, hint=why.hint)
     features = _closure(backend.features, lookup.feature).values()
-    if not has_picture and (backend.frames or any(f.frames for f in features)):
+    if not world.has_picture and (backend.frames or any(f.frames for f in features)):
         return replace(base, status="not_applicable", code="no_picture", reason="the clip has no picture")
-    if not has_sound and (backend.audio is not None or any(f.audio for f in features)):
+    if not world.has_sound and (backend.audio is not None or any(f.audio for f in features)):
         return replace(base, status="not_applicable", code="no_audio", reason="the clip has no sound track")
     tuning = settings.performance.analyzers[name]
     frames = backend.frames if tuning.fps is None else tuple(replace(n, fps=tuning.fps) for n in backend.frames)
@@ -188,33 +218,45 @@ def _options(name: str, kind: type[Options], given: Mapping[str, Any]) -> Option
         raise ConfigError(f"--option {name}.{key}={first['input']}: {first['msg']}") from None
 
 
-def _backend(spec: AnalyzerSpec, named: str | None, tier: str, lookup: Lookup) -> tuple[Backend | None, Unusable]:
+def _backend(spec: AnalyzerSpec, named: str | None, world: _World) -> tuple[Backend | None, Unusable]:
+    tier = world.settings.analysis.tier
     by_name = {b.name: b for b in spec.backends}
     if named is not None:
         if named not in by_name:
             raise ConfigError(
                 f"analysis.backends: {spec.name} has no backend {named!r}{nearest(named, by_name)}", hint=f"it has: {', '.join(by_name)}"
             )
-        why = lookup.unusable(by_name[named])
+        _check_gpu_pin(spec, [by_name[named]], world.settings)
+        why = world.unusable(spec, by_name[named])
         return (by_name[named], Unusable("")) if why is None else (None, why)
     allowed = [b for b in spec.backends if tier == "auto" or TIERS.index(b.tier) <= TIERS.index(tier)]
+    if pinned_gpu(spec.name, world.settings) is not None:
+        _check_gpu_pin(spec, spec.backends, world.settings)
+        allowed = [b for b in allowed if b.vram_mib > 0]
     first: Unusable | None = None
     for backend in sorted(allowed, key=lambda b: -b.rank):
-        why = lookup.unusable(backend)
+        why = world.unusable(spec, backend)
         if why is None:
             return backend, Unusable("")
         first = first or why
     return None, first or Unusable(f"it has no backend in the {tier} tier", f"choose another tier than {tier}")
 
 
-def _pull_in(choices: dict[str, Choice], skip: set[str], settings: Settings, lookup: Lookup, has_picture: bool, has_sound: bool) -> None:
+def _check_gpu_pin(spec: AnalyzerSpec, backends: Sequence[Backend], settings: Settings) -> None:
+    if pinned_gpu(spec.name, settings) is not None and not any(b.vram_mib > 0 for b in backends):
+        given = f"placement.pin.{spec.name}={settings.placement.pin[spec.name]}"
+        what = f"the backend {backends[0].name}" if len(backends) == 1 else "every backend of it"
+        raise ConfigError(f"{given}: {what} computes on the CPU", hint=f"remove the pin, or pin {spec.name} to cpu")
+
+
+def _pull_in(choices: dict[str, Choice], skip: set[str], world: _World) -> None:
     """Add what running analyzers must have, although nobody asked for it; never what was told to be skipped."""
     queue = [n for c in choices.values() if c.status is None and c.backend for n in c.backend.after]
     while queue:
         name = queue.pop()
         if choices[name].status != "skipped" or name in skip:
             continue
-        choices[name] = replace(_choose(name, True, settings, lookup, has_picture, has_sound), requested=False)
+        choices[name] = replace(_choose(name, True, world), requested=False)
         added = choices[name]
         if added.status is None and added.backend:
             queue += added.backend.after
