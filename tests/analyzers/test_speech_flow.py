@@ -286,3 +286,19 @@ def test_phrases_of_reel_a(media: Path) -> None:
     assert len(found) == len(truth) == 6
     for segment, phrase in zip(found, truth, strict=True):
         assert abs(segment.start_s - phrase["start_s"]) <= 0.25 and abs(segment.end_s - phrase["end_s"]) <= 0.25
+
+
+@pytest.mark.parametrize("count", [1, 255, 256, 257, 5000, 327_680])
+def test_pitch_is_what_the_package_says(count: int) -> None:
+    """Its network is driven directly; the package's own call is the reference, to the bit."""
+    import swift_f0
+
+    from reelscope.analyzers.speech_flow._pitch import detect_pitch
+    from reelscope.models.manager import ModelManager
+
+    t = np.arange(count) / RATE
+    samples = (np.sin(2 * np.pi * 180 * t) * (t % 1 > 0.3) * 0.2 + np.random.default_rng(0).normal(0, 2e-4, count)).astype(np.float32)
+    theirs = swift_f0.SwiftF0(threads=1, spin=False).detect(samples, RATE, 60.0, 600.0)
+    with ModelManager() as models:
+        t_s, hz, score = detect_pitch(models.handle("swift-f0").session, samples)
+    assert np.array_equal(t_s, theirs.timestamps) and np.array_equal(hz, theirs.pitch_hz) and np.array_equal(score, theirs.confidence)

@@ -366,6 +366,8 @@ def test_what_is_pinned_stays_and_too_much_is_told() -> None:
     assert world.loaded == ["a", "c", "d"] and world.sessions["a"].closed == 0
     assert world.events[-1] == CacheEvent("over_budget", "d", "cpu", bytes=5)
     assert world.manager.stats().over_budget == 1
+    second.unpin()  # now something can go, and the budget holds again
+    assert world.loaded == ["c", "d"] and world.sessions["a"].closed == 1
 
 
 def test_each_device_has_its_own_budget() -> None:

@@ -209,6 +209,7 @@ class ModelManager:
             slot = self._slots[key]
             slot.pins = max(0, slot.pins - 1)  # `close` unloads what is pinned too
             self._touch(slot)
+        self._shrink(key.device)  # where more than the budget was in use
 
     def _found(self, slot: _Slot, *, pin: bool) -> ModelSession | None:
         with self._lock:
@@ -292,17 +293,22 @@ class ModelManager:
         """Count `need` bytes for the slot and unload others until the device's budget holds. Returns the bytes above it that remain."""
         with self._lock:
             slot.bytes = need  # reserved: a load beside this one sees it
-            budget = self._budgets.get(slot.key.device)
-            if budget is None:
-                return 0
-            freed: list[tuple[Key, ModelSession, int]] = []
-            for other in self._unused(slot.key.device):
-                if self._held(slot.key.device) <= budget:
+        return self._shrink(slot.key.device, besides=slot)
+
+    def _shrink(self, device: str, *, besides: _Slot | None = None) -> int:
+        """Unload what is unused, the longest unused first, until the device's budget holds. Returns the bytes above it that remain."""
+        budget = self._budgets.get(device)
+        if budget is None:
+            return 0
+        freed: list[tuple[Key, ModelSession, int]] = []
+        with self._lock:
+            for slot in self._unused(device):
+                if self._held(device) <= budget:
                     break
-                if other is not slot:
-                    freed.append(self._take(other))
+                if slot is not besides:
+                    freed.append(self._take(slot))
             self._count(evictions=len(freed))
-            excess = self._held(slot.key.device) - budget
+            excess = self._held(device) - budget
         self._drop(freed, "evict")
         return max(0, excess)
 
