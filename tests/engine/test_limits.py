@@ -262,9 +262,7 @@ def watch(
 ) -> Guard:
     """A guard over tables; its thread sleeps for good unless told otherwise, so that tests look for themselves."""
     gpu = GpuMemory(["GPU-aa"], nvml=nvml or FakeNvml())
-    return Guard(
-        settings(faults=faults or {}), MACHINE, tell, ram_of=lambda pid: (ram or {}).get(pid), gpu=gpu, every_s=more.pop("every_s", 3600.0)
-    )
+    return Guard(settings(faults=faults or {}), MACHINE, tell, ram_of=lambda pid: (ram or {}).get(pid), gpu=gpu, every_s=every_s)
 
 
 @pytest.mark.parametrize(("faults", "used", "limit"), [({}, 9001.0, 9000.0), ({"worker_mib": 500}, 501.0, 500.0)])
