@@ -150,6 +150,13 @@ def test_a_cause_in_another_clip_counts_against_nobody() -> None:
     assert verdict == Verdict({}, (Round(("a", "b")),), {"b": 1})
 
 
+def test_beside_another_clip_one_death_proves_nothing() -> None:
+    lost = killed(running("a"), idle("b"), shared=True)
+    verdict = after_death(lost, {}, 1)
+    assert verdict.failures == {} and names(verdict) == [("b",), ("a",)] and verdict.history == {"a": 1}
+    assert set(after_death(lost, verdict.history, 1).failures) == {"a"}
+
+
 def test_boots_that_fail() -> None:
     members = (idle("a", "waiting"), idle("b", "waiting"))
     lost = Lost("language", "boot", members, returncode=1, detail="No module named x", boots=BOOTS - 1)
@@ -271,7 +278,7 @@ def _lost(rng: random.Random, round_: Round, ended: Mapping[str, Failure | None]
         for n in there
         if n in round_.members and n not in ended or n in round_.beside
     )
-    return Lost("cpu-0", rng.choice(("killed", "exited", "hung", "memory")), members, returncode=-9)
+    return Lost("cpu-0", rng.choice(("killed", "exited", "hung", "memory")), members, returncode=-9, shared=rng.random() < 0.3)
 
 
 @pytest.mark.parametrize("deadly", [1.0, 0.8, 0.3])

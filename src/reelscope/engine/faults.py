@@ -116,10 +116,12 @@ class Lost:
     Attributes:
         worker: Its name.
         kind: killed (by a signal), exited, hung (ended by us, past a deadline), memory (ended by the guard), boot (never became ready).
-        members: This clip's members in it, each after those that it needs.
+        members: This clip's members in it, each after those that it needs. Those that wait for a later round of an earlier verdict do not
+            belong here: they keep it.
         returncode: As subprocess gives it: minus the signal, or the exit code; None where it is not known.
         detail: More for people, such as the last line of its log.
-        elsewhere: The cause is known and not in this clip (a member of another clip was running, or we ended it for our own reasons).
+        elsewhere: The cause is known and not in this clip: only members of another clip were running, or one of another was late.
+        shared: Members of another clip were running, too, so nobody is proven guilty.
         boots: Boots that failed in a row, this one included.
     """
 
@@ -129,6 +131,7 @@ class Lost:
     returncode: int | None = None
     detail: str = ""
     elsewhere: bool = False
+    shared: bool = False
     boots: int = 0
 
     @property
@@ -195,10 +198,10 @@ def after_death(lost: Lost, history: Mapping[str, int], tries: int) -> Verdict:
     counts = dict(history)
     for m in suspects:
         counts[m.name] = counts.get(m.name, 0) + 1
-    proven = len(suspects) == 1
+    proven = len(suspects) == 1 and not lost.shared
     given_up = [m for m in suspects if counts[m.name] >= tries + (not proven)]
     failures = _failures(lost, given_up, counts)
-    alone = [m for m in suspects if (known or proven or counts[m.name] >= tries) and m not in given_up]
+    alone = [m for m in suspects if (known or len(suspects) == 1 or counts[m.name] >= tries) and m not in given_up]
     return Verdict(failures, _rounds(lost.members, alone, failures), counts, tuple(m.name for m in suspects))
 
 
