@@ -179,7 +179,7 @@ class KeptResults:
     def _read(self, path: Path, read: Callable[[], Any]) -> Any:
         try:
             value = read()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except DAMAGED as error:
             log.warning("a kept result was damaged and is removed: %s (%s: %s)", path, type(error).__name__, error)
