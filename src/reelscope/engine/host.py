@@ -227,9 +227,10 @@ class Host:
         run.finish(message.inputs)
         with self._lock:
             clip.members.pop(message.job.name, None)
+        made = Finished(message.run, message.job.name, run.result, run.failure, run.seconds, run.phases)
+        self._put_back(member)  # first: the next clip may begin as soon as this one is told
         if not clip.forgotten:
-            self.tell(Finished(message.run, message.job.name, run.result, run.failure, run.seconds, dict(run.phases)))
-        self._put_back(member)
+            self.tell(made)
 
     def _put_back(self, member: _Member) -> None:
         """Keep a healthy member for the next clip, close any other."""
