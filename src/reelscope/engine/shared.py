@@ -71,8 +71,11 @@ def shared_parent(settings: Settings, need_bytes: int) -> Path:
             raise _unusable(chosen, "permission denied")
         return chosen
     other = settings.system.temp_dir or Path(tempfile.gettempdir())
-    if not (SHM.is_dir() and os.access(SHM, os.W_OK | os.X_OK)):
-        log.warning("%s is not there or not writable: frames go through files in %s, which may be slower", SHM, other)
+    if not SHM.is_dir():  # normal on macOS
+        log.info("%s is not there: frames go through files in %s", SHM, other)
+        return other
+    if not os.access(SHM, os.W_OK | os.X_OK):
+        log.warning("%s is not writable: frames go through files in %s, which may be slower", SHM, other)
         return other
     free = shutil.disk_usage(SHM).free
     if free < need_bytes + RESERVE_BYTES:
