@@ -13,7 +13,7 @@ from reelscope.analyzers.base import AudioNeed, FrameNeed
 from reelscope.config import Settings
 from reelscope.config.places import data_dir
 from reelscope.document.schema import AnalyzerResult, ModelInfo, Segment
-from reelscope.features.shots import ShotsFeature
+from reelscope.features.shots import Shots, ShotsFeature
 from reelscope.pipeline import Analysis, Session
 from tests.clips import moving_frames, tone, write_clip
 from tests.engine.stubs import FakeRegistry, stub_analyzer, stub_feature
@@ -26,6 +26,19 @@ VOICE_AND_READERS = {"voice", "speech_flow", "temporal_flow"}
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_clip(tmp_path_factory.mktemp("clip") / "two-takes.mp4", moving_frames(30) + moving_frames(30, seed=5), sound=tone(2.0))
+
+
+def two_halves(member: Any, inputs: Any) -> Shots:
+    end_s = inputs.clip.media.duration_s
+    return Shots((), ((0.0, end_s / 2), (end_s / 2, end_s)))
+
+
+class QuickShots(stub_feature("shots", hooks={"finish": two_halves}, frames=EVERY)):  # type: ignore[misc]
+    """Kept as the real ones are."""
+
+    keeps = True
+    store = ShotsFeature.store
+    restore = ShotsFeature.restore
 
 
 class Counted:
@@ -55,7 +68,7 @@ class Counted:
             stub_analyzer("speech_flow", hooks=hooks("speech_flow"), features=("voice",)),
             stub_analyzer("temporal_flow", hooks={"finish": seen}, after=("speech_flow",), soft_after=("cut_analysis",)),
         ]
-        return FakeRegistry(*kinds, features=(ShotsFeature, voice))
+        return FakeRegistry(*kinds, features=(QuickShots, voice))
 
     def count(self, name: str) -> None:
         self.ran[name] += 1
