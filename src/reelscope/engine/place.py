@@ -209,7 +209,7 @@ class _Placing:
         if "cpu" in key.values():
             return "cpu"
         load = {name: sum(u.cost for u in self.units if key.get(u.members) == name and not self._on_gpu(u)) for name in groups}
-        return min(load, key=load.__getitem__)
+        return min((n for n in groups if load[n]), key=load.__getitem__, default=groups[-1])  # beside others of the CPU, if there are any
 
     def _gpu_worker_lanes(self, units: Sequence[Unit], cores: int) -> tuple[Lane, ...]:
         """Units on the GPU take turns in one lane; those on the CPU get lanes of their own."""
