@@ -11,7 +11,7 @@ import pytest
 from reelscope.errors import EngineError, ModelError
 from reelscope.features.base import LoadContext, NoOptions
 from reelscope.models.cache import CacheEvent, CacheStats
-from reelscope.models.manager import ModelHandle, ModelManager
+from reelscope.models.manager import REST_S, ModelHandle, ModelManager, victims
 from reelscope.models.sessions import SessionRequest
 from reelscope.models.sources import ModelSource
 
@@ -411,6 +411,45 @@ def test_idle_models_go_once_their_time_is_over() -> None:
     world.now_s += 60
     assert world.manager.tidy() == 10
     assert (world.manager.stats().idle, world.manager.stats().evictions, world.released) == (2, 0, 2)
+
+
+def test_freed_working_memory_goes_back_once_when_all_is_at_rest() -> None:
+    world = World()
+    world.manager.tidy()
+    held = world.handle("a")
+    held.pin()
+    world.use("b")
+    world.now_s += 10 * REST_S
+    world.manager.tidy()
+    assert world.released == 0  # somebody is at work
+    held.unpin()
+    world.manager.tidy()
+    assert world.released == 0
+    for expected in (1, 1, 1):
+        world.now_s += REST_S
+        world.manager.tidy()
+        assert world.released == expected
+    world.use("b")
+    world.now_s += REST_S
+    world.manager.tidy()
+    assert world.released == 2 and world.loaded == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "excess", "expected"),
+    [
+        ([], 5, []),
+        ([10, 10], 0, []),
+        ([10, 10, 10], 15, [0, 1]),
+        ([4, 6, 30, 42], 25, [2]),  # the small ones would not have been enough, and with the large one they are not needed
+        ([30, 4, 6], 25, [0]),
+        ([4, 6, 30], 36, [1, 2]),
+        ([4, 6, 30], 37, [0, 1, 2]),
+        ([10, 10], 50, [0, 1]),
+    ],
+)
+def test_who_has_to_go(sizes: list[int], excess: int, expected: list[int]) -> None:
+    assert victims(sizes, excess) == expected
 
 
 def test_without_a_time_to_live_nothing_goes_for_being_idle() -> None:

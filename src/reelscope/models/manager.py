@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -21,11 +21,12 @@ from reelscope.models.memory import release_memory
 from reelscope.models.sessions import ModelSession, SessionRequest, open_session
 from reelscope.models.sources import ModelSource, verify
 
-__all__ = ["Key", "Loaded", "ModelHandle", "ModelManager"]
+__all__ = ["Key", "Loaded", "ModelHandle", "ModelManager", "victims"]
 
 log = logging.getLogger(__name__)
 
 NOTHING = CacheStats()
+REST_S = 5.0  # without any use; then freed working memory (130 MiB after text detection) goes back to the system, once
 
 
 class Key(NamedTuple):
@@ -102,6 +103,30 @@ class _Slot:
     turn: int = 0
 
 
+def victims(sizes: Sequence[int], excess: int) -> list[int]:
+    """Which sessions have to go.
+
+    Args:
+        sizes: Bytes of those that may, the longest unused first.
+        excess: Bytes that have to be freed; all go where that is not enough.
+
+    Returns:
+        Indices: the longest unused until it suffices, without those that need not go once the others have. (Four megabytes that have
+        waited long are not unloaded when thirty have to go after them.)
+    """
+    chosen: list[int] = []
+    for i, size in enumerate(sizes):
+        if excess <= 0:
+            break
+        chosen.append(i)
+        excess -= size
+    for i in sorted(chosen, key=lambda i: sizes[i]):
+        if excess + sizes[i] <= 0:
+            chosen.remove(i)
+            excess += sizes[i]
+    return chosen
+
+
 class ModelManager:
     """Hands out sessions and shares them; loads on demand, unloads under a budget and after idleness. Any thread may call any method.
 
@@ -133,6 +158,7 @@ class ModelManager:
         self._slots: dict[Key, _Slot] = {}
         self._stats = CacheStats()
         self._turn = 0
+        self._restless = False
         self._closed = False
 
     def handle(self, model: str, *, device: str = "cpu", precision: str = "fp32", threads: int = 1) -> ModelHandle:
@@ -157,14 +183,20 @@ class ModelManager:
             return tuple(Loaded(s.key, s.bytes, s.pins, max(0.0, now - s.used_s)) for s in slots)
 
     def tidy(self) -> int:
-        """Unload what nobody has held or used for `idle_s`; cheap where there is nothing to do. Returns the bytes freed."""
-        if self._idle_s is None:
-            return 0
+        """Unload what nobody has held or used for `idle_s`, and give freed working memory back when all is at rest.
+
+        To be called about once a second; cheap where there is nothing to do. Returns the bytes of the sessions unloaded.
+        """
         with self._lock:
             now = self._clock()
-            old = [s for s in self._unused() if now - s.used_s >= self._idle_s]
+            old = [s for s in self._unused() if self._idle_s is not None and now - s.used_s >= self._idle_s]
             freed = [self._take(slot) for slot in old]
             self._count(idle=len(freed))
+            loaded = [s for s in self._slots.values() if s.session is not None]
+            rests = self._restless and bool(loaded) and all(not s.pins and now - s.used_s >= REST_S for s in loaded)
+            self._restless = self._restless and not rests
+        if rests and not freed:
+            self._release()
         return self._drop(freed, "idle")
 
     def evict_unused(self, device: str, *, besides: Collection[ModelHandle] = ()) -> int:
@@ -296,17 +328,14 @@ class ModelManager:
         return self._shrink(slot.key.device, besides=slot)
 
     def _shrink(self, device: str, *, besides: _Slot | None = None) -> int:
-        """Unload what is unused, the longest unused first, until the device's budget holds. Returns the bytes above it that remain."""
+        """Unload what is unused until the device's budget holds, as chosen by `victims`. Returns the bytes above it that remain."""
         budget = self._budgets.get(device)
         if budget is None:
             return 0
-        freed: list[tuple[Key, ModelSession, int]] = []
         with self._lock:
-            for slot in self._unused(device):
-                if self._held(device) <= budget:
-                    break
-                if slot is not besides:
-                    freed.append(self._take(slot))
+            unused = [s for s in self._unused(device) if s is not besides]
+            chosen = victims([s.bytes for s in unused], self._held(device) - budget)
+            freed = [self._take(unused[i]) for i in chosen]
             self._count(evictions=len(freed))
             excess = self._held(device) - budget
         self._drop(freed, "evict")
@@ -327,6 +356,7 @@ class ModelManager:
     def _touch(self, slot: _Slot) -> None:
         self._turn += 1  # the clock may give two uses the same time
         slot.turn, slot.used_s = self._turn, self._clock()
+        self._restless = True
 
     def _take(self, slot: _Slot) -> tuple[Key, ModelSession, int]:
         session, size = slot.session, slot.bytes
