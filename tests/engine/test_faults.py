@@ -141,6 +141,10 @@ def test_where_it_hung_those_in_time_are_not_to_blame() -> None:
     assert verdict.blamed == ("b",) and names(verdict) == [("a",), ("b",)]
 
 
+def test_who_is_late_matters_only_where_it_hung() -> None:
+    assert after_death(killed(running("a"), running("b", late=True)), {}, 2).blamed == ("a", "b")
+
+
 def test_what_hung_without_a_late_call_is_blamed_on_those_that_ran() -> None:
     assert after_death(Lost("cpu-0", "hung", (running("a"), idle("b"))), {}, 2).blamed == ("a",)
 
@@ -223,6 +227,11 @@ def test_a_feature_that_is_there_already_breaks_only_those_beside_it() -> None:
     assert first.failures == {} and first.rounds == (Round(("camera", "flow"), beside=("motion",)),)
     second = after_death(lost, first.history, 2)
     assert set(second.failures) == {"camera"} and names(second) == [("flow",)]
+
+
+def test_a_feature_that_is_there_already_is_blamed_last() -> None:
+    consumer = running("camera", needs=("motion",), live=("motion",))
+    assert after_death(killed(running("motion", done=True), consumer), {}, 2).blamed == ("camera",)
 
 
 def test_rounds_lose_what_has_ended_meanwhile() -> None:

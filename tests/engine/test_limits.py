@@ -331,6 +331,29 @@ def test_a_restarted_worker_begins_anew() -> None:
     assert len(told) == 1
 
 
+def test_a_sample_of_a_worker_that_was_replaced_meanwhile_counts_for_nobody() -> None:
+    told: list[Any] = []
+
+    def ram_of(pid: int) -> float:
+        if pid == 11 and replace_now:
+            guard.remove("cpu-0")
+            guard.add("cpu-0", 12)
+        return 9001.0
+
+    replace_now: list[bool] = []
+    guard = watch(lambda *offence: told.append(offence))
+    guard.ram_of = ram_of
+    guard.add("cpu-0", 11)
+    guard.look()
+    replace_now.append(True)
+    guard.look()  # the second sample above the limit is of a process that is gone
+    guard.look()  # the first of the new one
+    assert told == []
+    guard.look()
+    guard.close()
+    assert len(told) == 1
+
+
 def test_the_thread_tells_and_whoever_is_told_may_replace_the_worker() -> None:
     told, done = [], threading.Event()
 

@@ -92,7 +92,7 @@ class Unfinished:
 
     Attributes:
         phase: How far it was; running: it was inside a call; late: that call was past its deadline.
-        needs_frames: Whether it has to be fed again, with a decode pass.
+        needs_frames: Whether it has to be fed again, with a decode pass; what reads live does.
         needs: Features and analyzers that it must have; soft: whose results it uses where they are there.
         live: Those features of them, with all that these read live in turn, that must be fed beside it.
         done: Its result is there from an earlier round; it ran again only for its live consumers.
@@ -270,7 +270,7 @@ def _ready(group: list[Unfinished], open_: set[str]) -> list[Unfinished]:
 def _round(group: list[Unfinished], *, alone: bool) -> Round:
     names = tuple(m.name for m in group)
     beside = tuple(dict.fromkeys(f for m in group for f in m.live if f not in names))
-    return Round(names, beside, decode=bool(beside) or any(m.needs_frames for m in group), alone=alone)
+    return Round(names, beside, decode=any(m.needs_frames for m in group), alone=alone)
 
 
 def still_to_do(round_: Round, ended: Collection[str]) -> Round | None:
