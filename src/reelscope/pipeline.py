@@ -11,13 +11,14 @@ import threading
 import time
 import uuid
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from reelscope.analyzers.base import Backend
 from reelscope.analyzers.registry import INSTALLED, Registry
@@ -43,6 +44,9 @@ if TYPE_CHECKING:
     from reelscope.media.probe import Probe
 
 __all__ = ["Analysis", "Session", "Written", "analyze", "analyze_to", "lookup", "write"]
+
+T = TypeVar("T")
+V = TypeVar("V")
 
 SPINE = ("shots", "stills")  # features that the document's shots are made of
 
@@ -154,10 +158,13 @@ class Session:
                 self._engine = LocalEngine(self.settings, self.events, registry=self.registry, hardware=hardware)
             return self._engine
 
-    def analyze(self, source: str | os.PathLike[str], *, only: Sequence[str] | None = None, skip: Sequence[str] = ()) -> Analysis:
-        """Analyse one clip; see `analyze` for arguments and errors."""
+    def analyze(
+        self, source: str | os.PathLike[str], *, only: Sequence[str] | None = None, skip: Sequence[str] = (), job: str | None = None
+    ) -> Analysis:
+        """Analyse one clip; see `analyze` for arguments and errors. job: what its events are told under; not given: the file's name."""
         started = time.perf_counter()
         path = _local_file(source)
+        job = path.name if job is None else job
         phases: dict[str, float] = {}
         with PeakMemory() as memory, _work_dir(self.settings) as work_dir:
             with _timed(phases, "import"):
@@ -170,7 +177,7 @@ class Session:
                 probe = read_facts(path)
                 _check_limits(probe, self.settings)
                 sha256 = _sha256(path)
-            self.events.publish(Event(path.name, "probe", total=probe.media.duration_s))
+            self.events.publish(Event(job, "probe", total=probe.media.duration_s))
             with _timed(phases, "plan"):
                 whole = self.plan(only=only, skip=skip, has_picture=probe.video_index is not None, has_sound=probe.audio_index is not None)
                 known = keys(whole, clip_sha256=sha256, models=lambda name: describe(name).sha256)
@@ -179,16 +186,17 @@ class Session:
                     fresh=self.settings.analysis.fresh,
                 )  # fmt: skip
                 plan = reduced(whole, taken.to_run, hardware=engine.hardware, settings=self.settings, many=self.many)
-            self.events.publish(Event(path.name, "plan", total=len(whole.running)))
+            self.events.publish(Event(job, "plan", total=len(whole.running)))
             kept = {**taken.results, **taken.features}
-            outcome = engine.run(probe, plan, work_dir, kept=kept, stats=taken.decoded.stats if taken.decoded else None, whole=whole)
+            stats = taken.decoded.stats if taken.decoded else None
+            outcome = engine.run(probe, plan, work_dir, job=job, kept=kept, stats=stats, whole=whole)
             self._keep(whole, taken, outcome, sha256)
             phases |= outcome.phases
             with _timed(phases, "merge"):
                 media = media_facts(probe, outcome)
                 shots, keyframes = spine(outcome)
                 entries = {name: entry(whole.choices[name], outcome) for name in ANALYZER_NAMES}
-            self.events.publish(Event(path.name, "merge"))
+            self.events.publish(Event(job, "merge"))
         seconds = time.perf_counter() - started
         document = Document(
             analysis_id=uuid.uuid4().hex,
@@ -210,7 +218,7 @@ class Session:
             shots=shots,
             analyzers=entries,
         )
-        self.events.publish(Event(path.name, "done", seconds=seconds))
+        self.events.publish(Event(job, "done", seconds=seconds))
         return Analysis(document, keyframes)
 
     def analyze_many(
@@ -220,20 +228,28 @@ class Session:
 
         The next clip decodes while the last one finishes. A clip that fails does not stop the others.
         """
-        at_once = self.settings.optimisation.clips_in_flight
-        pool = ThreadPoolExecutor(at_once, thread_name_prefix="clip")
-        waiting = deque(sources)
-        running: deque[tuple[Any, Future[Analysis]]] = deque()
+        yield from self.each(lambda source: self.analyze(source, only=only, skip=skip), sources)
+
+    def each(self, call: Callable[[T], V], items: Iterable[T]) -> Iterator[tuple[T, V | Exception]]:
+        """Call with every item, `optimisation.clips_in_flight` at a time in threads; yield what came of each, in the order given.
+
+        Where the caller stops early, the clips that are on their way are given up.
+        """
+        waiting = iter(items)
+        running: deque[tuple[T, Future[V]]] = deque()
+        pool = ThreadPoolExecutor(self.settings.optimisation.clips_in_flight, thread_name_prefix="clip")
         try:
-            while waiting or running:
-                while waiting and len(running) < at_once:
-                    source = waiting.popleft()
-                    running.append((source, pool.submit(self.analyze, source, only=only, skip=skip)))
-                source, future = running.popleft()
+            while True:
+                for item in islice(waiting, self.settings.optimisation.clips_in_flight - len(running)):
+                    running.append((item, pool.submit(call, item)))
+                if not running:
+                    return
+                item, future = running[0]
                 error = future.exception()
+                running.popleft()
                 if error is not None and not isinstance(error, Exception):
                     raise error
-                yield source, error if error is not None else future.result()
+                yield item, error if error is not None else future.result()
         finally:
             if running:
                 self.stop()

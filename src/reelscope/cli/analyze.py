@@ -5,27 +5,19 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from reelscope.cli.terminal import State, log_to_stderr, read_settings, say_exception
+from reelscope.cli.once import Target
+from reelscope.cli.terminal import State, log_to_stderr, read_settings
 from reelscope.errors import ConfigError
 
 if TYPE_CHECKING:
     from reelscope.config import Settings
 
 __all__ = ["analyze", "names_of", "settings_flags", "targets"]
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """One clip and the folder for its results."""
-
-    source: str
-    folder: Path
 
 
 def analyze(
@@ -55,7 +47,7 @@ def analyze(
 
     Exit codes: 0 document written, 1 analysis failed, 2 bad input or usage, 130 interrupted; with several SRC the highest.
     """
-    from reelscope.cli.once import analyze_one
+    from reelscope.cli.once import analyze_all
     from reelscope.cli.options import checked_options
     from reelscope.pipeline import Session
 
@@ -65,16 +57,9 @@ def analyze(
     settings = checked_options(read_settings(flags)).settings
     chosen = names_of(only, "--only") if only else None
     dropped = names_of(skip or (), "--skip")
-    worst = 0
-    with log_to_stderr(settings.system.log_level, state), Session(settings) as session:  # models stay loaded from clip to clip
-        for target in targets(sources, out, settings):
-            try:
-                code = analyze_one(session, target.source, target.folder, only=chosen, skip=dropped, quiet=quiet)
-            except BrokenPipeError:  # nobody reads our output any more
-                raise
-            except Exception as error:  # one clip that fails does not stop the others
-                code = say_exception(error, state)
-            worst = max(worst, code)
+    clips = targets(sources, out, settings)
+    with log_to_stderr(settings.system.log_level, state), Session(settings, many=len(clips) > 1) as session:
+        worst = analyze_all(session, clips, only=chosen, skip=dropped, quiet=quiet, state=state)
     raise typer.Exit(worst)
 
 
@@ -136,16 +121,16 @@ def names_of(given: Iterable[str], flag: str) -> tuple[str, ...]:
 def targets(sources: Sequence[str], out: Path | None, settings: Settings) -> list[Target]:
     """Where each clip's results go: into --out itself for one clip, else into folders named after the clips."""
     if out is not None and len(sources) == 1:
-        return [Target(sources[0], out)]
+        return [Target(sources[0], out, "1")]
     base = out if out is not None else settings.output.dir
     taken: set[str] = set()
     found = []
-    for source in sources:
+    for number, source in enumerate(sources, 1):
         # what a terminal or another file system would stumble over (control characters, bytes that are no text) stays out of the name
         stem = "".join("_" if unicodedata.category(c).startswith("C") else c for c in Path(source).stem).strip(". ") or "clip"
         name = next(n for n in _numbered(stem) if n.casefold() not in taken)  # case: some file systems do not tell
         taken.add(name.casefold())
-        found.append(Target(source, base / name))
+        found.append(Target(source, base / name, str(number)))
     return found
 
 

@@ -1,14 +1,15 @@
-"""One clip on the command line: place for the results, progress, summary."""
+"""Clips on the command line: place for the results, progress, summary."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reelscope.cli.progress import show_progress
-from reelscope.cli.terminal import console, one_line
+from reelscope.cli.progress import ProgressView
+from reelscope.cli.terminal import State, console, one_line, say_exception
 from reelscope.outputs import out_folder
 
 if TYPE_CHECKING:
@@ -17,24 +18,47 @@ if TYPE_CHECKING:
     from reelscope.document.schema import AnalyzerEntry, Document
     from reelscope.pipeline import Session, Written
 
-__all__ = ["analyze_one", "missing_lines"]
+__all__ = ["Target", "analyze_all", "missing_lines"]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One clip and the folder for its results. job: what its events are told under."""
+
+    source: str
+    folder: Path
+    job: str
+
 
 KINDS = {"json": "document", "html": "report"}
 
 
-def analyze_one(session: Session, source: str, folder: Path, *, only: Sequence[str] | None, skip: Sequence[str], quiet: bool) -> int:
-    """Analyse one clip into `folder`; return the exit code (the document is written in any case: it says what failed)."""
+def analyze_all(
+    session: Session, targets: Sequence[Target], *, only: Sequence[str] | None, skip: Sequence[str], quiet: bool, state: State
+) -> int:
+    """Analyse clips into their folders; return the highest exit code. One clip that fails does not stop the others.
+
+    A document that is written is success, also where analyzers failed: it says so.
+    """
     from reelscope.pipeline import write
 
     settings = session.settings
-    with out_folder(folder, settings.system.min_free_disk_mib):
-        session.events.subscribers.clear()
-        with show_progress(session.events, Path(source).name, quiet=quiet):
-            analysis = session.analyze(source, only=only, skip=skip)
-        written = write(analysis, folder, formats=settings.output.formats)
-    if not quiet:
-        _tell(Path(source).name, written)
-    return 0
+    worst = 0
+    with ProgressView(session.events, quiet=quiet) as view:
+
+        def work(target: Target) -> Written:
+            with out_folder(target.folder, settings.system.min_free_disk_mib), view.clip(target.job, Path(target.source).name):
+                analysis = session.analyze(target.source, only=only, skip=skip, job=target.job)
+                return write(analysis, target.folder, formats=settings.output.formats)
+
+        for target, done in session.each(work, targets):
+            if isinstance(done, Exception):
+                if isinstance(done, BrokenPipeError):  # nobody reads our output any more
+                    raise done
+                worst = max(worst, say_exception(done, state))
+            elif not quiet:
+                _tell(Path(target.source).name, done)
+    return worst
 
 
 def missing_lines(entries: Mapping[str, AnalyzerEntry]) -> list[str]:

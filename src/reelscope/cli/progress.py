@@ -7,11 +7,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from reelscope.cli.terminal import console, one_line
 from reelscope.events import Event, EventBus
 
-__all__ = ["Tally", "show_progress"]
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+__all__ = ["ProgressView", "Tally"]
 
 # Where each step stands in the whole, as a share of its time: (start, end). Decoding and analysing go together and take nearly all;
 # measured on short clips of the shared media. Only the estimate depends on it.
@@ -22,6 +26,7 @@ SHARES = {
     "decode": (0.08, 0.90),
     "feed": (0.08, 0.90),
     "finish": (0.90, 0.98),
+    "retry": (0.08, 0.08),
     "merge": (0.98, 0.99),
     "write": (0.99, 1.0),
     "done": (1.0, 1.0),
@@ -33,6 +38,7 @@ WORDS = {
     "decode": "decoding and analysing",
     "feed": "analysing",
     "finish": "finished",
+    "retry": "trying again",
     "merge": "putting together",
     "write": "writing",
     "done": "done",
@@ -70,22 +76,57 @@ class Tally:
             self.text = f"{WORDS[event.step]} {event.analyzer}" if event.analyzer else WORDS[event.step]
 
 
-@contextmanager
-def show_progress(bus: EventBus, title: str, *, quiet: bool) -> Iterator[None]:
-    """Show what `bus` tells until the block ends."""
-    if quiet:
-        yield
-    elif sys.stderr.isatty():
-        with _bar(title) as subscriber:
-            bus.subscribe(subscriber)
+class ProgressView:
+    """Shows what a bus tells of the clips that are on their way, a line for each. Use it as a context manager."""
+
+    def __init__(self, bus: EventBus, *, quiet: bool) -> None:
+        self._shown: dict[str, Callable[[Event], None]] = {}
+        self._bars: Progress | None = None
+        self._quiet = quiet
+        if not quiet:
+            bus.subscribe(self._take)
+
+    def __enter__(self) -> ProgressView:
+        if not self._quiet and sys.stderr.isatty():
+            self._bars = _bars()
+            self._bars.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._bars is not None:
+            self._bars.stop()
+
+    @contextmanager
+    def clip(self, job: str, title: str) -> Iterator[None]:
+        """Show a clip until the block ends. Any thread."""
+        if self._bars is None:
+            self._shown[job] = _plain(title)
+            try:
+                yield
+            finally:
+                del self._shown[job]
+            return
+        bars, tally = self._bars, Tally()
+        task = bars.add_task(tally.text, total=1.0, title=one_line(title))
+
+        def take(event: Event) -> None:
+            tally.take(event)
+            bars.update(task, completed=tally.share, description=tally.text)
+
+        self._shown[job] = take
+        try:
             yield
-    else:
-        bus.subscribe(_plain(title))
-        yield
+        finally:
+            del self._shown[job]
+            bars.remove_task(task)
+
+    def _take(self, event: Event) -> None:
+        shown = self._shown.get(event.job)
+        if shown is not None:
+            shown(event)
 
 
-@contextmanager
-def _bar(title: str) -> Iterator[Callable[[Event], None]]:
+def _bars() -> Progress:
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     columns = (
@@ -95,15 +136,7 @@ def _bar(title: str) -> Iterator[Callable[[Event], None]]:
         TimeRemainingColumn(elapsed_when_finished=True),
         TextColumn("{task.description}", markup=False, style="dim"),
     )
-    tally = Tally()
-    with Progress(*columns, console=console(stderr=True), transient=True) as progress:
-        task = progress.add_task(tally.text, total=1.0, title=one_line(title))
-
-        def take(event: Event) -> None:
-            tally.take(event)
-            progress.update(task, completed=tally.share, description=tally.text)
-
-        yield take
+    return Progress(*columns, console=console(stderr=True), transient=True)
 
 
 def _plain(title: str) -> Callable[[Event], None]:
@@ -120,6 +153,8 @@ def _plain(title: str) -> Callable[[Event], None]:
             mark, line = f"decode {quarter}", f"{min(100, quarter * 25)} % of {event.total:.1f} s decoded and analysed"
         elif event.step in ("load", "merge"):
             mark, line = event.step, WORDS[event.step]
+        elif event.step == "retry":
+            mark, line = event.message, event.message
         else:
             return
         if mark not in said:

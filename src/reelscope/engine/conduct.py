@@ -89,13 +89,14 @@ class ClipRun:
     """Conducts one clip; `go` returns what it left.
 
     Attributes:
-        number: Of the run in its engine, which all messages carry.
+        number: Of the run in its engine, which all messages carry; job: what its events are told under.
         plan: Of the members that run; whole: with those whose results are there already.
         kept: Results of an earlier run by member; stats: what decoding taught then.
     """
 
     engine: LocalEngine
     number: int
+    job: str
     probe: Probe
     plan: Plan
     work_dir: Path
@@ -232,7 +233,7 @@ class ClipRun:
         if not members:
             return
         hosts = {worker: self.engine.host(worker, self.plan) for worker in members}
-        flow = self.engine.flow(self.plan, [h for h in hosts.values()], self.stop)
+        flow = self.engine.flow(self.plan, self.stop)
         self._pass = _Pass(hosts, members, flow, set(members))
         for worker, names in members.items():
             lanes = []
@@ -260,7 +261,7 @@ class ClipRun:
         needs = dict.fromkeys(need for n in wanted for need in self.out.members[n].job.frames)
         specs = [n.resolve(media.width_px, media.height_px) for n in needs]
         wait_s = decode_s = 0.0
-        with suppress(Stopped), self.engine.turn(self.stop), current.flow.writer() as writer:
+        with suppress(Stopped), self.engine.turn(self.number, self.stop), current.flow.writer() as writer:
             decode = DecodePass(
                 self.probe, specs, window_s=settings.performance.window_s, threads=self.plan.placement.decode_threads,
                 work_dir=self.work_dir, arrays=writer.arrays,
@@ -477,4 +478,4 @@ class ClipRun:
         self, step: Step, name: str | None = None, *, done: float = 0.0, total: float | None = None, seconds: float | None = None,
         message: str = "",
     ) -> None:  # fmt: skip
-        self.engine.events.publish(Event(self.out.clip.name, step, name, done, total, seconds, message))
+        self.engine.events.publish(Event(self.job, step, name, done, total, seconds, message))

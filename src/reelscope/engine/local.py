@@ -80,7 +80,9 @@ class LocalEngine:
         self._numbers = itertools.count(1)
         self._batches: dict[Any, int] = {}
         self._lock = threading.RLock()
-        self._turn = threading.Lock()
+        self._turn = threading.Condition()
+        self._waiting: set[int] = set()
+        self._decoding = False
         self._folders: list[OwnedFolder] = []
         self._pool: FramePool | None = None
         self._guard: Guard | None = None
@@ -128,6 +130,7 @@ class LocalEngine:
         plan: Plan,
         work_dir: Path,
         *,
+        job: str = "",
         kept: Mapping[str, Kept] | None = None,
         stats: DecodeStats | None = None,
         whole: Plan | None = None,
@@ -135,14 +138,14 @@ class LocalEngine:
         """Run a plan over a clip.
 
         Args:
-            probe: The clip; plan: made for it; work_dir: an empty folder that the caller removes.
+            probe: The clip; plan: made for it; work_dir: an empty folder that the caller removes; job: what events are told under.
             kept: Results of an earlier run by member, which are taken as they are; stats: what decoding taught then; whole: the plan
                 with those members in it.
 
         Raises:
             MediaError: No frame could be decoded. OutputError: no room for frames or sound. EngineError: a bug of ours.
         """
-        run = ClipRun(self, next(self._numbers), probe, plan, work_dir, kept or {}, stats, whole)
+        run = ClipRun(self, next(self._numbers), job or probe.path.name, probe, plan, work_dir, kept or {}, stats, whole)
         with self._lock:
             self._runs[run.number] = run
         names = [w.name for w in plan.placement.workers]
@@ -159,18 +162,27 @@ class LocalEngine:
                         self._after_clip(seat)
 
     @contextmanager
-    def turn(self, stop: threading.Event) -> Iterator[None]:
-        """A clip's turn in decoding: one after the other, since each decodes on all cores."""
-        while not self._turn.acquire(timeout=POLL_S):
-            if stop.is_set():
-                raise Stopped
+    def turn(self, number: int, stop: threading.Event) -> Iterator[None]:
+        """A clip's turn in decoding: one after the other, since each decodes on all cores; the clip that came first goes first."""
+        with self._turn:
+            self._waiting.add(number)
+            try:
+                while self._decoding or number != min(self._waiting):
+                    if stop.is_set():
+                        raise Stopped
+                    self._turn.wait(POLL_S)
+            finally:
+                self._waiting.discard(number)
+            self._decoding = True
         try:
             yield
         finally:
-            self._turn.release()
+            with self._turn:
+                self._decoding = False
+                self._turn.notify_all()
 
-    def flow(self, plan: Plan, hosts: list[Any], stop: threading.Event) -> Flow:
-        """The way of one pass's windows to these hosts."""
+    def flow(self, plan: Plan, stop: threading.Event) -> Flow:
+        """The way of one pass's windows to the hosts of a plan."""
         if plan.placement.here:
             return HereFlow(plan.placement.windows_in_flight, stop)
         assert self._pool is not None

@@ -101,7 +101,7 @@ class Outcome:
 
 
 def members_of(plan: Plan, kept: Mapping[str, Kept], whole: Plan) -> dict[str, MemberOutcome]:
-    """The members of a plan, nothing done yet, and those of the whole plan whose results were kept, done; each after those that it needs."""
+    """The members of a plan, nothing done yet, and those of the whole plan whose results were kept; each after those that it needs."""
     todo = _placed(plan)
     made: dict[str, MemberOutcome] = {}
     for name, member in _placed(whole).items():
