@@ -121,8 +121,8 @@ class Lost:
         returncode: As subprocess gives it: minus the signal, or the exit code; None where it is not known.
         detail: More for people, such as the last line of its log.
         elsewhere: The cause is known and not in this clip: only members of another clip were running, or one of another was late.
-        shared: Members of another clip were running, too, so nobody is proven guilty.
         boots: Boots that failed in a row, this one included.
+        shared: Members of another clip were running, too, so nobody is proven guilty.
     """
 
     worker: str
@@ -131,8 +131,8 @@ class Lost:
     returncode: int | None = None
     detail: str = ""
     elsewhere: bool = False
-    shared: bool = False
     boots: int = 0
+    shared: bool = False
 
     @property
     def cause(self) -> str:
