@@ -364,6 +364,28 @@ def test_what_was_not_kept_of_a_feature_is_made_again_for_its_reader(store: Kept
     assert set(taken.features) == set(SPINE)
 
 
+def test_a_kept_feature_is_there_for_a_reader_that_runs(store: KeptResults, work: Path) -> None:
+    class All(Kinds):
+        def feature(self, name: str) -> Any:
+            return FileFeature
+
+    made = made_by(EVERYTHING - {"speech_flow", "temporal_flow"})
+    known = key_table(plan())
+    keep(plan(), store, clip_sha256=CLIP, taken=Taken(known), made=made, registry=All(), decoded=Decoded(STATS))
+    taken = take(plan(), store, clip_sha256=CLIP, keys=known, registry=All(), work_dir=work, spine=SPINE)
+    assert taken.to_run == {"speech_flow", "temporal_flow"}
+    assert {n: k.result for n, k in taken.features.items()} == {n: f"value of {n}" for n in ("shots", "stills", "voice")}
+
+
+def test_what_runs_again_to_learn_what_decodes_is_not_taken_as_well(store: KeptResults, work: Path) -> None:
+    made = plan(backends={"object_detection": {"frames": (SMALL,)}})
+    known = key_table(made)
+    results = {"object_detection": Kept(result("object_detection"), 1.0)}
+    assert keep(made, store, clip_sha256=CLIP, taken=Taken(known), made=results, registry=Kinds()) == ["object_detection"]
+    taken = take(made, store, clip_sha256=CLIP, keys=known, registry=Kinds(), work_dir=work)
+    assert taken.to_run == {"object_detection"} and not taken.results
+
+
 def test_fresh_looks_nothing_up_and_keeps_anew(store: KeptResults, work: Path) -> None:
     fill(store, work)
     taken = look(store, work, plan(), fresh=True)
