@@ -25,9 +25,10 @@ from rich.table import Table
 from bench.console import make_console, save_page
 from bench.machine import machine_facts
 from reelscope.analyzers.registry import ANALYZER_NAMES, INSTALLED
+from reelscope.features.base import LoadContext, NoOptions
 from reelscope.models.cache import CacheStats
 from reelscope.models.embedded import EMBEDDED, source_of
-from reelscope.models.manager import ModelHandle, ModelManager
+from reelscope.models.manager import ModelManager
 
 MIB = 2**20
 PACKAGES = ("onnxruntime", "rapidocr", "faster-whisper", "swift-f0", "numpy")
@@ -86,14 +87,14 @@ def part_load(model: str) -> dict[str, float]:
 
 def clip_through(manager: ModelManager, kind: str) -> CacheStats:
     """What an engine does with a clip: every member's models held from its beginning to its end, all members at the same time."""
-    handles: list[ModelHandle] = []
     cost = CacheStats()
-    for member in KINDS[kind]:
+    contexts = [LoadContext("cpu", NoOptions(), (), models=manager) for _ in KINDS[kind]]
+    for context, member in zip(contexts, KINDS[kind], strict=True):
         for name in member:
-            handles.append(manager.handle(name))
-            cost += handles[-1].pin()
-    for handle in handles:
-        handle.unpin()
+            context.model(name)
+        cost += context.pin()
+    for context in contexts:
+        context.unpin()
     return cost
 
 
@@ -169,13 +170,12 @@ def part_once(name: str) -> dict[str, float]:
 
 def part_runs(name: str, count: int = 4) -> dict[str, float]:
     """One analyzer over a tiny clip in one session: the first run and the median of the next ones."""
-    from reelscope.config import Analysis, Settings
     from reelscope.pipeline import Session
 
     seconds = []
     with tempfile.TemporaryDirectory(prefix="reelscope-bench-") as work:
         clip = tiny_clip(Path(work) / "tiny.mp4")
-        with Session(Settings(analysis=Analysis(fresh=True))) as session:
+        with Session(computing(Path(work))) as session:
             for _ in range(count):
                 started = time.perf_counter()
                 session.analyze(clip, only=[name])
@@ -185,7 +185,6 @@ def part_runs(name: str, count: int = 4) -> dict[str, float]:
 
 def part_clips(count: str) -> dict[str, Any]:
     """So many tiny clips through one session, and what its processes hold after each."""
-    from reelscope.config import Analysis, Output, Settings
     from reelscope.pipeline import Session
 
     held: list[float] = []
@@ -193,7 +192,7 @@ def part_clips(count: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="reelscope-bench-") as work:
         clip = tiny_clip(Path(work) / "tiny.mp4")
         started = time.perf_counter()
-        with Session(Settings(analysis=Analysis(fresh=True), output=Output(dir=Path(work)))) as session:
+        with Session(computing(Path(work))) as session:
             for _ in range(int(count)):
                 document = session.analyze(clip).document
                 failed = [name for name, entry in document.analyzers.items() if entry.status in ("failed", "timeout")]
@@ -212,6 +211,13 @@ def part_clips(count: str) -> dict[str, Any]:
         "growth": after / before - 1,
         "held_mib": held,
     }
+
+
+def computing(folder: Path) -> Any:
+    """Settings under which nothing that was kept spares work, and nothing is left on this machine."""
+    from reelscope.config.tree import Analysis, Settings, System
+
+    return Settings(analysis=Analysis(fresh=True), system=System(keep_results=False, data_dir=folder))
 
 
 def tiny_clip(path: Path) -> Path:
@@ -250,9 +256,7 @@ def fresh(part: str, argument: str) -> dict[str, Any]:
 def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--ttl", type=float, default=8.0, help="idle time-to-live in seconds; more than 5, so that models are also seen at rest"
-    )
+    parser.add_argument("--ttl", type=float, default=8.0, help="idle time-to-live in seconds; more than 5 shows models at rest too")
     parser.add_argument("--clips", type=int, default=0, help="send so many tiny clips through one session")
     parser.add_argument("--json", type=Path, help="write the figures there as well")
     parser.add_argument("--page", type=Path, help="write what is printed there, as Markdown")

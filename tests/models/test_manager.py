@@ -198,6 +198,14 @@ def test_a_context_pins_all_its_models_or_none() -> None:
     assert context.pin() == CacheStats(hits=2)
 
 
+def test_a_context_holds_what_is_there_before_it_loads_the_rest() -> None:
+    world = World(budgets={"cpu": 15})
+    world.use("b")
+    context = LoadContext("cpu", NoOptions(), (), models=world.manager)
+    context.model("a"), context.model("b")
+    assert context.pin() == CacheStats(hits=1, misses=1, load_s=SECONDS)  # loading a first would have unloaded b
+
+
 def test_a_closed_manager_unloads_everything_and_serves_no_more() -> None:
     world = World()
     handle = world.handle("a")
@@ -368,6 +376,16 @@ def test_what_is_pinned_stays_and_too_much_is_told() -> None:
     assert world.manager.stats().over_budget == 1
     second.unpin()  # now something can go, and the budget holds again
     assert world.loaded == ["c", "d"] and world.sessions["a"].closed == 1
+
+
+def test_of_several_pins_that_end_one_after_the_other_only_what_must_goes() -> None:
+    world = World(budgets={"cpu": 60}, sizes={"small": 4, "large": 30, "huge": 42})
+    handles = [world.handle(name) for name in ("small", "large", "huge")]
+    for handle in handles:
+        handle.pin()
+    for handle in handles:
+        handle.unpin()
+    assert world.loaded == ["small", "huge"] and world.manager.stats().evictions == 1
 
 
 def test_each_device_has_its_own_budget() -> None:

@@ -98,7 +98,7 @@ class LoadContext:
         """
         cost = CacheStats()
         try:
-            for handle in self.handles:
+            for handle in sorted(self.handles, key=lambda h: not h.loaded):  # what is there must not make room for what is not
                 cost += handle.pin()
         except BaseException:
             self.unpin()

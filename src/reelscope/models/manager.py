@@ -61,6 +61,11 @@ class ModelHandle:
         return self._pinned is not None
 
     @property
+    def loaded(self) -> bool:
+        """Whether its session is there now."""
+        return self._manager._is_loaded(self.key)
+
+    @property
     def session(self) -> Any:
         """The session, loaded now where it is not. Take it anew for each use: without a pin it may be unloaded in between.
 
@@ -236,12 +241,17 @@ class ModelManager:
         self._say("hit", key, size=found.bytes)
         return found, CacheStats(hits=1)
 
+    def _is_loaded(self, key: Key) -> bool:
+        with self._lock:
+            slot = self._slots.get(key)
+            return slot is not None and slot.session is not None
+
     def _unpin(self, key: Key) -> None:
         with self._lock:
             slot = self._slots[key]
             slot.pins = max(0, slot.pins - 1)  # `close` unloads what is pinned too
             self._touch(slot)
-        self._shrink(key.device)  # where more than the budget was in use
+        self._shrink(key.device, only_if_enough=True)  # where more than the budget was in use: one pin of several that end now
 
     def _found(self, slot: _Slot, *, pin: bool) -> ModelSession | None:
         with self._lock:
@@ -327,15 +337,20 @@ class ModelManager:
             slot.bytes = need  # reserved: a load beside this one sees it
         return self._shrink(slot.key.device, besides=slot)
 
-    def _shrink(self, device: str, *, besides: _Slot | None = None) -> int:
-        """Unload what is unused until the device's budget holds, as chosen by `victims`. Returns the bytes above it that remain."""
+    def _shrink(self, device: str, *, besides: _Slot | None = None, only_if_enough: bool = False) -> int:
+        """Unload what is unused until the device's budget holds, as chosen by `victims`. Returns the bytes above it that remain.
+
+        only_if_enough: Unload nothing where all that is unused would not make the budget hold.
+        """
         budget = self._budgets.get(device)
         if budget is None:
             return 0
         with self._lock:
             unused = [s for s in self._unused(device) if s is not besides]
-            chosen = victims([s.bytes for s in unused], self._held(device) - budget)
-            freed = [self._take(unused[i]) for i in chosen]
+            excess = self._held(device) - budget
+            if only_if_enough and sum(s.bytes for s in unused) < excess:
+                return excess
+            freed = [self._take(unused[i]) for i in victims([s.bytes for s in unused], excess)]
             self._count(evictions=len(freed))
             excess = self._held(device) - budget
         self._drop(freed, "evict")
