@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from reelscope.analyzers.base import Analyzer, AnalyzerSpec, Backend, Options, W
 from reelscope.config import Settings, leaves
 from reelscope.document.names import ANALYZER_NAMES
 from reelscope.document.schema import AnalyzerResult
-from reelscope.engine import local
+from reelscope.engine import conduct, local
 from reelscope.errors import ReelscopeError
 from reelscope.features.base import Clip, Inputs, LoadContext
 from reelscope.media.frames import FrameNeed
@@ -45,7 +44,7 @@ class Seen:
     work_dir: Path = Path()
     lanes: set[str] = field(default_factory=set)
     decode_threads: list[int] = field(default_factory=list)
-    queue_sizes: list[int] = field(default_factory=list)
+    in_flight: list[int] = field(default_factory=list)
     cores: int = 0
     files: list[str] = field(default_factory=list)
 
@@ -92,26 +91,26 @@ def registry(seen: Seen) -> FakeRegistry:
 def run(clip: Path, changes: dict[str, Any], folder: Path, monkeypatch: pytest.MonkeyPatch) -> Seen:
     """Analyse and write under these settings."""
     seen = Seen()
-    real_pass = local.DecodePass
+    real_pass, real_flow = conduct.DecodePass, local.HereFlow
 
     class Pass(real_pass):  # type: ignore[misc, valid-type]
         def __init__(self, *args: Any, threads: int = 0, **kwargs: Any) -> None:
             seen.decode_threads.append(threads)
             super().__init__(*args, threads=threads, **kwargs)
 
-    class Queue(queue.Queue):  # type: ignore[type-arg]
-        def __init__(self, maxsize: int = 0) -> None:
-            seen.queue_sizes.append(maxsize)
-            super().__init__(maxsize)
+    class Flow(real_flow):  # type: ignore[misc, valid-type]
+        def __init__(self, in_flight: int, stop: threading.Event) -> None:
+            seen.in_flight.append(in_flight)
+            super().__init__(in_flight, stop)
 
-    monkeypatch.setattr(local, "DecodePass", Pass)
-    monkeypatch.setattr(local.queue, "Queue", Queue)
+    monkeypatch.setattr(conduct, "DecodePass", Pass)
+    monkeypatch.setattr(local, "HereFlow", Flow)
     settings = Settings.model_validate(changes)
     folder.mkdir()
     with Session(settings, registry=registry(seen)) as session:
         written = write(session.analyze(clip), folder, formats=settings.output.formats)
-        assert session._engine is not None
-        seen.cores = session._engine.cores
+        assert session.engine.hardware is not None
+        seen.cores = session.engine.hardware.cores
     seen.files = sorted(p.name for p in written.paths.values())
     return seen
 
@@ -125,7 +124,7 @@ def nested(key: str, value: Any) -> dict[str, Any]:
 # setting, one value, another value, what they change, and the outcome of each
 EFFECTS: list[tuple[str, Any, Any, Callable[[Seen], Any], Any, Any]] = [
     ("performance.window_s", 0.5, 1.0, lambda s: s.windows, 6, 3),
-    ("performance.windows_in_flight", 1, 3, lambda s: set(s.queue_sizes) & {1, 3}, {1}, {3}),
+    ("performance.windows_in_flight", 1, 3, lambda s: s.in_flight, [1], [3]),
     (f"performance.analyzers.{NAME}.fps", 2, 5, lambda s: s.frames, 6, 15),
     (f"performance.analyzers.{NAME}.batch", 7, None, lambda s: s.batch, 7, 4),
     ("placement.threads", 1, 3, lambda s: s.cores, 1, 3),

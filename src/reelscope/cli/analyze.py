@@ -39,6 +39,11 @@ def analyze(
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=V", help="Set any setting, such as performance.window_s=1.")
     ] = None,
+    cpus: Annotated[int | None, typer.Option("--cpus", metavar="N", help="Use N CPU cores (placement.threads).")] = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", metavar="N", help="Use N worker processes on the CPU; 0: work in this one.")
+    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Compute everything anew instead of using kept results.")] = False,
     formats: Annotated[list[str] | None, typer.Option("--format", metavar="json,html", help="What to write.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Write nothing but errors.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
@@ -53,7 +58,16 @@ def analyze(
 
     state = ctx.ensure_object(State)
     state.debug |= debug
-    flags = settings_flags(tier=tier, backend=backend or (), option=option or (), set_=set_ or (), formats=formats or ())
+    flags = settings_flags(
+        tier=tier,
+        backend=backend or (),
+        option=option or (),
+        set_=set_ or (),
+        formats=formats or (),
+        cpus=cpus,
+        workers=workers,
+        fresh=fresh,
+    )
     settings = checked_options(read_settings(flags)).settings
     chosen = names_of(only, "--only") if only else None
     dropped = names_of(skip or (), "--skip")
@@ -64,7 +78,15 @@ def analyze(
 
 
 def settings_flags(
-    *, tier: str | None, backend: Sequence[str], option: Sequence[str], set_: Sequence[str], formats: Sequence[str]
+    *,
+    tier: str | None = None,
+    backend: Sequence[str] = (),
+    option: Sequence[str] = (),
+    set_: Sequence[str] = (),
+    formats: Sequence[str] = (),
+    cpus: int | None = None,
+    workers: int | None = None,
+    fresh: bool = False,
 ) -> dict[str, Any]:
     """Flags as settings, by dotted key. A flag of its own wins over --set."""
     from reelscope.config import FlagValue
@@ -85,6 +107,12 @@ def settings_flags(
         flags["analysis.tier"] = FlagValue(tier, "--tier")
     if formats:
         flags["output.formats"] = FlagValue(",".join(formats), "--format")
+    if cpus is not None:
+        flags["placement.threads"] = FlagValue(cpus, "--cpus")
+    if workers is not None:
+        flags["placement.workers"] = FlagValue(workers, "--workers")
+    if fresh:
+        flags["analysis.fresh"] = FlagValue(True, "--fresh")
     return flags
 
 

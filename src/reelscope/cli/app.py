@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from reelscope.cli import analyze, doctor, show
+from reelscope.cli import analyze, doctor, plan, show
 from reelscope.cli.terminal import EXIT_INTERRUPTED, State, say_error, say_exception
 
 __all__ = ["app", "main", "run"]
@@ -30,6 +30,7 @@ app.command("analyze")(analyze.analyze)
 app.command("analyzers")(show.analyzers)
 app.command("doctor")(doctor.doctor)
 app.command("demo")(show.demo)
+app.command("plan")(plan.plan)
 app.command("report")(show.report)
 app.add_typer(config, name="config")
 config.command("show")(show.config_show)

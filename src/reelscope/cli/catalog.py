@@ -31,11 +31,13 @@ class Row:
 
 def catalog(settings: Settings) -> list[Row]:
     """All nineteen under these settings, for a clip with picture and sound."""
-    from reelscope.engine.placement import Hardware
+    from reelscope.engine.hardware import read_hardware
     from reelscope.engine.plan import make_plan
     from reelscope.pipeline import lookup
 
-    plan = make_plan(only=None, skip=(), settings=settings, lookup=lookup(), has_picture=True, has_sound=True, hardware=Hardware(1, 0))
+    plan = make_plan(
+        only=None, skip=(), settings=settings, lookup=lookup(), has_picture=True, has_sound=True, hardware=read_hardware(settings)
+    )
     rows = []
     for name, choice in plan.choices.items():
         runs = choice.status is None and choice.backend is not None

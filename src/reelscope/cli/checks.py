@@ -120,26 +120,28 @@ def _round_trip() -> int:
 
 
 def processors() -> Check:
-    """Cores that this process may use."""
-    from reelscope.engine.hardware import available_cores
+    """Cores that are used, and what limits them."""
+    from reelscope.cli.terminal import read_settings
+    from reelscope.engine.hardware import count_cores
 
-    usable, installed = available_cores(), os.cpu_count() or 1
-    masked = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else installed
-    detail = f"{usable} usable of {installed} installed"
-    if usable < installed:
-        detail += f" ({masked} in the affinity mask{', fewer by a container quota' if usable < masked else ''})"
-    if usable < 2:
-        return Check("processors", "warn", detail, "with one core decoding and analysing take turns; give the process two or more")
-    return Check("processors", "ok", detail)
+    cores = count_cores(read_settings().settings.placement.threads)
+    if cores.count < 2:
+        return Check("processors", "warn", cores.why, "with one core decoding and analysing take turns; give the process two or more")
+    return Check("processors", "ok", cores.why)
 
 
 def memory() -> Check:
-    """Memory that is free."""
+    """Memory that may be used and memory that is free."""
     import psutil
 
-    found = psutil.virtual_memory()
-    detail = f"{found.available // MIB} MiB available of {found.total // MIB} MiB"
-    if found.available < MEMORY_MIB * MIB:
+    from reelscope.engine.hardware import memory_limit_mib
+
+    limit_mib, why = memory_limit_mib()
+    free_mib = min(psutil.virtual_memory().available // MIB, limit_mib)
+    detail = f"{why}; {free_mib} MiB available"
+    if limit_mib < MEMORY_MIB:
+        return Check("memory", "warn", detail, "give the container more: an analysis of a 1080p clip takes up to 2.5 GiB")
+    if free_mib < MEMORY_MIB:
         return Check("memory", "warn", detail, "close other programs: an analysis of a 1080p clip takes up to 2.5 GiB")
     return Check("memory", "ok", detail)
 
@@ -147,42 +149,31 @@ def memory() -> Check:
 MEMORY_MIB = 2560  # the bound that the analysis of a 1080p clip keeps
 
 
-def shared_memory() -> Check:
+def shared_memory(folder: Path = Path("/dev/shm")) -> Check:
     """Room for windows that processes share."""
-    folder = Path("/dev/shm")
-    if not folder.is_dir():
+    from reelscope.cli.terminal import read_settings
+
+    chosen = read_settings().settings.system.shared_dir
+    where = chosen or folder
+    if not where.is_dir():
+        if chosen is not None:
+            return Check("shared memory", "fail", f"{chosen} is no folder", "set system.shared_dir to a folder in memory, or unset it")
         return Check("shared memory", "ok", "not separate on this system")
-    usage = shutil.disk_usage(folder)
-    detail = f"{usage.free // MIB} MiB free of {usage.total // MIB} MiB"
+    usage = shutil.disk_usage(where)
+    detail = f"{usage.free // MIB} MiB free of {usage.total // MIB} MiB ({where}{': system.shared_dir' if chosen else ''})"
     if usage.free < SHARED_MEMORY_MIB * MIB:
         return Check("shared memory", "warn", detail, "give the container more: docker run --shm-size=1g")
     return Check("shared memory", "ok", detail)
 
 
 def gpu() -> Check:
-    """NVIDIA devices; to have none is normal."""
-    names = _gpu_names()
-    if not names:
-        return Check("gpu", "ok", "none found; the embedded tier needs none")
-    return Check("gpu", "ok", "; ".join(names))
+    """NVIDIA devices that CUDA_VISIBLE_DEVICES leaves; to have none is normal."""
+    from reelscope.engine.gpu_list import PyNvml, visible_gpus
 
-
-def _gpu_names() -> list[str]:
-    import pynvml
-
-    try:
-        pynvml.nvmlInit()
-    except pynvml.NVMLError:  # no driver, no device
-        return []
-    try:
-        names = []
-        for index in range(pynvml.nvmlDeviceGetCount()):
-            handle = pynvml.nvmlDeviceGetHandleByIndex(index)
-            total = pynvml.nvmlDeviceGetMemoryInfo(handle).total
-            names.append(f"cuda:{index} {pynvml.nvmlDeviceGetName(handle)}, {int(total) // MIB} MiB")
-        return names
-    finally:
-        pynvml.nvmlShutdown()
+    gpus, why = visible_gpus(PyNvml(), os.environ)
+    if not gpus:
+        return Check("gpu", "ok", f"{why}; the embedded tier needs none")
+    return Check("gpu", "ok", "; ".join([why, *(f"cuda:{g.index} {g.name}, {g.memory_mib} MiB, {g.uuid}" for g in gpus)]))
 
 
 def inference() -> Check:

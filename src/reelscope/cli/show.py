@@ -52,7 +52,7 @@ def config_show(
     from reelscope.cli.analyze import settings_flags
     from reelscope.cli.terminal import read_settings
 
-    loaded = read_settings(settings_flags(tier=None, backend=(), option=(), set_=set_ or (), formats=()))
+    loaded = read_settings(settings_flags(set_=set_ or ()))
     if as_json:
         rows: dict[str, Any] = {
             key: {"value": _plain(loaded.value(key)), "layer": where.layer, "where": str(where)} for key, where in loaded.origins.items()

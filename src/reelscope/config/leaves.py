@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import NoneType
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
@@ -18,7 +18,7 @@ __all__ = ["ENV_PREFIX", "Leaf", "env_name", "find", "leaves", "sections"]
 ENV_PREFIX = "REELSCOPE_"
 
 # Leaves that are mappings, with the names of their levels: placement of one key is decided key by key, not for the mapping as a whole.
-OPEN_LEVELS = {"analysis.backends": ("analyzer",), "analysis.options": ("analyzer", "option")}
+OPEN_LEVELS = {"analysis.backends": ("analyzer",), "analysis.options": ("analyzer", "option"), "placement.pin": ("analyzer",)}
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Leaf:
 
     @property
     def is_list(self) -> bool:
-        return isinstance(self.default, tuple)
+        return tuple in (get_origin(a) for a in (self.annotation, *get_args(self.annotation)))
 
     @property
     def adapter(self) -> TypeAdapter[Any]:

@@ -399,14 +399,16 @@ class ClipRun:
         if self._pass is not None and worker in self._pass.hosts:
             self._pass.flow.forget(worker)
             self._pass.feeding.discard(worker)
-        mine = [n for n, m in self.out.members.items() if m.worker == worker]
+        planned = {n for r in self._rounds[worker] for n in r.members}  # they wait for a later round and lost nothing
+        mine = [n for n, m in self.out.members.items() if m.worker == worker and n not in planned]
         if all(self._states[n].phase in ("waiting", "done") for n in mine) and died.kind != "boot":
             self._end_pass()
             return  # it held nothing of this clip
         calls = {r.name: r for r in died.running if r.run == self.number}
         unfinished = tuple(self._unfinished(n, calls) for n in mine if self._states[n].phase != "done" or self._read_live(n))
-        elsewhere = bool(died.running) and not calls
-        lost = Lost(worker, died.kind, unfinished, died.returncode, died.detail, elsewhere, died.boots)
+        others = any(r.run != self.number for r in died.running)
+        elsewhere = died.late_run != self.number if died.late_run is not None else others and not calls
+        lost = Lost(worker, died.kind, unfinished, died.returncode, died.detail, elsewhere, died.boots, shared=others)
         verdict = after_death(lost, self._history, self.engine.settings.faults.tries)
         self._history = dict(verdict.history)
         for member in unfinished:

@@ -12,8 +12,8 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +88,11 @@ class LocalEngine:
         self._guard: Guard | None = None
         self._closed = threading.Event()
         self._watcher: threading.Thread | None = None
+        sweep(self._spare)  # what dead owners left: sound and spools of their clips
+
+    @property
+    def _spare(self) -> Path:
+        return Path(self.settings.system.temp_dir or tempfile.gettempdir())
 
     def __enter__(self) -> LocalEngine:
         return self
@@ -231,11 +236,8 @@ class LocalEngine:
         if plan.needs and media.width_px is not None and media.height_px is not None:
             specs = [n.resolve(media.width_px, media.height_px) for n in plan.needs]
             need = slots * slot_bytes(DecodePass(probe, specs, window_s=self.settings.performance.window_s).capacities)
-        spare = Path(self.settings.system.temp_dir or tempfile.gettempdir())
-        parent = shared_parent(self.settings, need)
-        for place in dict.fromkeys((parent, spare)):
-            with suppress(OSError):
-                sweep(place)
+        for place in dict.fromkeys((shared_parent(self.settings, need), self._spare)):
+            sweep(place)
             self._folders.append(OwnedFolder(place))
         self._pool = FramePool(self._folders[0].path, slots, spare=self._folders[-1].path)
         if self.hardware is not None:
@@ -283,7 +285,7 @@ class LocalEngine:
         if self._guard is not None:
             self._guard.remove(name)
         seat.boots = seat.boots + 1 if died.kind == "boot" else 0
-        told = Died(died.kind, died.returncode, died.detail, died.running, seat.boots)
+        told = replace(died, boots=seat.boots)
         seat.host = None
         self._start(seat)
         for number in sorted(seat.runs):
@@ -320,22 +322,25 @@ class LocalEngine:
         host = seat.host
         if host is None:
             return
-        late = None
+        late, limit_s = None, 0.0
         for running in host.board.read():
             run = self._runs.get(running.run)
-            if run is not None and running.name in run.out.members and running.seconds > run.limit_s(running.name, running.phase):
+            if run is None or running.name not in run.out.members:
+                continue
+            limit_s = run.limit_s(running.name, running.phase)
+            if running.seconds > limit_s:
                 late = running
                 break
         if isinstance(host, WorkerProcess):
             if late is not None:
-                host.kill("hung", f"{late.name} took more than {run.limit_s(late.name, late.phase):g} s in {late.phase}")  # type: ignore[union-attr]
+                host.kill("hung", f"{late.name} took more than {limit_s:g} s in {late.phase}", late.run)
             elif not host.ready and time.monotonic() - host.started > self.settings.faults.load_timeout_s:
                 host.kill("boot", f"not ready after {self.settings.faults.load_timeout_s:g} s")
             return
         host.models.tidy()
         if late is not None:  # a thread cannot be ended: the host is left behind with it, and another takes its place
-            died = Died("hung", detail=f"{late.name} took too long in {late.phase}", running=tuple(host.board.read()))
-            self._hear(seat.plan.name, seat.life, died)
+            detail = f"{late.name} took more than {limit_s:g} s in {late.phase}"
+            self._hear(seat.plan.name, seat.life, Died("hung", detail=detail, running=tuple(host.board.read()), late_run=late.run))
 
     def _offender(self, worker: str, kind: str, used_mib: float, limit_mib: float) -> None:
         with self._lock:

@@ -177,6 +177,7 @@ class Died:
         detail: More for people.
         running: What its board showed.
         boots: How often in a row it did not become ready.
+        late_run: The run whose member was past its deadline.
     """
 
     kind: Kind
@@ -184,3 +185,4 @@ class Died:
     detail: str = ""
     running: tuple[Running, ...] = ()
     boots: int = 0
+    late_run: int | None = None

@@ -247,7 +247,6 @@ class _Placing:
         for i, pile in enumerate(spread(units, count, fixed)):
             members = self._members(pile)
             own = 1 if lanes is None else max(1, lanes // count + (i < lanes % count))
-            share = sum(u.cost for u in pile) / (sum(u.cost for u in units) or 1.0)
             pinned = [f"{n}={self.settings.placement.pin[n]}" for n in members if pinned_cpu(n, self.settings) is not None]
             workers.append(
                 WorkerPlan(
@@ -259,7 +258,7 @@ class _Placing:
                     threads=FINISHING,
                     numeric_threads=self._numeric_threads(members, processes + count),
                     ram_budget_mib=self.settings.models.ram_mib,
-                    why=(f"{share:.0%} of the measured cost", *([f"pinned: {', '.join(pinned)}"] if pinned else [])),
+                    why=("balanced by measured cost", *([f"pinned: {', '.join(pinned)}"] if pinned else [])),
                 )
             )
         return [w for w in workers if w.members]  # a pin to cpu:3 does not start idle workers before it

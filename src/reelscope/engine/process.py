@@ -15,13 +15,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 from reelscope.config import Settings
 from reelscope.engine.board import BOARD_BYTES, Board
-from reelscope.engine.faults import describe
+from reelscope.engine.faults import Kind, describe
 from reelscope.engine.limits import worker_environment
 from reelscope.engine.messages import Begin, Died, End, Feed, Finish, Forget, LogLine, Ready, Stop
 from reelscope.engine.placement import WorkerPlan
@@ -51,7 +52,7 @@ class WorkerProcess:
         self.view: dict[str, Any] = {}
         self.started = time.monotonic()
         self.ready = False
-        self._doomed: tuple[str, str] | None = None
+        self._doomed: Died | None = None
         self._closing = False
         number = next(_numbers)
         self._errors = folder / f"worker-{number}.stderr"
@@ -108,10 +109,10 @@ class WorkerProcess:
         """Process id."""
         return self.process.pid
 
-    def kill(self, kind: str, detail: str) -> None:
+    def kill(self, kind: Kind, detail: str, late_run: int | None = None) -> None:
         """End it at once; `Died` will say this reason."""
         if self.process.poll() is None:
-            self._doomed = (kind, detail)
+            self._doomed = Died(kind, detail=detail, late_run=late_run)
             self.process.kill()
 
     def close(self) -> None:
@@ -166,12 +167,15 @@ class WorkerProcess:
         code = self.process.wait()
         if self._closing:
             return
-        kind, detail = self._doomed or ("killed" if code < 0 else "exited", "")
-        if not self.ready and self._doomed is None:
-            kind, detail = "boot", f"{describe(code)}; {self._tail()}".rstrip("; ")
+        if self._doomed is not None:
+            died = self._doomed
+        elif self.ready:
+            died = Died("killed" if code < 0 else "exited")
+        else:
+            died = Died("boot", detail=f"{describe(code)}; {self._tail()}".rstrip("; "))
         running = tuple(self.board.read())
         self._clear_files()
-        self.tell(Died(kind, code, detail, running))
+        self.tell(replace(died, returncode=code, running=running))
 
     def _clear_files(self) -> None:
         self._out.put(None)
