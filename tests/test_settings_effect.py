@@ -105,7 +105,8 @@ def run(clip: Path, changes: dict[str, Any], folder: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr(conduct, "DecodePass", Pass)
     monkeypatch.setattr(local, "HereFlow", Flow)
-    settings = Settings.model_validate(changes)
+    kept_off = {**changes, "system": {"keep_results": False, **changes.get("system", {})}}
+    settings = Settings.model_validate(kept_off)
     folder.mkdir()
     with Session(settings, registry=registry(seen)) as session:
         written = write(session.analyze(clip), folder, formats=settings.output.formats)
