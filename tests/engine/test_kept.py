@@ -18,10 +18,12 @@ from typing import Any, NamedTuple
 import pytest
 from pydantic import SerializeAsAny
 
-from reelscope.config import Settings
+from reelscope.config import Settings, load_settings
+from reelscope.config.places import DATA_VARIABLE, data_dir
 from reelscope.document.schema import AnalyzerResult, ModelInfo, Segment, Series, Summary, Track, TrackPoint
 from reelscope.engine import kept as module
 from reelscope.engine.kept import FORMAT, Kept, KeptResults, open_kept
+from reelscope.errors import ConfigError
 from reelscope.features.base import Feature
 from reelscope.features.shots import Shots, ShotsFeature, Transition
 from reelscope.features.stills import Still, Stills, StillsFeature
@@ -227,9 +229,9 @@ def test_a_damaged_entry_is_ignored_told_and_removed(store: KeptResults, damage:
     "damage",
     [
         pytest.param(lambda f: (f / "shots.json").write_text("{}"), id="a file"),
+        pytest.param(lambda f: (f / "shots.json").write_text('{"transitions": [], "shots": []}'), id="a file that fits"),
         pytest.param(lambda f: (f / "shots.json").unlink(), id="a file is gone"),
         pytest.param(lambda f: (f / "entry.json").write_text("{"), id="the entry"),
-        pytest.param(lambda f: (f / "entry.json").write_text((f / "entry.json").read_text().replace("shots.json", "../x")), id="elsewhere"),
     ],
 )
 def test_a_damaged_feature_leaves_no_trace(store: KeptResults, tmp_path: Path, damage: Any) -> None:
@@ -240,6 +242,15 @@ def test_a_damaged_feature_leaves_no_trace(store: KeptResults, tmp_path: Path, d
     assert not (tmp_path / "into").exists()
     assert store.put_feature(KEY, ShotsFeature, Kept(SHOTS, 1.0))
     assert store.get_feature(KEY, ShotsFeature, tmp_path / "into") is not None
+
+
+def test_an_entry_writes_nowhere_else(store: KeptResults, tmp_path: Path) -> None:
+    store.put_feature(KEY, ShotsFeature, Kept(SHOTS, 1.0))
+    (path,) = entries(store)
+    shutil.copy(path / "shots.json", path.parent / "shots.json")
+    (path / "entry.json").write_text((path / "entry.json").read_text().replace('"shots.json"', '"../shots.json"'))
+    assert store.get_feature(KEY, ShotsFeature, tmp_path / "into") is None
+    assert not (tmp_path / "shots.json").exists() and not store.has_feature(KEY)
 
 
 def test_a_feature_that_cannot_read_its_files_is_removed(store: KeptResults, tmp_path: Path) -> None:
@@ -363,6 +374,19 @@ def test_the_longest_unused_go_first(tmp_path: Path) -> None:
     assert there == {0, 2, 4}  # 3 (a feature, the oldest) and 1 went, and 4.7 MiB became less than 3.6
 
 
+def test_pruning_makes_room_for_some_more(tmp_path: Path) -> None:
+    store = KeptResults(tmp_path, max_mib=1)
+    folder = tmp_path / f"v{FORMAT}" / "ab"
+    folder.mkdir(parents=True)
+    for n in range(11):
+        (folder / f"{n:02}.json.gz").write_bytes(bytes((1 << 20) // 10))
+        os.utime(folder / f"{n:02}.json.gz", (1000 + n,) * 2)
+    store.prune()
+    assert [p.name[:2] for p in sorted(folder.iterdir())] == [f"{n:02}" for n in range(2, 11)]  # nine tenths are left
+    store.prune()
+    assert len(list(folder.iterdir())) == 9
+
+
 def test_a_feature_in_use_is_young(tmp_path: Path) -> None:
     store = KeptResults(tmp_path / "results", max_mib=1)
     store.put_feature(KEY, ShotsFeature, Kept(SHOTS, 1.0))
@@ -462,6 +486,48 @@ def test_the_settings_name_the_store(tmp_path: Path) -> None:
     assert len(entries(found)) < 3  # results_max_mib
     brim = open_kept(Settings.model_validate({"system": {**system, "min_free_disk_mib": 10**9}}))
     assert brim is not None and not brim.put(KEY, Kept(RESULT, 1.0))
+
+
+@pytest.mark.parametrize(
+    ("env", "platform", "expected"),
+    [
+        ({"HOME": "/home/me"}, "linux", "/home/me/.local/share/reelscope"),
+        ({"HOME": "/Users/me"}, "darwin", "/Users/me/Library/Application Support/reelscope"),
+        ({"HOME": "/home/me", "XDG_DATA_HOME": "/data"}, "linux", "/data/reelscope"),
+        ({"HOME": "/home/me", "XDG_DATA_HOME": "data"}, "linux", "/home/me/.local/share/reelscope"),  # relative: not allowed, ignored
+        ({"HOME": "/home/me", "XDG_DATA_HOME": "/data", "REELSCOPE_DATA_DIR": "/mine"}, "linux", "/mine"),
+        ({"HOME": "/home/me", "REELSCOPE_DATA_DIR": ""}, "linux", "/home/me/.local/share/reelscope"),
+    ],
+)
+def test_where_data_lies(env: dict[str, str], platform: str, expected: str) -> None:
+    assert data_dir(Settings(), env=env, platform=platform) == Path(expected)
+    given = Settings.model_validate({"system": {"data_dir": "/set"}})
+    assert data_dir(given, env=env, platform=platform) == Path("/set")
+
+
+def test_a_relative_data_folder_is_one_of_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert data_dir(Settings(), env={"REELSCOPE_DATA_DIR": "here"}) == tmp_path / "here"
+
+
+def test_without_a_home_folder_nothing_is_kept_and_the_setting_is_named(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", homeless)
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.delenv(DATA_VARIABLE)
+    with pytest.raises(ConfigError, match="no home folder") as caught:
+        data_dir(Settings(), env={})
+    assert caught.value.hint is not None and "system.data_dir" in caught.value.hint
+    assert open_kept(Settings()) is None and "system.data_dir" in caplog.text
+
+
+def test_the_variable_of_the_data_folder_is_no_unknown_setting(tmp_path: Path) -> None:
+    env = {DATA_VARIABLE: "/mine", "REELSCOPE_SYSTEM__KEEP_RESULTS": "no"}
+    assert not load_settings({}, env=env, cwd=tmp_path, home=tmp_path).settings.system.keep_results
 
 
 def test_tests_have_a_folder_of_their_own() -> None:

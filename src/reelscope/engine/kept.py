@@ -31,6 +31,7 @@ from pydantic import BaseModel, ValidationError
 from reelscope.config import Settings
 from reelscope.config.places import data_dir
 from reelscope.document.schema import AnalyzerResult, ModelInfo
+from reelscope.errors import ConfigError
 from reelscope.features.base import Feature
 
 __all__ = ["FORMAT", "Kept", "KeptResults", "open_kept"]
@@ -67,11 +68,16 @@ class Kept:
 
 
 def open_kept(settings: Settings) -> KeptResults | None:
-    """The store that the settings name; None where nothing is to be kept."""
-    if not settings.system.keep_results:
-        return None
+    """The store that the settings name; None where nothing is to be kept, or there is no place to keep it (told in the log)."""
     system = settings.system
-    return KeptResults(data_dir(settings) / "results", max_mib=system.results_max_mib, min_free_mib=system.min_free_disk_mib)
+    if not system.keep_results:
+        return None
+    try:
+        folder = data_dir(settings)
+    except ConfigError as error:
+        log.warning("results are not kept: %s; %s", error, error.hint)
+        return None
+    return KeptResults(folder / "results", max_mib=system.results_max_mib, min_free_mib=system.min_free_disk_mib)
 
 
 class KeptResults:
