@@ -12,7 +12,7 @@ __all__ = ["Event", "EventBus", "Subscriber"]
 
 log = logging.getLogger(__name__)
 
-Step = Literal["probe", "plan", "load", "decode", "feed", "finish", "retry", "merge", "write", "done"]
+Step = Literal["probe", "plan", "load", "model", "decode", "feed", "finish", "retry", "merge", "write", "done"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,6 +95,8 @@ def default_of(leaf: Leaf) -> str:
         return "`auto`"
     if isinstance(leaf.default, tuple):
         return "`[" + ", ".join(f'"{word}"' for word in leaf.default) + "]`"
+    if isinstance(leaf.default, bool):
+        return f"`{str(leaf.default).lower()}`"
     if isinstance(leaf.default, (str, Path)):
         return f'`"{leaf.default}"`'
     return f"`{leaf.default}`"
@@ -103,7 +105,10 @@ def default_of(leaf: Leaf) -> str:
 def bounds_of(leaf: Leaf) -> str:
     """What is allowed, in words."""
     if leaf.levels:
-        return "a backend that `reelscope analyzers` lists" if leaf.key == "analysis.backends" else "see docs/analyzers/"
+        return {
+            "analysis.backends": "a backend that `reelscope analyzers` lists",
+            "placement.pin": "`cpu`, `cpu:N` (CPU worker N) or `cuda:N`",
+        }.get(leaf.key, "see docs/analyzers/")
     schema = _member(leaf.schema)
     words = schema.get("enum") or schema.get("items", {}).get("enum")
     if words:

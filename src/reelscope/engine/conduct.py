@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from reelscope.engine.faults import Lost, Round, Unfinished, after_death, dependency_failure, still_to_do
 from reelscope.engine.flow import Flow, Stopped
 from reelscope.engine.kept import Kept
-from reelscope.engine.messages import Begin, Broken, Died, Fed, Finish, Finished, Job, Loaded, Took
+from reelscope.engine.messages import Begin, Broken, Died, Fed, Finish, Finished, Job, Loaded, ModelNews, Took
 from reelscope.engine.outcome import MemberOutcome, Outcome, members_of
 from reelscope.engine.plan import Plan
 from reelscope.engine.runner import Failure
@@ -31,6 +31,7 @@ from reelscope.media.audio import AudioTrack
 from reelscope.media.decode import DecodePass, DecodeStats
 from reelscope.media.probe import Probe, settle
 from reelscope.media.sound import decode_sound
+from reelscope.models.cache import CacheStats
 
 if TYPE_CHECKING:
     from reelscope.engine.local import LocalEngine
@@ -186,6 +187,9 @@ class ClipRun:
                 self._fed(worker, message)
             case Finished():
                 self._finished(message)
+            case ModelNews(event):
+                self.out.cache += CacheStats(evictions=int(event.kind == "evict"))
+                self._tell("model", seconds=event.seconds or None, message=f"{event.kind} {event.model} on {event.device}")
             case Died():
                 self._lost(worker, message)
             case _Sound():

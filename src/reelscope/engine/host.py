@@ -21,7 +21,7 @@ from reelscope.analyzers.registry import Registry
 from reelscope.config import Settings
 from reelscope.engine.batching import MemoryBatches
 from reelscope.engine.board import Board
-from reelscope.engine.messages import Begin, Broken, Fed, Finish, Finished, Job, Loaded, Shrunk, Took
+from reelscope.engine.messages import Begin, Broken, Fed, Finish, Finished, Job, Loaded, ModelNews, Shrunk, Took
 from reelscope.engine.placement import WorkerPlan
 from reelscope.engine.runner import Failure, MemberRun
 from reelscope.features.base import Clip, LoadContext
@@ -253,10 +253,11 @@ class Host:
             self.tell(Broken(run, f"{type(error).__name__}: {error}"))
 
 
-def make_models(settings: Settings, plan: WorkerPlan) -> ModelManager:
-    """The model manager of one process, with its worker's budgets."""
+def make_models(settings: Settings, plan: WorkerPlan, tell: Tell) -> ModelManager:
+    """The model manager of one process, with its worker's budgets; what happens in it is told as `ModelNews`."""
     limits = {"cpu": plan.ram_budget_mib, "cuda:0": plan.gpu_budget_mib}
-    return ModelManager({d: mib << 20 for d, mib in limits.items() if mib is not None}, idle_s=settings.models.idle_s)
+    budgets = {device: mib << 20 for device, mib in limits.items() if mib is not None}
+    return ModelManager(budgets, idle_s=settings.models.idle_s, tell=lambda event: tell(ModelNews(event)))
 
 
 def _feed(clip: _Clip, member: _Member, window: Window) -> None:

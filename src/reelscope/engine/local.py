@@ -25,7 +25,7 @@ from reelscope.engine.flow import Flow, HereFlow, SharedFlow, Stopped
 from reelscope.engine.host import Host, make_models
 from reelscope.engine.kept import Kept
 from reelscope.engine.limits import Guard, rss_mib
-from reelscope.engine.messages import Died, Ready, Shrunk
+from reelscope.engine.messages import Died, ModelNews, Ready, Shrunk
 from reelscope.engine.outcome import Outcome
 from reelscope.engine.owned import OwnedFolder, sweep
 from reelscope.engine.placement import Hardware, WorkerPlan
@@ -50,6 +50,7 @@ class _Seat:
 
     Attributes:
         plan: As it was started. life: counts hosts; messages of an earlier one are not listened to.
+        held: Bytes of the models that are loaded in it.
         boots: Starts in a row that never became ready; clips: served by this host; first_mib: what it held after its first.
     """
 
@@ -59,6 +60,7 @@ class _Seat:
     boots: int = 0
     clips: int = 0
     first_mib: float = 0.0
+    held: int = 0
     tired: str | None = None
     runs: set[int] = field(default_factory=set)
 
@@ -156,7 +158,10 @@ class LocalEngine:
         names = [w.name for w in plan.placement.workers]
         try:
             self._sit(plan, run.number, probe)
-            return run.go()
+            outcome = run.go()
+            with self._lock:
+                outcome.bytes_held = sum(self._seats[name].held for name in names if name in self._seats)
+            return outcome
         finally:
             with self._lock:
                 self._runs.pop(run.number, None)
@@ -245,14 +250,14 @@ class LocalEngine:
 
     def _start(self, seat: _Seat) -> None:
         seat.life += 1
-        seat.clips, seat.first_mib, seat.tired = 0, 0.0, None
+        seat.clips, seat.first_mib, seat.tired, seat.held = 0, 0.0, None, 0
         name, life = seat.plan.name, seat.life
 
         def tell(message: Any) -> None:
             self._hear(name, life, message)
 
         if seat.plan.name == "here":
-            models = make_models(self.settings, seat.plan)
+            models = make_models(self.settings, seat.plan, tell)
             seat.host = Host(self.registry, tell, models=models, threads=seat.plan.threads, keep=self.settings.optimisation.clips_in_flight)
             seat.host.remember_batches(self._batches)
         else:
@@ -274,10 +279,19 @@ class LocalEngine:
                     self._batches[key] = size
                 case Died():
                     self._buried(seat, message)
+                case ModelNews(event):
+                    seat.held += {"load": event.bytes, "evict": -event.bytes, "idle": -event.bytes}.get(event.kind, 0)
+                    self._pass_on(seat, message)
                 case _:
                     run = self._runs.get(message.run)
                     if run is not None:
                         run.inbox.put((name, message))
+
+    def _pass_on(self, seat: _Seat, message: Any) -> None:
+        """Tell every clip that is there."""
+        for number in sorted(seat.runs):
+            if number in self._runs:
+                self._runs[number].inbox.put((seat.plan.name, message))
 
     def _buried(self, seat: _Seat, died: Died) -> None:
         """Put a new host into the place of a lost one and tell the clips that were there."""
@@ -288,9 +302,7 @@ class LocalEngine:
         told = replace(died, boots=seat.boots)
         seat.host = None
         self._start(seat)
-        for number in sorted(seat.runs):
-            if number in self._runs:
-                self._runs[number].inbox.put((name, told))
+        self._pass_on(seat, told)
 
     def _after_clip(self, seat: _Seat) -> None:
         """A clip is through: start a worker anew that has grown too much, as soon as nobody uses it."""

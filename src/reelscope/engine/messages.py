@@ -10,10 +10,10 @@ from reelscope.engine.faults import Kind
 from reelscope.engine.runner import Failure
 from reelscope.features.base import Clip, Inputs
 from reelscope.media.frames import FrameNeed
-from reelscope.models.cache import CacheStats
+from reelscope.models.cache import CacheEvent, CacheStats
 
 __all__ = [
-    "Begin", "Broken", "Died", "End", "Fed", "Feed", "Finish", "Finished", "Forget", "Job", "Loaded", "LogLine", "Ready", "Shrunk", "Stop",
+    "Begin", "Broken", "Died", "End", "Fed", "Feed", "Finish", "Finished", "Forget", "Job", "Loaded", "LogLine", "ModelNews", "Ready", "Shrunk", "Stop",
     "Took",
 ]  # fmt: skip
 
@@ -149,6 +149,13 @@ class Shrunk:
 
     key: tuple[Any, ...]
     size: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelNews:
+    """A model was loaded, found loaded or unloaded."""
+
+    event: CacheEvent
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,7 +83,7 @@ def _serve(boot: Boot, connection: Connection, tell: Any) -> None:
     registry = _find(boot.registry)
     with Path(boot.board).open("r+b") as file:
         board = Board(memoryview(mmap.mmap(file.fileno(), 0)))
-    models = make_models(boot.settings, boot.plan)
+    models = make_models(boot.settings, boot.plan, tell)
     host = Host(registry, tell, models=models, board=board, threads=boot.plan.threads, keep=boot.settings.optimisation.clips_in_flight)
     host.remember_batches(boot.batches)
     attachment = Attachment()
