@@ -70,6 +70,9 @@ GOOD_TOML = [
     ("[analysis.options.text_overlay]\nlist = [1, 2]", "analysis.options.text_overlay.list", [1, 2], 2),
     ('placement.threads = "auto"', "placement.threads", None, 1),
     ("\ufeffplacement.threads = 3", "placement.threads", 3, 1),
+    ('placement.devices = ["cpu"]', "placement.devices", ("cpu",), 1),
+    ('[placement.pin]\nbody_pose = "cpu:1"', "placement.pin.body_pose", "cpu:1", 2),
+    ("system.keep_results = false", "system.keep_results", False, 1),
 ]
 
 
@@ -92,6 +95,13 @@ GOOD_TEXT = [
     ("output.formats", "json", ("json",)),
     ("system.log_level", "info", "info"),
     ("analysis.backends.cut_analysis", "adaptive", "adaptive"),
+    ("placement.pin.cut_analysis", "cuda:1", "cuda:1"),
+    ("placement.devices", "cpu, cuda:0", ("cpu", "cuda:0")),
+    ("placement.devices", "auto", None),
+    ("placement.gpu_gib.people", "7.5", 7.5),
+    ("models.preload", "text_overlay", ("text_overlay",)),
+    ("analysis.fresh", "on", True),
+    ("system.keep_results", "False", False),
     ("performance.analyzers.text_overlay.fps", "2.5", 2.5),
 ]
 
@@ -235,6 +245,7 @@ KEYS = [
     *(k for k, leaf in leaves().items() if not leaf.levels),
     "analysis.backends.cut_analysis",
     "analysis.options.text_overlay.some_option",
+    "placement.pin.body_pose",
 ]
 
 
@@ -251,8 +262,10 @@ def _values(leaf: Leaf) -> st.SearchStrategy[Any]:
     schema = next((s for s in leaf.schema.get("anyOf", []) if s.get("type") != "null"), leaf.schema)
     if "enum" in schema:
         return st.sampled_from(schema["enum"])
+    if schema["type"] == "boolean":
+        return st.booleans()
     if schema["type"] == "array":
-        return st.lists(st.sampled_from(schema["items"]["enum"]), min_size=1, unique=True).map(tuple)
+        return st.lists(st.sampled_from(schema["items"].get("enum", ["cpu", "cuda:0", "cuda:1"])), min_size=1, unique=True).map(tuple)
     if schema["type"] == "integer":
         return st.integers(schema.get("minimum", 0), schema.get("maximum", 10**9))
     if schema["type"] == "number":
@@ -268,7 +281,7 @@ def toml_of(value: Any) -> str:
 
 
 def text_of(value: Any) -> str:
-    return "auto" if value is None else ",".join(value) if isinstance(value, tuple) else str(value)
+    return "auto" if value is None else ",".join(value) if isinstance(value, tuple) else str(value)  # of a truth value too: case is free
 
 
 @st.composite

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +12,8 @@ import pytest
 from reelscope.cli import checks
 from reelscope.cli.checks import Check, flavours
 from reelscope.document.names import ANALYZER_NAMES
+from reelscope.engine import gpu_list
+from reelscope.engine.gpu_list import Board
 
 
 def test_this_machine_is_fit(cli: Any) -> None:
@@ -78,45 +79,41 @@ def test_missing_models_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     assert checks.inference().status == "fail"
 
 
-class FakeNvml:
-    """What nvidia-ml-py offers, for two devices or for none."""
-
-    class NVMLError(Exception):
-        pass
-
-    def __init__(self, names: list[str] | None) -> None:
-        self.names = names
-        self.open = 0
-
-    def nvmlInit(self) -> None:  # noqa: N802 - the library's own names
-        if self.names is None:
-            raise self.NVMLError("driver not loaded")
-        self.open += 1
-
-    def nvmlShutdown(self) -> None:  # noqa: N802
-        self.open -= 1
-
-    def nvmlDeviceGetCount(self) -> int:  # noqa: N802
-        return len(self.names or ())
-
-    def nvmlDeviceGetHandleByIndex(self, index: int) -> int:  # noqa: N802
-        return index
-
-    def nvmlDeviceGetMemoryInfo(self, handle: int) -> Any:  # noqa: N802
-        return SimpleNamespace(total=(handle + 1) * 1024 * checks.MIB)
-
-    def nvmlDeviceGetName(self, handle: int) -> str:  # noqa: N802
-        return (self.names or [])[handle]
-
-
 def test_gpus_are_listed_and_their_absence_is_normal(monkeypatch: pytest.MonkeyPatch) -> None:
-    two = FakeNvml(["Big", "Small"])
-    monkeypatch.setitem(sys.modules, "pynvml", two)
-    assert checks.gpu() == Check("gpu", "ok", "cuda:0 Big, 1024 MiB; cuda:1 Small, 2048 MiB")
-    assert two.open == 0
-    monkeypatch.setitem(sys.modules, "pynvml", FakeNvml(None))
-    assert checks.gpu().status == "ok"
-    assert "none found" in checks.gpu().detail
+    boards = [Board("GPU-a", "Big", 2048, "01"), Board("GPU-b", "Small", 1024, "02")]
+    monkeypatch.setattr(gpu_list.PyNvml, "boards", lambda self: (boards, None))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    assert checks.gpu() == Check("gpu", "ok", "1 GPU: CUDA_VISIBLE_DEVICES=1; cuda:0 Small, 1024 MiB, GPU-b")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    assert checks.gpu().detail.count("cuda:") == 2
+    monkeypatch.setattr(gpu_list.PyNvml, "boards", lambda self: ([], "no NVIDIA driver"))
+    assert checks.gpu() == Check("gpu", "ok", "no GPU: no NVIDIA driver; the embedded tier needs none")
+
+
+def test_cores_by_setting_are_told(place: Path) -> None:
+    (place / "reelscope.toml").write_text("placement.threads = 3")
+    assert "3 cores: placement.threads" in checks.processors().detail
+    (place / "reelscope.toml").write_text("placement.threads = 1")
+    assert checks.processors().status == "warn"
+
+
+def test_little_memory_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reelscope.engine.hardware.memory_limit_mib", lambda: (1024, "1.0 GiB of memory: the container's limit"))
+    found = checks.memory()
+    assert found.status == "warn" and "container's limit; " in found.detail and "container" in (found.fix or "")
+
+
+def test_room_for_shared_windows(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = SimpleNamespace(total=100 * checks.MIB, free=10 * checks.MIB)
+    monkeypatch.setattr(checks.shutil, "disk_usage", lambda folder: usage)
+    assert checks.shared_memory(place).status == "warn"
+    usage.free = 90 * checks.MIB
+    assert checks.shared_memory(place).status == "ok"
+    assert checks.shared_memory(place / "missing").status == "ok"
+    (place / "reelscope.toml").write_text("system.shared_dir = 'missing'")
+    assert checks.shared_memory(place).status == "fail"
+    (place / "reelscope.toml").write_text("system.shared_dir = '.'")
+    assert "system.shared_dir" in checks.shared_memory(place / "missing").detail
 
 
 @pytest.mark.parametrize(
