@@ -21,14 +21,14 @@ from reelscope.analyzers.registry import Registry
 from reelscope.config import Settings
 from reelscope.engine.batching import MemoryBatches
 from reelscope.engine.board import Board
-from reelscope.engine.messages import Begin, Broken, Fed, Finish, Finished, Job, Loaded, ModelNews, Shrunk, Took
+from reelscope.engine.messages import Begin, Broken, Fed, Finish, Finished, Job, Loaded, ModelNews, Preload, Shrunk, Took
 from reelscope.engine.placement import WorkerPlan
 from reelscope.engine.runner import Failure, MemberRun
 from reelscope.features.base import Clip, LoadContext
 from reelscope.media.frames import Window
 from reelscope.models.manager import ModelManager
 
-__all__ = ["Host", "make_models"]
+__all__ = ["Host", "Nobody", "make_models"]
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ class Host:
         self._batches: dict[Any, int] = {}
         self._forgotten: set[int] = set()
         self._lock = threading.Lock()
-        self._finishing: queue.SimpleQueue[Finish | None] = queue.SimpleQueue()
+        self._finishing: queue.SimpleQueue[Finish | Preload | None] = queue.SimpleQueue()
         self._threads = [threading.Thread(target=self._crew, name=f"finish-{i}", daemon=True) for i in range(max(1, threads))]
         for thread in self._threads:
             thread.start()
@@ -123,6 +123,10 @@ class Host:
 
     def finish(self, message: Finish) -> None:
         """Let a member finish; `Finished` follows."""
+        self._finishing.put(message)
+
+    def preload(self, message: Preload) -> None:
+        """Load members that no clip has asked for yet; one that does not load is told when a clip wants it."""
         self._finishing.put(message)
 
     def forget(self, run: int) -> None:
@@ -212,7 +216,18 @@ class Host:
 
     def _crew(self) -> None:
         while (message := self._finishing.get()) is not None:
-            self._guard(message.run, partial(self._finish, message))
+            if isinstance(message, Preload):
+                for job in message.jobs:
+                    self._preload(job)
+            else:
+                self._guard(message.run, partial(self._finish, message))
+
+    def _preload(self, job: Job) -> None:
+        member = _Member(job, self._make(job))
+        member.run.watch = lambda phase: self.board.entry(0, job.name, phase)
+        member.run.load()
+        member.run.warm()
+        self._put_back(member)
 
     def _finish(self, message: Finish) -> None:
         with self._lock:
@@ -251,6 +266,13 @@ class Host:
         except BaseException as error:
             log.debug("the host failed", exc_info=True)
             self.tell(Broken(run, f"{type(error).__name__}: {error}"))
+
+
+class Nobody:
+    """In the place of a host that is gone for good: `Died` tells its clips, and what they said before that is lost."""
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *args, **kwargs: None
 
 
 def make_models(settings: Settings, plan: WorkerPlan, tell: Tell) -> ModelManager:

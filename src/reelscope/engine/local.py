@@ -20,13 +20,13 @@ from typing import Any
 from reelscope.analyzers.registry import INSTALLED, Registry
 from reelscope.config import Settings
 from reelscope.engine.conduct import ClipRun
-from reelscope.engine.faults import recycle
+from reelscope.engine.faults import BOOTS, recycle
 from reelscope.engine.flow import Flow, HereFlow, SharedFlow, Stopped
-from reelscope.engine.host import Host, make_models
+from reelscope.engine.host import Host, Nobody, make_models
 from reelscope.engine.kept import Kept
 from reelscope.engine.limits import Guard, rss_mib
-from reelscope.engine.messages import Died, ModelNews, Ready, Shrunk
-from reelscope.engine.outcome import Outcome
+from reelscope.engine.messages import Died, Job, ModelNews, Preload, Ready, Shrunk
+from reelscope.engine.outcome import Outcome, members_of
 from reelscope.engine.owned import OwnedFolder, sweep
 from reelscope.engine.placement import Hardware, WorkerPlan
 from reelscope.engine.plan import Plan
@@ -51,6 +51,7 @@ class _Seat:
     Attributes:
         plan: As it was started. life: counts hosts; messages of an earlier one are not listened to.
         held: Bytes of the models that are loaded in it.
+        preload: Members to load before a clip wants them.
         boots: Starts in a row that never became ready; clips: served by this host; first_mib: what it held after its first.
     """
 
@@ -61,6 +62,7 @@ class _Seat:
     clips: int = 0
     first_mib: float = 0.0
     held: int = 0
+    preload: tuple[Job, ...] = ()
     tired: str | None = None
     runs: set[int] = field(default_factory=set)
 
@@ -203,7 +205,8 @@ class LocalEngine:
     def host(self, name: str, plan: Plan) -> Any:
         """The host that sits in a worker's place now."""
         with self._lock:
-            return self._seats[name].host
+            seat = self._seats.get(name)
+            return seat.host if seat is not None and seat.host is not None else Nobody()
 
     def hosts_of(self, plan: Plan) -> list[Any]:
         """The hosts of a plan that are there now."""
@@ -220,6 +223,7 @@ class LocalEngine:
         with self._lock:
             if not plan.placement.here and self._pool is None:
                 self._make_room(plan, probe)
+            placed = members_of(plan, {}, plan)
             for worker in plan.placement.workers:
                 seat = self._seats.setdefault(worker.name, _Seat(worker))
                 if seat.host is not None and _identity(seat.plan) != _identity(worker) and not seat.runs:
@@ -228,6 +232,7 @@ class LocalEngine:
                 seat.runs.add(number)
                 if seat.host is None:
                     seat.plan = worker
+                    seat.preload = tuple(placed[n].job for n in self.settings.models.preload if n in worker.members)
                     self._start(seat)
             if self._watcher is None:
                 self._watcher = threading.Thread(target=self._watch, name="engine-watch", daemon=True)
@@ -265,6 +270,18 @@ class LocalEngine:
             seat.host = WorkerProcess(seat.plan, self.settings, self.registry, folder, tell, self._batches)
             if self._guard is not None:
                 self._guard.add(name, seat.host.pid, seat.plan.gpu_budget_mib)
+        if seat.preload:
+            seat.host.preload(Preload(seat.preload))
+
+    def _start_again(self, seat: _Seat) -> None:
+        """After a loss: not where it cannot be started, or never becomes ready."""
+        if seat.boots >= BOOTS:
+            return
+        try:
+            self._start(seat)
+        except OSError as error:  # no more processes, say
+            log.error("worker %s cannot be started: %s", seat.plan.name, error)
+            seat.host, seat.boots = None, BOOTS
 
     def _hear(self, name: str, life: int, message: Any) -> None:
         """A message from a host, in one of its threads: it goes to its clip, or it concerns the host itself."""
@@ -299,10 +316,9 @@ class LocalEngine:
         if self._guard is not None:
             self._guard.remove(name)
         seat.boots = seat.boots + 1 if died.kind == "boot" else 0
-        told = replace(died, boots=seat.boots)
-        seat.host = None
-        self._start(seat)
-        self._pass_on(seat, told)
+        lost, seat.host = seat.host, None
+        self._start_again(seat)
+        self._pass_on(seat, replace(died, kind="boot" if seat.host is None else died.kind, boots=seat.boots, host=lost))
 
     def _after_clip(self, seat: _Seat) -> None:
         """A clip is through: start a worker anew that has grown too much, as soon as nobody uses it."""

@@ -13,9 +13,25 @@ from reelscope.media.frames import FrameNeed
 from reelscope.models.cache import CacheEvent, CacheStats
 
 __all__ = [
-    "Begin", "Broken", "Died", "End", "Fed", "Feed", "Finish", "Finished", "Forget", "Job", "Loaded", "LogLine", "ModelNews", "Ready", "Shrunk", "Stop",
+    "Begin",
+    "Broken",
+    "Died",
+    "End",
+    "Fed",
+    "Feed",
+    "Finish",
+    "Finished",
+    "Forget",
+    "Job",
+    "Loaded",
+    "LogLine",
+    "ModelNews",
+    "Preload",
+    "Ready",
+    "Shrunk",
+    "Stop",
     "Took",
-]  # fmt: skip
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +102,13 @@ class Forget:
     """The clip is over: let go of what it still holds."""
 
     run: int
+
+
+@dataclass(frozen=True, slots=True)
+class Preload:
+    """Load members before a clip wants them."""
+
+    jobs: tuple[Job, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +208,7 @@ class Died:
         running: What its board showed.
         boots: How often in a row it did not become ready.
         late_run: The run whose member was past its deadline.
+        host: Who died, as the engine had handed it out.
     """
 
     kind: Kind
@@ -193,3 +217,4 @@ class Died:
     running: tuple[Running, ...] = ()
     boots: int = 0
     late_run: int | None = None
+    host: Any = None

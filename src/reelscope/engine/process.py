@@ -24,7 +24,7 @@ from reelscope.config import Settings
 from reelscope.engine.board import BOARD_BYTES, Board
 from reelscope.engine.faults import Kind, describe
 from reelscope.engine.limits import worker_environment
-from reelscope.engine.messages import Begin, Died, End, Feed, Finish, Forget, LogLine, Ready, Stop
+from reelscope.engine.messages import Begin, Died, End, Feed, Finish, Forget, LogLine, Preload, Ready, Stop
 from reelscope.engine.placement import WorkerPlan
 from reelscope.engine.worker import Boot, registry_reference
 
@@ -97,6 +97,9 @@ class WorkerProcess:
         self._send(End(run))
 
     def finish(self, message: Finish) -> None:
+        self._send(message)
+
+    def preload(self, message: Preload) -> None:
         self._send(message)
 
     def forget(self, run: int) -> None:

@@ -80,6 +80,11 @@ class MemberRun:
     def _pin(self) -> None:
         self.cache = self.context.pin()
 
+    def warm(self) -> None:
+        """Load its models, and leave them to the model manager."""
+        if self._run("load", self._pin):
+            self.context.unpin()
+
     def let_go(self) -> None:
         """The clip is over: its models may be unloaded."""
         self.context.unpin()

@@ -76,7 +76,7 @@ def _serve(boot: Boot, connection: Connection, tell: Any) -> None:
     from reelscope.engine.board import Board
     from reelscope.engine.host import Host, make_models
     from reelscope.engine.limits import apply_in_worker
-    from reelscope.engine.messages import Begin, End, Feed, Finish, Forget, Ready, Stop
+    from reelscope.engine.messages import Begin, End, Feed, Finish, Forget, Preload, Ready, Stop
     from reelscope.engine.windows import Attachment
 
     apply_in_worker(boot.plan, boot.settings)
@@ -99,6 +99,8 @@ def _serve(boot: Boot, connection: Connection, tell: Any) -> None:
                 host.end(run)
             case Finish() as message:
                 host.finish(message)
+            case Preload() as message:
+                host.preload(message)
             case Forget(run):
                 host.forget(run)
             case Stop():
