@@ -13,7 +13,7 @@ from pathlib import Path
 
 from reelscope.errors import InputError, OutputError, ReelscopeError
 
-__all__ = ["check_room", "out_folder", "write_error", "write_files"]
+__all__ = ["DISK_ERRORS", "check_room", "out_folder", "write_error", "write_files"]
 
 MIB = 1024 * 1024
 

@@ -17,21 +17,22 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reelscope.engine.faults import Lost, Round, Unfinished, after_death, dependency_failure, still_to_do
-from reelscope.engine.flow import Flow, Stopped
+from reelscope.engine.faults import BOOTS, Lost, Round, Unfinished, after_death, dependency_failure, still_to_do
+from reelscope.engine.flow import Stopped
 from reelscope.engine.kept import Kept
 from reelscope.engine.messages import Begin, Broken, Died, Fed, Finish, Finished, Job, Loaded, ModelNews, Took
 from reelscope.engine.outcome import MemberOutcome, Outcome, members_of
 from reelscope.engine.plan import Plan
 from reelscope.engine.runner import Failure
+from reelscope.engine.steps import Crashed, Decoded, Pass, Sound, State
 from reelscope.errors import EngineError, NotApplicable
 from reelscope.events import Event, Step
 from reelscope.features.base import Clip, Inputs
-from reelscope.media.audio import AudioTrack
 from reelscope.media.decode import DecodePass, DecodeStats
 from reelscope.media.probe import Probe, settle
 from reelscope.media.sound import decode_sound
 from reelscope.models.cache import CacheStats
+from reelscope.outputs import DISK_ERRORS, write_error
 
 if TYPE_CHECKING:
     from reelscope.engine.local import LocalEngine
@@ -41,48 +42,6 @@ __all__ = ["ClipRun"]
 log = logging.getLogger(__name__)
 
 SOUND, FRAMES = "sound", "frames"  # what a member may wait for besides members
-
-
-@dataclass(frozen=True, slots=True)
-class _Sound:
-    audio: AudioTrack | None
-    failure: Failure | None
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class _Decoded:
-    decode: _Pass
-    stats: DecodeStats
-    decode_s: float
-    wait_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class _Crashed:
-    """A thread of ours failed; the run ends with its error."""
-
-    error: BaseException
-
-
-@dataclass(slots=True)
-class _Pass:
-    """One decode pass. hosts: those that take part, as they were when it began; feeding: of them, those not through with it."""
-
-    hosts: dict[str, Any]
-    members: dict[str, tuple[str, ...]]
-    flow: Flow
-    feeding: set[str]
-    decoded: bool = False
-    thread: threading.Thread | None = None
-
-
-@dataclass(slots=True)
-class _State:
-    """How far a member is: waiting (to be begun), feeding, fed (for those without frames: free to finish), finish, done."""
-
-    phase: str = "waiting"
-    hold: bool = False  # it must run alone: not before the others of its worker are through
 
 
 @dataclass(slots=True)
@@ -107,12 +66,12 @@ class ClipRun:
     inbox: queue.SimpleQueue[tuple[str, Any]] = field(default_factory=queue.SimpleQueue)
     stop: threading.Event = field(default_factory=threading.Event)
     out: Outcome = field(init=False)
-    _states: dict[str, _State] = field(init=False)
+    _states: dict[str, State] = field(init=False)
     _needs: dict[str, set[str]] = field(init=False)
     _rounds: dict[str, deque[Round]] = field(init=False)
     _history: dict[str, int] = field(default_factory=dict)
     _again: set[str] = field(default_factory=set)
-    _pass: _Pass | None = None
+    _pass: Pass | None = None
     _threads: list[threading.Thread] = field(default_factory=list)
     _last_window: float = 0.0
 
@@ -120,7 +79,7 @@ class ClipRun:
         clip = Clip(self.probe.path.name, self.probe.media, str(self.work_dir))
         self.out = Outcome(members_of(self.plan, self.kept, self.whole or self.plan), clip, self.stats)
         members = self.out.members
-        self._states = {name: _State("done" if m.done else "waiting") for name, m in members.items()}
+        self._states = {name: State("done" if m.done else "waiting") for name, m in members.items()}
         self._needs = {n: self._needs_of(m) for n, m in members.items()}
         self._rounds = {w.name: deque() for w in self.plan.placement.workers}
 
@@ -143,10 +102,10 @@ class ClipRun:
             else:
                 self._settle(SOUND)
             streaming = tuple(n for n, m in self.out.members.items() if m.frames and not m.done)
-            for worker in self.plan.placement.workers:
-                here = tuple(n for n in streaming if n in worker.members)
+            for place in self.plan.placement.workers:
+                here = tuple(n for n in streaming if n in place.members)
                 if here:
-                    self._rounds[worker.name].append(Round(here))
+                    self._rounds[place.name].append(Round(here))
             self._go_on()
             while not all(m.done for m in self.out.members.values()):
                 worker, message = self.inbox.get()
@@ -163,7 +122,8 @@ class ClipRun:
 
     def give_up(self) -> None:
         """End this run from another thread; `go` raises."""
-        self.inbox.put(("", _Crashed(EngineError("stopped", code="stopped", retryable=True))))
+        self.stop.set()
+        self.inbox.put(("", Crashed(EngineError("stopped", code="stopped", retryable=True))))
 
     def limit_s(self, name: str, phase: str) -> float:
         """How long one call into a member may take."""
@@ -183,6 +143,8 @@ class ClipRun:
             case Took():
                 if self._pass is not None:
                     self._pass.flow.took(worker, message.key)
+                    self._pass.through[worker] += 1
+                    self._tell("feed", done=min(self._pass.through[w] for w in self._pass.hosts))
             case Fed():
                 self._fed(worker, message)
             case Finished():
@@ -192,13 +154,13 @@ class ClipRun:
                 self._tell("model", seconds=event.seconds or None, message=f"{event.kind} {event.model} on {event.device}")
             case Died():
                 self._lost(worker, message)
-            case _Sound():
+            case Sound():
                 self._sound(message)
-            case _Decoded():
+            case Decoded():
                 self._decoded(message)
             case Broken():
                 raise EngineError(f"worker {worker}: {message.reason}", hint="this is a bug in reelscope: please report it")
-            case _Crashed():
+            case Crashed():
                 raise message.error
 
     def _go_on(self) -> None:
@@ -209,10 +171,10 @@ class ClipRun:
             broken = self._broken(name)
             if broken is not None and state.phase != "feeding":
                 self._done(name, failure=broken)
-        for name, state in self._states.items():
+        for name, state in sorted(self._states.items(), key=lambda item: item[1].hold):
             member = self.out.members[name]
             ready = state.phase == "fed" or (state.phase == "waiting" and not member.frames)
-            if ready and not self._needs[name] and not (state.hold and self._others_at_work(name)):
+            if ready and not self._needs[name] and not self._must_wait(name):
                 self._finish(member, state)
         if self._pass is None and not self.stop.is_set():
             self._next_pass()
@@ -222,23 +184,23 @@ class ClipRun:
     def _next_pass(self) -> None:
         """Begin the next round of every worker that has one and is not in the middle of finishing (a loss there would cost both)."""
         members: dict[str, tuple[str, ...]] = {}
+        hosts: dict[str, Any] = {}
+        begun = [n for n, s in self._states.items() if s.phase != "waiting"]
         for worker, rounds in self._rounds.items():
-            while rounds and (left := still_to_do(rounds[0], [n for n, s in self._states.items() if s.phase == "done"])) is None:
-                rounds.popleft()
+            while rounds and ((left := still_to_do(rounds[0], begun)) is None or not left.decode):
+                rounds.popleft()  # what takes no frames begins by itself once its needs are there
             if not rounds or (self.out.passes and self._finishing(worker)):
                 continue
             rounds.popleft()
             assert left is not None
-            if left.decode:
-                members[worker] = (*left.beside, *left.members)
+            members[worker] = (*left.beside, *left.members)
+            hosts[worker] = self.engine.host(worker, self.plan)
             for name in left.members:
                 self._states[name].hold = left.alone
-        members = {w: names for w, names in members.items() if any(self.out.members[n].frames for n in names)}
         if not members:
             return
-        hosts = {worker: self.engine.host(worker, self.plan) for worker in members}
         flow = self.engine.flow(self.plan, self.stop)
-        self._pass = _Pass(hosts, members, flow, set(members))
+        self._pass = Pass(hosts, members, flow, set(members))
         for worker, names in members.items():
             lanes = []
             for lane in next(w for w in self.plan.placement.workers if w.name == worker).lanes:
@@ -249,7 +211,7 @@ class ClipRun:
                 if self._states[name].phase == "done":  # it runs again only for those that read it live
                     self._again.add(name)
                 else:
-                    self._states[name].phase = "feeding"
+                    self._states[name].phase, self._states[name].host = "feeding", hosts[worker]
                     self.out.members[name].attempts += 1
             hosts[worker].begin(Begin(self.number, self.out.clip, tuple(lanes)))
         self._start("decode", self._decode, self._pass)
@@ -257,7 +219,7 @@ class ClipRun:
     def _job(self, name: str) -> Job:
         return self.out.members[name].job
 
-    def _decode(self, current: _Pass) -> None:
+    def _decode(self, current: Pass) -> None:
         """One pass: decode, hand the windows round, wait for the slowest reader. Clips take turns in it."""
         media, settings = self.probe.media, self.engine.settings
         assert media.width_px is not None and media.height_px is not None
@@ -277,9 +239,9 @@ class ClipRun:
             wait_s, decode_s = writer.waited_s, time.perf_counter() - started - writer.waited_s
             for host in current.hosts.values():
                 host.end(self.number)
-            self.inbox.put(("", _Decoded(current, decode.stats, decode_s, wait_s)))
+            self.inbox.put(("", Decoded(current, decode.stats, decode_s, wait_s)))
 
-    def _decoded(self, message: _Decoded) -> None:
+    def _decoded(self, message: Decoded) -> None:
         out = self.out
         out.passes += 1
         out.frames_decoded += message.stats.frames
@@ -321,9 +283,9 @@ class ClipRun:
             audio = decode_sound(self.probe, self.work_dir)
         except NotApplicable as error:
             failure = Failure("not_applicable", error.code, error.message, error.hint)
-        self.inbox.put(("", _Sound(audio, failure, time.perf_counter() - started)))
+        self.inbox.put(("", Sound(audio, failure, time.perf_counter() - started)))
 
-    def _sound(self, message: _Sound) -> None:
+    def _sound(self, message: Sound) -> None:
         self.out.phases[SOUND] = message.seconds
         self.out.audio = message.audio
         for name, member in self.out.members.items():
@@ -348,12 +310,12 @@ class ClipRun:
         for needs in self._needs.values():
             needs.discard(what)
 
-    def _finish(self, member: MemberOutcome, state: _State) -> None:
+    def _finish(self, member: MemberOutcome, state: State) -> None:
         if not member.frames:
             member.attempts += 1
+            state.host = self.engine.host(member.worker, self.plan)
         state.phase = "finish"
-        host = self.engine.host(member.worker, self.plan)
-        host.finish(Finish(self.number, self.out.clip, member.job, self._inputs(member)))
+        state.host.finish(Finish(self.number, self.out.clip, member.job, self._inputs(member)))
 
     def _finished(self, message: Finished) -> None:
         state, member = self._states[message.name], self.out.members[message.name]
@@ -400,16 +362,20 @@ class ClipRun:
 
     def _lost(self, worker: str, died: Died) -> None:
         """A worker is gone: ask the policy what becomes of its members."""
-        if self._pass is not None and worker in self._pass.hosts:
+        mine = [n for n, m in self.out.members.items() if m.worker == worker]
+        lost_for_good = died.kind == "boot" and died.boots >= BOOTS
+        # who waits keeps its round; who was begun with an earlier or a later host than this one has nothing to do with it
+        begun = [n for n in mine if (s := self._states[n]).phase not in ("waiting", "done") and s.host is died.host]
+        if lost_for_good:
+            begun = [n for n in mine if self._states[n].phase != "done"]
+        if self._pass is not None and worker in self._pass.hosts and (lost_for_good or self._pass.hosts[worker] is died.host):
             self._pass.flow.forget(worker)
             self._pass.feeding.discard(worker)
-        planned = {n for r in self._rounds[worker] for n in r.members}  # they wait for a later round and lost nothing
-        mine = [n for n, m in self.out.members.items() if m.worker == worker and n not in planned]
-        if all(self._states[n].phase in ("waiting", "done") for n in mine) and died.kind != "boot":
+        if not begun:
             self._end_pass()
-            return  # it held nothing of this clip
+            return
         calls = {r.name: r for r in died.running if r.run == self.number}
-        unfinished = tuple(self._unfinished(n, calls) for n in mine if self._states[n].phase != "done" or self._read_live(n))
+        unfinished = tuple(self._unfinished(n, calls) for n in mine if n in begun or self._read_live(n, begun))
         others = any(r.run != self.number for r in died.running)
         elsewhere = died.late_run != self.number if died.late_run is not None else others and not calls
         lost = Lost(worker, died.kind, unfinished, died.returncode, died.detail, elsewhere, died.boots, shared=others)
@@ -453,14 +419,15 @@ class ClipRun:
         direct = member.job.live if member.backend is not None else tuple(f for f in member.must if self.out.members[f].frames)
         return tuple(dict.fromkeys(f for d in direct if d in self.out.members for f in (*self._live(d), d))) if member.frames else ()
 
-    def _read_live(self, name: str) -> bool:
-        """Whether a finished feature has to run again beside an unfinished member that reads it live."""
-        return any(name in self._live(n) for n, m in self.out.members.items() if not m.done and self._states[n].phase != "waiting")
+    def _read_live(self, name: str, members: list[str]) -> bool:
+        """Whether a finished feature has to run again beside one of these members, which reads it live."""
+        return self._states[name].phase == "done" and any(name in self._live(n) for n in members)
 
-    def _others_at_work(self, name: str) -> bool:
-        worker = self.out.members[name].worker
-        phases = ("feeding", "finish")
-        return any(m.worker == worker and n != name and self._states[n].phase in phases for n, m in self.out.members.items())
+    def _must_wait(self, name: str) -> bool:
+        """Whether who must run alone is at work beside a member, or anybody beside one that must run alone itself."""
+        worker, alone = self.out.members[name].worker, self._states[name].hold
+        beside = [s for n, s in self._states.items() if n != name and self.out.members[n].worker == worker]
+        return any(s.phase in ("feeding", "finish") and (alone or s.hold) for s in beside)
 
     def _finishing(self, worker: str) -> bool:
         return any(m.worker == worker and self._states[n].phase == "finish" for n, m in self.out.members.items())
@@ -473,8 +440,10 @@ class ClipRun:
         def guarded() -> None:
             try:
                 body(*args)
+            except OSError as error:
+                self.inbox.put(("", Crashed(write_error(self.work_dir, error) if error.errno in DISK_ERRORS else error)))
             except BaseException as error:
-                self.inbox.put(("", _Crashed(error)))
+                self.inbox.put(("", Crashed(error)))
 
         thread = threading.Thread(target=guarded, name=f"{name}-{self.number}", daemon=True)
         self._threads.append(thread)
