@@ -7,21 +7,30 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from reelscope.analyzers.base import Analyzer, AnalyzerSpec, Backend, Options, Window
 from reelscope.config import Settings, leaves
+from reelscope.config.places import data_dir
 from reelscope.document.names import ANALYZER_NAMES
 from reelscope.document.schema import AnalyzerResult
-from reelscope.engine import conduct, local
+from reelscope.engine import conduct, limits, local
+from reelscope.engine.faults import recycle
+from reelscope.engine.host import make_models
+from reelscope.engine.kept import open_kept
+from reelscope.engine.limits import allocator_settings
+from reelscope.engine.placement import Hardware, Placement, WorkerPlan
+from reelscope.engine.shared import shared_parent
 from reelscope.errors import ReelscopeError
 from reelscope.features.base import Clip, Inputs, LoadContext
 from reelscope.media.frames import FrameNeed
 from reelscope.pipeline import Session, write
 from tests.clips import moving_frames, write_clip
 from tests.engine.stubs import FakeRegistry, stub_analyzer
+from tests.engine.test_placement import choice, placed
 
 SECONDS = 3.0
 NAME = "text_overlay"
@@ -45,6 +54,7 @@ class Seen:
     lanes: set[str] = field(default_factory=set)
     decode_threads: list[int] = field(default_factory=list)
     in_flight: list[int] = field(default_factory=list)
+    preloaded: list[str] = field(default_factory=list)
     cores: int = 0
     files: list[str] = field(default_factory=list)
 
@@ -105,6 +115,7 @@ def run(clip: Path, changes: dict[str, Any], folder: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr(conduct, "DecodePass", Pass)
     monkeypatch.setattr(local, "HereFlow", Flow)
+    monkeypatch.setattr(local.Host, "preload", lambda host, message: seen.preloaded.extend(job.name for job in message.jobs))
     kept_off = {**changes, "system": {"keep_results": False, **changes.get("system", {})}}
     settings = Settings.model_validate(kept_off)
     folder.mkdir()
@@ -127,6 +138,7 @@ EFFECTS: list[tuple[str, Any, Any, Callable[[Seen], Any], Any, Any]] = [
     ("performance.window_s", 0.5, 1.0, lambda s: s.windows, 6, 3),
     ("performance.windows_in_flight", 1, 3, lambda s: s.in_flight, [1], [3]),
     (f"performance.analyzers.{NAME}.fps", 2, 5, lambda s: s.frames, 6, 15),
+    ("models.preload", [NAME], [], lambda s: s.preloaded, [NAME], []),
     (f"performance.analyzers.{NAME}.batch", 7, None, lambda s: s.batch, 7, 4),
     ("placement.threads", 1, 3, lambda s: s.cores, 1, 3),
     ("placement.decode_threads", 1, 2, lambda s: s.decode_threads, [1], [2]),
@@ -144,6 +156,95 @@ REFUSALS = [
     ("system.min_free_disk_mib", 10**9, "disk_full"),
 ]
 
+
+def first_group(settings: Settings) -> Placement:
+    """Where a clip runs on a machine with four cores and two GPUs."""
+    full = [choice(n, group=g, tier="full", vram=1024) for n, g in ((NAME, "detection"), ("body_pose", "people"), (VLM, "language"))]  # type: ignore[arg-type]
+    return placed(*full, choice("color_analysis", group="audio"), gpus=(80, 80), settings=settings.model_dump(), many=True)
+
+
+def budget(settings: Settings, worker: str) -> int | None:
+    return next(w.gpu_budget_mib for w in first_group(settings).workers if w.name == worker)
+
+
+def cpu_workers(settings: Settings) -> int:
+    many = [choice(n) for n in ANALYZER_NAMES[:5]]
+    return len(placed(*many, cores=4, settings=settings.model_dump(), many=True).workers)
+
+
+def niceness(settings: Settings) -> int:
+    """What a worker adds to its niceness."""
+    added: list[int] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(limits.os, "nice", lambda n: added.append(n) or 0)
+        limits.apply_in_worker(WorkerPlan("cpu-0", "cpu", (), ()), settings)
+    return sum(added)
+
+
+def limit_s(settings: Settings, phase: str) -> float:
+    """How long a call into a member may take that itself allows 60 s for a window."""
+    member = SimpleNamespace(spec=stub_analyzer(NAME).spec)
+    run: Any = SimpleNamespace(engine=SimpleNamespace(settings=settings), out=SimpleNamespace(members={NAME: member}))
+    return conduct.ClipRun.limit_s(run, NAME, phase)
+
+
+def ram_limit(settings: Settings) -> float | None:
+    guard = limits.Guard(settings, Hardware(1, 1000), lambda *offence: None, every_s=3600.0)
+    try:
+        guard.add("cpu-0", 0)
+        return guard._watched["cpu-0"].limit.ram_mib
+    finally:
+        guard.close()
+
+
+def taken_before_the_first(settings: Settings) -> int:
+    """Clips that are on their way when the first one's result comes."""
+    taken: list[int] = []
+    with Session(settings, registry=FakeRegistry()) as session:
+        results = session.each(lambda item: item, (taken.append(i) or i for i in range(5)))
+        next(results)
+        seen = len(taken)
+        list(results)
+    return seen
+
+
+def kept_room(settings: Settings) -> int | None:
+    kept = open_kept(settings)
+    return None if kept is None else kept._max_bytes // 2**20
+
+
+VLM = "qwen2_vl_temporal"
+PIN = f"placement.pin.{NAME}"
+
+# setting, one value, another value, what the code that reads it makes of it, and the outcome of each
+PARTS: list[tuple[str, Any, Any, Callable[[Settings], Any], Any, Any]] = [
+    ("placement.workers", 0, 3, cpu_workers, 1, 3),
+    ("placement.devices", ["cpu"], ["cpu", "cuda:1"], lambda s: {w.device for w in first_group(s).workers}, {"cpu"}, {"cpu", "cuda:1"}),
+    (PIN, "cpu", "cuda:0", lambda s: first_group(s).worker_of(NAME).device, "cpu", "cuda:0"),
+    ("placement.gpu_gib.language", 3, None, lambda s: budget(s, "language"), 3 * 1024, 24 * 1024),
+    ("placement.gpu_gib.detection", 3, None, lambda s: budget(s, "detection"), 3 * 1024, 10 * 1024),
+    ("placement.gpu_gib.people", 3, None, lambda s: budget(s, "people"), 3 * 1024, 7 * 1024),
+    ("placement.nice", 0, 7, niceness, 0, 7),
+    ("models.ram_mib", 64, None, lambda s: first_group(s).workers[0].ram_budget_mib, 64, None),
+    ("models.idle_s", 5.0, None, lambda s: make_models(s, WorkerPlan("here", "cpu", (), ()), lambda news: None)._idle_s, 5.0, None),
+    ("faults.window_timeout_s", 5.0, None, lambda s: limit_s(s, "feed"), 5.0, 60.0),
+    ("faults.load_timeout_s", 5.0, 7.0, lambda s: limit_s(s, "load"), 5.0, 7.0),
+    ("faults.recycle_clips", 3, 0, lambda s: recycle(3, 100.0, 100.0, s) is not None, True, False),
+    ("faults.recycle_mib", 99, None, lambda s: recycle(1, 100.0, 100.0, s) is not None, True, False),
+    ("faults.worker_mib", 99, None, ram_limit, 99, 900.0),
+    ("optimisation.clips_in_flight", 1, 3, taken_before_the_first, 1, 3),
+    ("optimisation.cuda_expandable_segments", True, False, lambda s: "expandable_segments:True" in allocator_settings(s), True, False),
+    ("optimisation.cuda_gc_threshold", 0.5, None, lambda s: "garbage_collection_threshold:0.5" in allocator_settings(s), True, False),
+    ("optimisation.cuda_max_split_mib", 64, None, lambda s: "max_split_size_mb:64" in allocator_settings(s), True, False),
+    ("system.shared_dir", "/tmp", None, lambda s: shared_parent(s, 0) == Path("/tmp"), True, not Path("/dev/shm").is_dir()),
+    ("system.data_dir", "/somewhere", "/else", lambda s: data_dir(s), Path("/somewhere"), Path("/else")),
+    ("system.keep_results", True, False, lambda s: open_kept(s) is not None, True, False),
+    ("system.results_max_mib", 5, 7, kept_room, 5, 7),
+]
+
+# settings whose effect takes dying workers or several runs to see: where their test stands
+ELSEWHERE = {"analysis.fresh": "tests/engine/test_reuse_end_to_end.py", "faults.tries": "tests/faults"}
+
 # settings that only the command line reads; each has its test below or in tests/cli
 COMMAND_LINE = {"system.temp_dir", "system.log_level", "output.dir"}
 
@@ -154,6 +255,20 @@ def test_a_setting_changes_the_run(
 ) -> None:
     assert look(run(clip, nested(key, first), tmp_path / "a", monkeypatch)) == one
     assert look(run(clip, nested(key, second), tmp_path / "b", monkeypatch)) == other
+
+
+@pytest.mark.parametrize(("key", "first", "second", "look", "one", "other"), PARTS, ids=[row[0] for row in PARTS])
+def test_a_setting_changes_its_part(key: str, first: Any, second: Any, look: Any, one: Any, other: Any) -> None:
+    assert look(Settings.model_validate(nested(key, first))) == one
+    assert look(Settings.model_validate(nested(key, second))) == other
+
+
+@pytest.mark.parametrize(("key", "where"), ELSEWHERE.items(), ids=list(ELSEWHERE))
+def test_a_setting_is_tested_elsewhere(key: str, where: str) -> None:
+    place = Path(__file__).parent.parent / where
+    files = [place] if place.is_file() else sorted(place.glob("**/*.py"))
+    last = key.rpartition(".")[2]
+    assert any(f'"{last}"' in f.read_text() or f"{last}=" in f.read_text() for f in files), f"no test of {key} in {where}"
 
 
 @pytest.mark.parametrize(("key", "value", "code"), REFUSALS)
@@ -200,7 +315,13 @@ def test_no_setting_is_without_an_effect() -> None:
     def general(key: str) -> str:
         return ".".join("NAME" if part in ANALYZER_NAMES else part for part in key.split("."))
 
-    covered = {general(row[0]) for row in EFFECTS} | {row[0] for row in REFUSALS} | COMMAND_LINE
+    covered = (
+        {general(row[0]) for row in EFFECTS}
+        | {general(row[0]) for row in PARTS}
+        | {row[0] for row in REFUSALS}
+        | COMMAND_LINE
+        | set(ELSEWHERE)
+    )
     wanted = {
         general(".".join((key, *({"analyzer": "NAME", "option": "share"}[level] for level in leaf.levels))))
         for key, leaf in leaves().items()
