@@ -266,15 +266,31 @@ def test_sessions_are_shared_where_nothing_differs(rest: list[dict[str, object]]
 
 def test_two_threads_that_ask_at_the_same_time_load_once() -> None:
     world = World()
-    gate = threading.Barrier(2)
+    loading, waits = threading.Event(), threading.Event()
     costs: list[CacheStats] = []
+    plain_open, plain_found = world.open, world.manager._found
 
-    def ask() -> None:
-        handle = world.handle("a")
-        gate.wait(DEADLINE_S)
-        costs.append(handle.pin())
+    def open_late(request: SessionRequest) -> FakeSession:
+        loading.set()
+        assert waits.wait(DEADLINE_S), "the second thread never looked"
+        return plain_open(request)
 
-    together(ask, ask)
+    def found(slot: object, *, pin: bool) -> object:
+        try:
+            return plain_found(slot, pin=pin)  # type: ignore[arg-type]
+        finally:
+            if threading.current_thread().name == "second":
+                waits.set()  # it has found nothing and will wait for the first one's load
+
+    world.manager._open = open_late  # type: ignore[method-assign]
+    world.manager._found = found  # type: ignore[method-assign, assignment]
+
+    def second() -> None:
+        threading.current_thread().name = "second"
+        assert loading.wait(DEADLINE_S)
+        costs.append(world.handle("a").pin())
+
+    together(lambda: costs.append(world.handle("a").pin()), second)
     assert len(world.opened) == 1
     assert sum(costs, CacheStats()) == CacheStats(hits=1, misses=1, load_s=SECONDS)
 
