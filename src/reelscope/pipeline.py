@@ -176,7 +176,7 @@ class Session:
             with _timed(phases, "probe"):
                 probe = read_facts(path)
                 _check_limits(probe, self.settings)
-                sha256 = _sha256(path)
+                sha256, stamp = _sha256(path), _stamp(path)
             self.events.publish(Event(job, "probe", total=probe.media.duration_s))
             with _timed(phases, "plan"):
                 whole = self.plan(only=only, skip=skip, has_picture=probe.video_index is not None, has_sound=probe.audio_index is not None)
@@ -190,7 +190,8 @@ class Session:
             kept = {**taken.results, **taken.features}
             stats = taken.decoded.stats if taken.decoded else None
             outcome = engine.run(probe, plan, work_dir, job=job, kept=kept, stats=stats, whole=whole)
-            self._keep(whole, taken, outcome, sha256)
+            if _stamp(path) == stamp:  # else the file was replaced meanwhile, and these are results of something in between
+                self._keep(whole, taken, outcome, sha256)
             phases |= outcome.phases
             with _timed(phases, "merge"):
                 media = media_facts(probe, outcome)
@@ -380,6 +381,15 @@ def _check_limits(probe: Probe, settings: Settings) -> None:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """Size and time of the last change."""
+    try:
+        facts = path.stat()
+    except OSError:
+        return (-1, -1)
+    return facts.st_size, facts.st_mtime_ns
 
 
 @contextmanager

@@ -1,4 +1,7 @@
-"""The one decode pass: every frame decoded once, scaled to the few sizes that the plan asks for, handed out in windows."""
+"""The one decode pass: every frame decoded once, scaled to the few sizes that the plan asks for, handed out in windows.
+
+Raise reelscope.engine.reuse.DECODE_VERSION when pixels, times or counts may change: kept results were made of them.
+"""
 
 from __future__ import annotations
 

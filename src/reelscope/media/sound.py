@@ -1,4 +1,7 @@
-"""Decoding the clip's sound, once, into the two files of an AudioTrack."""
+"""Decoding the clip's sound, once, into the two files of an AudioTrack.
+
+Raise reelscope.engine.reuse.DECODE_VERSION when samples may change: kept results were made of them.
+"""
 
 from __future__ import annotations
 
