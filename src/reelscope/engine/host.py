@@ -102,7 +102,9 @@ class Host:
 
     def feed(self, run: int, window: Window, key: Any = None) -> None:
         """Hand a window to every lane; `Took` with `key` (its index where that is not given) follows when all are through with it."""
-        clip = self._clips[run]
+        clip = self._clips.get(run)
+        if clip is None:  # forgotten meanwhile
+            return
         left = [len(clip.lanes)]
         lock = threading.Lock()
 
@@ -118,7 +120,8 @@ class Host:
 
     def end(self, run: int) -> None:
         """The pass has no more windows; `Fed` follows."""
-        for lane in self._clips[run].lanes:
+        clip = self._clips.get(run)
+        for lane in clip.lanes if clip is not None else ():
             lane.put(None)
 
     def finish(self, message: Finish) -> None:
@@ -174,10 +177,10 @@ class Host:
                 release()
         with self._lock:
             clip.open_lanes -= 1
-            last = clip.open_lanes == 0
+            last, forgotten = clip.open_lanes == 0, clip.forgotten
             for member in members:
                 member.busy = False
-        if clip.forgotten:
+        if forgotten:
             for member in members:
                 self._put_back(member)
         elif last:

@@ -32,9 +32,11 @@ from reelscope.engine.placement import Hardware, WorkerPlan
 from reelscope.engine.plan import Plan
 from reelscope.engine.process import WorkerProcess
 from reelscope.engine.shared import FramePool, shared_parent, slot_bytes
+from reelscope.errors import EngineError, OutputError
 from reelscope.events import EventBus
 from reelscope.media.decode import DecodePass, DecodeStats
 from reelscope.media.probe import Probe
+from reelscope.outputs import DISK_ERRORS
 
 __all__ = ["LocalEngine"]
 
@@ -84,6 +86,7 @@ class LocalEngine:
         self._numbers = itertools.count(1)
         self._batches: dict[Any, int] = {}
         self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
         self._turn = threading.Condition()
         self._waiting: set[int] = set()
         self._decoding = False
@@ -105,8 +108,9 @@ class LocalEngine:
         self.close()
 
     def close(self) -> None:
-        """End every worker and let go of everything loaded."""
+        """End every worker and let go of everything loaded; clips that are still on their way are given up."""
         self._closed.set()
+        self.stop()
         if self._guard is not None:
             self._guard.close()
         if self._watcher is not None:
@@ -159,7 +163,7 @@ class LocalEngine:
             self._runs[run.number] = run
         names = [w.name for w in plan.placement.workers]
         try:
-            self._sit(plan, run.number, probe)
+            self._sit(plan, run, probe)
             outcome = run.go()
             with self._lock:
                 outcome.bytes_held = sum(self._seats[name].held for name in names if name in self._seats)
@@ -167,11 +171,13 @@ class LocalEngine:
         finally:
             with self._lock:
                 self._runs.pop(run.number, None)
-                for name in names:
-                    seat = self._seats.get(name)
-                    if seat is not None:
-                        seat.runs.discard(run.number)
-                        self._after_clip(seat)
+                seats = [seat for name in names if (seat := self._seats.get(name)) is not None]
+                for seat in seats:
+                    seat.runs.discard(run.number)
+                old = [host for seat in seats if (host := self._after_clip(seat)) is not None]
+                self._changed.notify_all()
+            for host in old:  # without the lock, which what it still says needs
+                host.close()
 
     @contextmanager
     def turn(self, number: int, stop: threading.Event) -> Iterator[None]:
@@ -218,25 +224,35 @@ class LocalEngine:
         with self._lock:
             return [s.host.view for s in self._seats.values() if isinstance(s.host, WorkerProcess)]
 
-    def _sit(self, plan: Plan, number: int, probe: Probe) -> None:
-        """Start the hosts that a plan needs and that are not there."""
+    def _sit(self, plan: Plan, run: ClipRun, probe: Probe) -> None:
+        """Start the hosts that a plan needs and that are not there; first let others leave those that are to be started anew."""
+        old = []
         with self._lock:
-            if not plan.placement.here and self._pool is None:
-                self._make_room(plan, probe)
-            placed = members_of(plan, {}, plan)
-            for worker in plan.placement.workers:
-                seat = self._seats.setdefault(worker.name, _Seat(worker))
-                if seat.host is not None and _identity(seat.plan) != _identity(worker) and not seat.runs:
-                    seat.host.close()
-                    seat.host = None
-                seat.runs.add(number)
-                if seat.host is None:
-                    seat.plan = worker
-                    seat.preload = tuple(placed[n].job for n in self.settings.models.preload if n in worker.members)
-                    self._start(seat)
+            seats = [self._seats.setdefault(w.name, _Seat(w)) for w in plan.placement.workers]
+            while any(seat.tired is not None and seat.runs for seat in seats) and not run.stop.is_set():
+                self._changed.wait(POLL_S)
+            if self._closed.is_set() or run.stop.is_set():
+                raise EngineError("stopped", code="stopped", retryable=True)
+            try:
+                if not plan.placement.here and self._pool is None:
+                    self._make_room(plan, probe)
+                placed = members_of(plan, {}, plan)
+                for seat, worker in zip(seats, plan.placement.workers, strict=True):
+                    if seat.host is not None and _identity(seat.plan) != _identity(worker) and not seat.runs:
+                        old.append(seat.host)
+                        seat.host = None
+                    seat.runs.add(run.number)
+                    if seat.host is None:
+                        seat.plan = worker
+                        seat.preload = tuple(placed[n].job for n in self.settings.models.preload if n in worker.members)
+                        self._start(seat)
+            except OSError as error:
+                raise _no_room(error, self._spare) from error
             if self._watcher is None:
                 self._watcher = threading.Thread(target=self._watch, name="engine-watch", daemon=True)
                 self._watcher.start()
+        for host in old:
+            host.close()
 
     def _make_room(self, plan: Plan, probe: Probe) -> None:
         """The pool of windows, in shared memory where there is room, and the folder of the workers' boards."""
@@ -246,9 +262,14 @@ class LocalEngine:
         if plan.needs and media.width_px is not None and media.height_px is not None:
             specs = [n.resolve(media.width_px, media.height_px) for n in plan.needs]
             need = slots * slot_bytes(DecodePass(probe, specs, window_s=self.settings.performance.window_s).capacities)
-        for place in dict.fromkeys((shared_parent(self.settings, need), self._spare)):
-            sweep(place)
-            self._folders.append(OwnedFolder(place))
+        try:
+            for place in dict.fromkeys((shared_parent(self.settings, need), self._spare)):
+                sweep(place)
+                self._folders.append(OwnedFolder(place))
+        except OSError:
+            while self._folders:
+                self._folders.pop().close()
+            raise
         self._pool = FramePool(self._folders[0].path, slots, spare=self._folders[-1].path)
         if self.hardware is not None:
             self._guard = Guard(self.settings, self.hardware, self._offender)
@@ -317,25 +338,28 @@ class LocalEngine:
             self._guard.remove(name)
         seat.boots = seat.boots + 1 if died.kind == "boot" else 0
         lost, seat.host = seat.host, None
+        if isinstance(lost, Host):  # it lets go of what it can, beside the thread that is stuck in it
+            threading.Thread(target=lost.close, name="left-behind", daemon=True).start()
         self._start_again(seat)
         self._pass_on(seat, replace(died, kind="boot" if seat.host is None else died.kind, boots=seat.boots, host=lost))
 
-    def _after_clip(self, seat: _Seat) -> None:
-        """A clip is through: start a worker anew that has grown too much, as soon as nobody uses it."""
+    def _after_clip(self, seat: _Seat) -> WorkerProcess | None:
+        """A clip is through. Returns a worker to be ended, which has grown too much and which nobody uses: the next clip starts it anew."""
         if not isinstance(seat.host, WorkerProcess) or self._closed.is_set():
-            return
+            return None
         seat.clips += 1
         held = rss_mib(seat.host.pid)
         if held is not None:
             seat.first_mib = seat.first_mib or held
             seat.tired = seat.tired or recycle(seat.clips, held, seat.first_mib, self.settings)
-        if seat.tired is not None and not seat.runs:
-            log.info("worker %s is started anew: %s", seat.plan.name, seat.tired)
-            if self._guard is not None:
-                self._guard.remove(seat.plan.name)
-            old, seat.host = seat.host, None
-            seat.life += 1  # nothing that it still says matters
-            old.close()  # the next clip starts it again
+        if seat.tired is None or seat.runs:
+            return None
+        log.info("worker %s is started anew: %s", seat.plan.name, seat.tired)
+        if self._guard is not None:
+            self._guard.remove(seat.plan.name)
+        old, seat.host, seat.tired = seat.host, None, None
+        seat.life += 1  # nothing that it still says matters
+        return old
 
     # --- watching ---------------------------------------------------------------------------------------------------------------------
 
@@ -375,6 +399,12 @@ class LocalEngine:
             seat = self._seats.get(worker)
             if seat is not None and isinstance(seat.host, WorkerProcess):
                 seat.host.kill("memory", f"{kind}: {used_mib:.0f} MiB, at most {limit_mib:.0f} are allowed")
+
+
+def _no_room(error: OSError, place: Path) -> OutputError:
+    what = f"{error.filename or place}: cannot be written to: {error.strerror or error}"
+    code = "disk_full" if error.errno in DISK_ERRORS else None
+    return OutputError(what, code=code, hint="free some space, or set system.temp_dir and system.shared_dir")
 
 
 def _identity(plan: WorkerPlan) -> tuple[Any, ...]:

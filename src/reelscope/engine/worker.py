@@ -16,6 +16,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -54,6 +55,7 @@ def registry_reference(registry: Any) -> Any:
 def main(fd: int) -> None:
     """Serve until told to stop or until the parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.set_inheritable(fd, False)  # a program that a member starts must not hold it open after our end
     connection = Connection(fd)
     sys.path[:] = pickle.loads(connection.recv_bytes())  # before anything is unpickled that names a module of the parent's
     boot: Boot = pickle.loads(connection.recv_bytes())
@@ -66,9 +68,14 @@ def main(fd: int) -> None:
     code = 0
     try:
         _serve(boot, connection, tell)
-    except (EOFError, OSError):  # the parent is gone: nobody is left to tell, and its leftovers are swept by the next start
+    except (EOFError, ConnectionError):  # the parent is gone: nobody is left to tell, and its leftovers are swept by the next start
         code = 1
+    except BaseException:
+        code = 1
+        traceback.print_exc()  # the parent tells the end of it where this happens before `Ready`
     finally:
+        with contextlib.suppress(OSError):
+            sys.stderr.flush()
         os._exit(code)  # threads stuck in a member, and exit handlers of native libraries, must not keep the process
 
 
