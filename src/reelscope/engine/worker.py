@@ -24,6 +24,7 @@ from typing import Any
 
 __all__ = ["Boot", "main", "registry_reference"]
 
+PACKAGES = ("numpy", "opencv-python-headless", "onnxruntime", "onnxruntime-gpu", "torch")  # of which a wrong one shows in odd ways
 TICK_S = 1.0  # how often idle models are looked at
 STUCK_S = 600.0  # native code that keeps the interpreter's lock for so long ends the process: nothing in it could notice a dead parent
 
@@ -134,19 +135,25 @@ def send(connection: Connection, lock: threading.Lock, message: Any) -> None:
 
 def view(plan: Any) -> dict[str, Any]:
     """What this process sees of the machine, for `reelscope doctor`."""
+    from importlib.metadata import PackageNotFoundError, version
+
     from reelscope.engine.hardware import available_cores
 
-    variables = ("CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF")
+    packages = {}
+    for name in PACKAGES:
+        with contextlib.suppress(PackageNotFoundError):
+            packages[name] = version(name)
     return {
         "worker": plan.name,
         "pid": os.getpid(),
         "device": plan.device,
         "cores": available_cores(),
-        "threads": plan.threads,
-        "numeric_threads": plan.numeric_threads,
+        "threads": plan.numeric_threads,
+        "gpus": [uuid for uuid in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if uuid],
         "gpu_budget_mib": plan.gpu_budget_mib,
         "nice": os.nice(0),
-        "variables": {name: os.environ[name] for name in variables if name in os.environ},
+        "allocator": os.environ.get("PYTORCH_ALLOC_CONF") or os.environ.get("PYTORCH_CUDA_ALLOC_CONF"),
+        "packages": packages,
     }
 
 
