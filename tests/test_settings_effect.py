@@ -157,14 +157,14 @@ REFUSALS = [
 ]
 
 
-def first_group(settings: Settings) -> Placement:
+def on_two_gpus(settings: Settings) -> Placement:
     """Where a clip runs on a machine with four cores and two GPUs."""
     full = [choice(n, group=g, tier="full", vram=1024) for n, g in ((NAME, "detection"), ("body_pose", "people"), (VLM, "language"))]  # type: ignore[arg-type]
     return placed(*full, choice("color_analysis", group="audio"), gpus=(80, 80), settings=settings.model_dump(), many=True)
 
 
 def budget(settings: Settings, worker: str) -> int | None:
-    return next(w.gpu_budget_mib for w in first_group(settings).workers if w.name == worker)
+    return next(w.gpu_budget_mib for w in on_two_gpus(settings).workers if w.name == worker)
 
 
 def cpu_workers(settings: Settings) -> int:
@@ -219,13 +219,13 @@ PIN = f"placement.pin.{NAME}"
 # setting, one value, another value, what the code that reads it makes of it, and the outcome of each
 PARTS: list[tuple[str, Any, Any, Callable[[Settings], Any], Any, Any]] = [
     ("placement.workers", 0, 3, cpu_workers, 1, 3),
-    ("placement.devices", ["cpu"], ["cpu", "cuda:1"], lambda s: {w.device for w in first_group(s).workers}, {"cpu"}, {"cpu", "cuda:1"}),
-    (PIN, "cpu", "cuda:0", lambda s: first_group(s).worker_of(NAME).device, "cpu", "cuda:0"),
+    ("placement.devices", ["cpu"], ["cpu", "cuda:1"], lambda s: {w.device for w in on_two_gpus(s).workers}, {"cpu"}, {"cpu", "cuda:1"}),
+    (PIN, "cpu", "cuda:0", lambda s: on_two_gpus(s).worker_of(NAME).device, "cpu", "cuda:0"),
     ("placement.gpu_gib.language", 3, None, lambda s: budget(s, "language"), 3 * 1024, 24 * 1024),
     ("placement.gpu_gib.detection", 3, None, lambda s: budget(s, "detection"), 3 * 1024, 10 * 1024),
     ("placement.gpu_gib.people", 3, None, lambda s: budget(s, "people"), 3 * 1024, 7 * 1024),
     ("placement.nice", 0, 7, niceness, 0, 7),
-    ("models.ram_mib", 64, None, lambda s: first_group(s).workers[0].ram_budget_mib, 64, None),
+    ("models.ram_mib", 64, None, lambda s: on_two_gpus(s).workers[0].ram_budget_mib, 64, None),
     ("models.idle_s", 5.0, None, lambda s: make_models(s, WorkerPlan("here", "cpu", (), ()), lambda news: None)._idle_s, 5.0, None),
     ("faults.window_timeout_s", 5.0, None, lambda s: limit_s(s, "feed"), 5.0, 60.0),
     ("faults.load_timeout_s", 5.0, 7.0, lambda s: limit_s(s, "load"), 5.0, 7.0),

@@ -9,11 +9,14 @@ from typing import Any
 import pytest
 
 from reelscope.cli.analyze import settings_flags
-from reelscope.cli.plan import imagined
+from reelscope.cli.plan import as_dict, imagined, show
+from reelscope.cli.terminal import console
 from reelscope.cli.views import view_rows, views_table
 from reelscope.config import FlagValue, Settings
 from reelscope.document.names import ANALYZER_NAMES
+from reelscope.engine.placement import Hardware
 from reelscope.errors import ConfigError
+from tests.engine.test_gpu_placement import plan as gpu_plan
 
 
 def planned(cli: Any, *words: str) -> dict[str, Any]:
@@ -60,6 +63,15 @@ def test_it_fits_the_terminal(cli: Any, monkeypatch: pytest.MonkeyPatch, width: 
     ):
         assert word in result.out
     assert "What if" not in result.out
+
+
+def test_devices_are_shown_as_this_machine_counts_them(capsys: pytest.CaptureFixture[str]) -> None:
+    made = gpu_plan(48, 48, settings={"placement": {"pin": {"body_pose": "cuda:1", "eye_tracking": "cuda:1"}}})
+    (worker,) = as_dict(made, Hardware(4, 1), imagined=False)["workers"][:1]
+    assert worker["device"] == "cuda:1" and {m["device"] for m in worker["members"]} == {"cuda:1"}
+    show(console(), made, Hardware(4, 1), imagined=False)
+    shown = capsys.readouterr().out
+    assert "cuda:1" in shown and "GiB of GPU memory" in shown and "cuda:0" not in shown.partition("\npeople")[2]
 
 
 def test_flags_choose_as_for_analyze(cli: Any) -> None:

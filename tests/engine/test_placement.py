@@ -143,6 +143,13 @@ def test_a_finished_feature_moves_beside_its_reader_where_that_is_free() -> None
     assert set(members(dear).values()) == {("body_pose", "cut_analysis"), ("shots", "color_analysis")}
 
 
+def test_where_one_reader_has_no_room_it_moves_beside_the_next() -> None:
+    """cut_analysis is read by text_overlay, whose worker is the fullest, and reads shots."""
+    costs = choice("text_overlay", 10, soft_after=("cut_analysis",)), choice("cut_analysis", 0.1, frames=False, features=("shots",))
+    found = placed(*costs, choice("color_analysis", 1), features=(feature("shots", 5),), cores=3)
+    assert found.worker_of("cut_analysis") is found.worker_of("shots")
+
+
 def test_members_without_frames_are_balanced_too() -> None:
     found = placed(choice("audio_analysis", 4, frames=False, audio=SOUND), choice("body_pose", 4), choice("color_analysis", 1), cores=2)
     assert found.worker_of("audio_analysis") is not found.worker_of("body_pose")

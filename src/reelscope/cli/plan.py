@@ -135,7 +135,7 @@ def as_dict(made: Plan, machine: Hardware, *, imagined: bool) -> dict[str, Any]:
                     {
                         "name": name,
                         "backend": _backend(made, name),
-                        "device": worker.member_device[name],
+                        "device": _device(worker, name),
                         "lane": _lane(worker, name),
                         "batch": placement.batches.get(name),
                         "cost_share": round(costs[name] / total, 4),
@@ -184,8 +184,6 @@ def show(out: Console, made: Plan, machine: Hardware, *, imagined: bool) -> None
 def _limits(worker: WorkerPlan) -> str:
     parts = [_many(len(worker.lanes), "lane"), f"{_many(worker.threads, 'member')} finishing at once"]
     parts.append(_many(worker.numeric_threads, "numeric thread"))
-    if worker.gpu_budget_mib is not None:
-        parts.append(f"at most {worker.gpu_budget_mib / GIB:.1f} GiB of GPU memory")
     if worker.ram_budget_mib is not None:
         parts.append(f"at most {worker.ram_budget_mib} MiB of models")
     return ", ".join(parts)
@@ -203,7 +201,7 @@ def _table(made: Plan, worker: WorkerPlan, costs: dict[str, float], total: float
         table.add_row(
             name,
             _backend(made, name) or "feature",
-            worker.member_device[name],
+            _device(worker, name),
             "finish" if lane is None else str(lane),
             "" if batch is None else str(batch),
             f"{costs[name] / total:.1%}",
@@ -233,6 +231,11 @@ def _costs(made: Plan) -> dict[str, float]:
 def _backend(made: Plan, name: str) -> str | None:
     choice = made.choices.get(name)
     return choice.backend.name if choice is not None and choice.backend is not None else None
+
+
+def _device(worker: WorkerPlan, name: str) -> str:
+    """Device of a member as this machine counts it; the worker itself sees one GPU and calls it cuda:0."""
+    return "cpu" if worker.member_device[name] == "cpu" else worker.device
 
 
 def _lane(worker: WorkerPlan, name: str) -> int | None:

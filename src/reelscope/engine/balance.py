@@ -101,8 +101,9 @@ def spread(units: Iterable[Unit], count: int, fixed: Mapping[str, int] | None = 
     for unit in sorted(free, key=lambda u: u.cost):
         here = next(i for i, pile in enumerate(piles) if unit in pile)
         ties = [sum(_tied(unit, other) for other in pile if other is not unit) for pile in piles]
-        best = max(range(len(piles)), key=lambda i: (ties[i], i == here))
-        if ties[best] > ties[here] and len(piles[here]) > 1 and load[best] + unit.cost <= full:
+        room = [i for i in range(len(piles)) if i == here or load[i] + unit.cost <= full]
+        best = max(room, key=lambda i: (ties[i], i == here))
+        if best != here and len(piles[here]) > 1:
             piles[here].remove(unit)
             load[here] -= unit.cost
             put(unit, best)
