@@ -1,0 +1,109 @@
+"""A place for one engine with its folders, and what must hold after a fault: the document, and that nothing is left."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from reelscope.analyzers.registry import Registry
+from reelscope.config import Settings
+from reelscope.document.schema import Document
+from reelscope.pipeline import Session
+from tests.faults.misdeeds import FOLDER, Control
+from tests.faults.stubs import REGISTRY
+
+__all__ = ["DEADLINE_S", "Place", "facts", "same", "until", "workers_of"]
+
+DEADLINE_S = 60.0  # far above what anything here takes on an idle machine
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Folders of a test, with settings that put everything of an engine into them."""
+
+    root: Path
+    control: Control
+
+    @property
+    def temp(self) -> Path:
+        """Where sound, spools and boards go."""
+        return self.root / "temp"
+
+    @property
+    def shared(self) -> Path:
+        """Where windows go."""
+        return self.root / "shared"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """For programs of the test's own."""
+        return {**os.environ, FOLDER: str(self.control.folder)}
+
+    def settings(self, **changes: dict[str, Any]) -> Settings:
+        """Two workers; keys of `changes` are merged table by table."""
+        tables: dict[str, dict[str, Any]] = {
+            "placement": {"workers": 2, "threads": 2},
+            "performance": {"window_s": 0.5},
+            "system": {
+                "temp_dir": str(self.temp), "shared_dir": str(self.shared), "keep_results": False, "min_free_disk_mib": 0,
+            },
+        }  # fmt: skip
+        for table, values in changes.items():
+            tables[table] = {**tables.get(table, {}), **values}
+        return Settings.model_validate(tables)
+
+    def session(self, registry: Registry = REGISTRY, **changes: dict[str, Any]) -> Session:
+        """A session with worker processes."""
+        return Session(self.settings(**changes), registry=registry, many=True)
+
+    def left(self) -> list[str]:
+        """What lies in the engine's folders."""
+        return [str(p.relative_to(self.root)) for folder in (self.temp, self.shared) for p in sorted(folder.rglob("*"))]
+
+
+def workers_of(pid: int | None = None) -> list[psutil.Process]:
+    """Worker processes that a process has started and that are alive."""
+    found = []
+    for child in psutil.Process(pid).children(recursive=True):
+        try:
+            if child.status() != psutil.STATUS_ZOMBIE and "reelscope.engine.worker" in child.cmdline():
+                found.append(child)
+        except psutil.Error:  # it has just ended
+            continue
+    return found
+
+
+def until(condition: Callable[[], Any], what: str, *, deadline_s: float = DEADLINE_S) -> Any:
+    """Wait for something true and return it."""
+    end = time.monotonic() + deadline_s
+    pause = threading.Event()
+    while not (found := condition()):
+        assert time.monotonic() < end, f"did not happen within {deadline_s:g} s: {what}"
+        pause.wait(0.02)
+    return found
+
+
+def facts(document: Document, *, besides: Collection[str] = ()) -> dict[str, Any]:
+    """All that two runs of the same clip must agree in."""
+    made = document.model_dump(mode="json", exclude={"analysis_id", "created_at", "run"})
+    for name, entry in made["analyzers"].items():
+        for key in ("seconds", "attempts"):
+            entry.pop(key)
+        if name in besides:
+            entry.clear()
+    return made
+
+
+def same(document: Document, quiet: Document, *, besides: Collection[str] = ()) -> None:
+    """Whether two documents of the same clip agree, but for what is volatile and for the analyzers `besides`."""
+    ours, theirs = facts(document, besides=besides), facts(quiet, besides=besides)
+    for name in theirs["analyzers"]:
+        assert ours["analyzers"][name] == theirs["analyzers"][name], name
+    assert ours == theirs
