@@ -52,7 +52,23 @@ $(VENV)/.%-$(PYVER): locks/%-$(PYVER).txt pyproject.toml
 
 lock:  ## compile the lock files again (needs uv)
 	for v in 3.11 3.12; do for n in embedded dev; do uv pip compile locks/$$n.in --python-version $$v --override locks/overrides.txt \
-	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate -o locks/$$n-$$v.txt; done; done
+	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate -o locks/$$n-$$v.txt; done; \
+	  uv pip compile locks/gpu.in --python-version $$v --override locks/overrides-gpu.txt \
+	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate -o locks/gpu-$$v.txt; done
 
 clean:  ## remove the environment and the outputs
 	rm -rf $(VENV) out
+
+# A CUDA environment in the same place: the GPU set holds everything of the development set, with onnxruntime-gpu in place of onnxruntime
+# (both would write the same files), so `make analyze` and `make test` use it as it is. The registry's torch for Linux is built for CUDA 13,
+# as this onnxruntime-gpu is (driver 580 or newer); for another CUDA give pip's flags for its build: make setup-gpu TORCH_ARGS="...".
+.PHONY: setup-gpu
+TORCH ?= torch==2.13.0
+TORCH_ARGS ?=
+setup-gpu:  ## the environment for a machine with an NVIDIA GPU (CUDA 13); TORCH_ARGS chooses another build of torch
+	@if $(BIN)/python -m pip show -q onnxruntime >/dev/null 2>&1; then \
+	  $(BIN)/python -m pip uninstall -q -y onnxruntime onnxruntime-gpu; rm -f $(VENV)/.*-$(PYVER); fi
+	@$(MAKE) --no-print-directory $(VENV)/.gpu-$(PYVER)
+	@$(BIN)/python -m pip install -q --disable-pip-version-check $(TORCH_ARGS) $(TORCH)
+	@touch $(VENV)/.embedded-$(PYVER) $(VENV)/.dev-$(PYVER)
+	@$(BIN)/python -m bench.gpu --check

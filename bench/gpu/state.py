@@ -1,0 +1,57 @@
+"""What all parts of the benchmark share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench.gpu.nvml import Reading, nvml_reader
+from bench.gpu.report import Printer
+from bench.gpu.setup import session_on, settings_for
+from reelscope.document.schema import Document
+from reelscope.engine.placement import Hardware
+from reelscope.pipeline import Session
+
+__all__ = ["Bench", "analyze"]
+
+
+@dataclass(slots=True)
+class Bench:
+    """The clip, the members, the hardware; documents: of all runs so far that stand for the ordinary case."""
+
+    size: str
+    vlm: str
+    clip: Path
+    seconds: float
+    clips: int
+    names: tuple[str, ...]
+    everything: bool
+    hardware: Hardware
+    out: Printer
+    documents: list[Document] = field(default_factory=list)
+
+    @property
+    def only(self) -> tuple[str, ...] | None:
+        """Analyzers to ask for; None: the CPU analyzers as well."""
+        return None if self.everything else self.names
+
+    @property
+    def judged(self) -> bool:
+        """Goals are of full size on a GPU."""
+        return self.size == "full"
+
+    def session(self, **settings: Any) -> AbstractContextManager[Session]:
+        """A session on the benchmark's hardware."""
+        return session_on(self.hardware, settings_for(self.size, self.vlm, settings.pop("names", self.names), **settings))
+
+    def reader(self) -> Callable[[], Reading] | None:
+        """Reads the first GPU; None where there is none (or a CPU stands in)."""
+        return nvml_reader(self.hardware.gpus[0].uuid) if self.size == "full" else None
+
+
+def analyze(session: Session, clip: Path, only: Sequence[str] | None) -> Document:
+    """One clip; kept results are off in every session here."""
+    return session.analyze(clip, only=only).document
