@@ -111,9 +111,14 @@ def part_mix(share: str) -> dict[str, Any]:
     needed = sum(source_of(name).memory("cpu") for name in EMBEDDED)
     budget = None if share == "none" else round(needed * float(share))
     with ModelManager({"cpu": budget}) as manager:
-        for kind in mixed():
-            clip_through(manager, kind)
-        stats = manager.stats()
+        return mix_through(manager, budget, needed)
+
+
+def mix_through(manager: ModelManager, budget: int | None, needed: int) -> dict[str, Any]:
+    """The mixed clips through a manager, and what it counted; budget and all models' needs in bytes."""
+    for kind in mixed():
+        clip_through(manager, kind)
+    stats = manager.stats()
     return {
         "budget_mib": None if budget is None else budget / MIB,
         "needed_mib": needed / MIB,
