@@ -20,7 +20,8 @@ def test_this_machine_is_fit(cli: Any) -> None:
     result = cli(["doctor"])
     assert result.code == 0, result.out
     names = {line.split()[1] for line in result.out.splitlines() if line.split()[0] in ("ok", "warn")}
-    assert {"python", "decoder", "processors", "gpu", "inference", "models", "disk", "opencv"} <= names
+    assert {"python", "decoder", "processors", "gpu", "inference", "models", "disk", "opencv", "workers"} <= names
+    assert "cpu-0 on cpu: sees" in " ".join(result.out.split())
     assert result.err == ""
 
 

@@ -274,6 +274,31 @@ def flavours(name: str, known: Sequence[str], installed: dict[str, str], *, want
     return Check(name, "fail", f"several overwrite each other: {', '.join(found)}", f"pip uninstall {remove}, then pip install {wanted}")
 
 
+def workers() -> Check:
+    """Every worker of the plan for several clips, started and asked what it sees."""
+    from reelscope.cli.terminal import read_settings
+    from reelscope.engine.inspect import worker_views
+    from reelscope.pipeline import Session
+
+    with Session(read_settings().settings, many=True) as session:
+        placement = session.plan().placement
+        if placement.here:
+            return Check("workers", "ok", "none: everything works in the main process (placement.workers)")
+        views = worker_views(placement, session.settings, session.registry)
+    lost = [f"{view['worker']}: {view['error']}" for view in views if "error" in view]
+    if lost:
+        return Check("workers", "fail", "; ".join(lost), "set the environment up again: make setup; or work without them: --workers 0")
+    return Check("workers", "ok", "\n".join(_seen(view) for view in views))
+
+
+def _seen(view: dict[str, Any]) -> str:
+    sees = ", ".join(view["gpus"]) or "no GPU"
+    allocator = f"; CUDA allocator {view['allocator']}" if view["allocator"] else ""
+    packages = ", ".join(f"{name} {version}" for name, version in view["packages"].items())
+    threads = f"{view['threads']} numeric thread" + ("s" if view["threads"] != 1 else "")
+    return f"{view['worker']} on {view['device']}: sees {view['cores']} cores and {sees}; {threads}; {packages}{allocator}"
+
+
 CHECKS: tuple[Callable[[], Check], ...] = (
-    python, settings, decoder, processors, memory, shared_memory, gpu, inference, privacy, models, opencv, onnx, disk,
+    python, settings, decoder, processors, memory, shared_memory, gpu, inference, privacy, models, opencv, onnx, disk, workers,
 )  # fmt: skip
