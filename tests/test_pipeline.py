@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from reelscope import analyze
 from reelscope.errors import InputError
+from reelscope.outputs import write_files
 from reelscope.pipeline import Session, analyze_to, write
 from tests.clips import moving_frames, write_clip
 from tests.engine.stubs import FakeRegistry, stub_analyzer
@@ -60,3 +64,13 @@ def test_models_are_named_with_what_they_truly_are(clip: Path) -> None:
 def test_urls_are_refused(source: str) -> None:
     with pytest.raises(InputError, match="URLs cannot be analysed yet"):
         analyze(source)
+
+
+def test_parts_that_a_killed_process_left_are_swept_and_those_of_a_living_one_stay(tmp_path: Path) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    for pid in (dead.pid, os.getppid()):
+        (tmp_path / f".a.json.{pid}.part").write_bytes(b"half")
+    (tmp_path / ".a.json.notes.part").write_bytes(b"somebody else's")
+    write_files(tmp_path, {"a.json": b"{}"})
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted([f".a.json.{os.getppid()}.part", ".a.json.notes.part", "a.json"])

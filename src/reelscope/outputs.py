@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import os
 import shutil
 import tempfile
@@ -84,6 +85,7 @@ def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
                 target = folder / name
                 made += [p for p in (target.parent, *target.parent.parents) if not p.exists()]
                 target.parent.mkdir(parents=True, exist_ok=True)
+                _sweep_parts(target)
                 part = target.with_name(f".{target.name}.{os.getpid()}.part")
                 parts.append((part, target))
                 part.write_bytes(data)
@@ -100,6 +102,17 @@ def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
             with contextlib.suppress(OSError):
                 path.rmdir()
         raise
+
+
+def _sweep_parts(target: Path) -> None:
+    """Remove what processes that are no more left of a file when they were killed in the middle of it."""
+    for left in target.parent.glob(f".{glob.escape(target.name)}.*.part"):
+        owner = left.name.split(".")[-2]
+        with contextlib.suppress(ValueError, OverflowError, PermissionError):  # not a name of ours; another user's process lives
+            try:
+                os.kill(int(owner), 0)
+            except ProcessLookupError:
+                left.unlink(missing_ok=True)
 
 
 def write_error(path: Path, error: OSError) -> ReelscopeError:
