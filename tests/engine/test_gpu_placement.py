@@ -289,6 +289,18 @@ def test_pins_that_contradict_each_other_are_refused() -> None:
         placed(*readers, features=(feature("faces"),), settings=pins)
 
 
+def test_a_pin_to_a_cpu_worker_takes_no_gpu_user_along_unasked() -> None:
+    live: dict[str, Any] = {"features": ("faces",), "live": ("faces",)}
+    readers = (choice("eye_tracking", **live), choice("age_estimation", tier="full", vram=GIB, **live))
+    with pytest.raises(ConfigError, match=r"eye_tracking=cpu:1: .* \(age_estimation too\)"):
+        placed(*readers, features=(feature("faces"),), gpus=(24,), settings={"placement": {"pin": {"eye_tracking": "cpu:1"}}})
+    both = {"placement": {"pin": {"eye_tracking": "cpu:1", "age_estimation": "cpu:1"}}}
+    assert placed(*readers, features=(feature("faces"),), gpus=(24,), settings=both).worker_of("age_estimation").name == "cpu-1"
+    beside = {"placement": {"pin": {"eye_tracking": "cpu"}}}
+    found = placed(*readers, features=(feature("faces"),), gpus=(24,), settings=beside).worker_of("faces")
+    assert (found.device, found.member_device["eye_tracking"], found.member_device["age_estimation"]) == ("cuda:0", "cpu", "cuda:0")
+
+
 def test_without_workers_the_gpu_is_used_from_this_process() -> None:
     found = full(24, 80, choices=THREE, placement={"workers": 0})
     (here,) = found.workers

@@ -71,7 +71,7 @@ def share_gpus(
         ConfigError: Pins that contradict each other, budgets by setting without room.
     """
     for unit in units:
-        _check_unit(unit, settings)
+        _check_unit(unit, choices, settings)
     dropped: dict[str, str] = {}
     freed: set[str] = set()  # pinned members whose group lies on that GPU anyway
     while gpus:
@@ -110,12 +110,16 @@ def _unplaced(choices: Mapping[str, Choice], dropped: Mapping[str, str], setting
     return found
 
 
-def _check_unit(unit: Unit, settings: Settings) -> None:
+def _check_unit(unit: Unit, choices: Mapping[str, Choice], settings: Settings) -> None:
+    """Members that work in one process cannot be pinned apart, nor one of them to a CPU worker while another uses a GPU."""
     pins = {n: p for n in unit.members if (p := settings.placement.pin.get(n, "cpu")) != "cpu"}
-    if len(set(pins.values())) > 1:
+    numbered = any(p.startswith("cpu:") for p in pins.values())
+    free = [n for n in unit.members if n not in settings.placement.pin and (c := choices.get(n)) and c.backend and c.backend.vram_mib]
+    if len(set(pins.values())) > 1 or (numbered and free):
         given = ", ".join(f"{n}={p}" for n, p in pins.items())
+        also = f" ({', '.join(free)} too)" if free else ""
         raise ConfigError(
-            f"placement.pin: {given}: they read the same feature while it is made, so they work in one process",
+            f"placement.pin: {given}: they read the same feature while it is made{also}, so they work in one process",
             hint="pin them to the same place",
         )
 
@@ -134,8 +138,6 @@ def _workers(
     for unit in units:
         mine = [n for n in unit.members if n in vram]
         if not mine:
-            continue
-        if any((pinned_cpu(n, settings) or -1) >= 0 for n in unit.members):
             continue
         spec = choices[max(mine, key=vram.__getitem__)].spec
         base = TOGETHER if together else spec.group if spec else TOGETHER
