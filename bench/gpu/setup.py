@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
-from unittest import mock
 
 from bench.gpu.members import MEMBERS
 from reelscope.config import Settings
@@ -125,12 +124,8 @@ def settings_for(
 
 @contextmanager
 def session_on(hardware: Hardware, settings: Settings, *, many: bool = True) -> Iterator[Session]:
-    """A session whose engine takes `hardware` for the machine's."""
+    """A session of the benchmark's analyzers on this hardware."""
     from bench.gpu import REGISTRY
 
-    with (
-        mock.patch("reelscope.pipeline.read_hardware", lambda settings: hardware),
-        Session(settings, registry=REGISTRY, many=many) as session,
-    ):
-        assert session.engine is not None  # made now, on this hardware
+    with Session(settings, registry=REGISTRY, many=many, hardware=hardware) as session:
         yield session

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from reelscope.engine.kept import KeptResults
     from reelscope.engine.local import LocalEngine
     from reelscope.engine.outcome import Outcome
+    from reelscope.engine.placement import Hardware
     from reelscope.engine.plan import Plan
     from reelscope.engine.reuse import Taken
     from reelscope.media.probe import Probe
@@ -119,15 +120,23 @@ class Session:
 
     Args:
         many: Whether several clips are to come: then worker processes pay for their start (`placement.workers` decides otherwise).
+        hardware: What may be used, in place of what is found here: a part of the machine, or logical devices.
     """
 
     def __init__(
-        self, settings: Settings | None = None, events: EventBus | None = None, *, registry: Registry = INSTALLED, many: bool = False
+        self,
+        settings: Settings | None = None,
+        events: EventBus | None = None,
+        *,
+        registry: Registry = INSTALLED,
+        many: bool = False,
+        hardware: Hardware | None = None,
     ) -> None:
         self.settings = settings or Settings()
         self.registry = registry
         self.events = events or EventBus()
         self.many = many
+        self._hardware = hardware
         self._lock = threading.Lock()
         self._engine: LocalEngine | None = None
         self._kept: KeptResults | None = None
@@ -153,7 +162,7 @@ class Session:
                 from reelscope.engine.kept import open_kept
                 from reelscope.engine.local import LocalEngine
 
-                hardware = read_hardware(self.settings)
+                hardware = self._hardware or read_hardware(self.settings)
                 self._kept = open_kept(self.settings)
                 self._engine = LocalEngine(self.settings, self.events, registry=self.registry, hardware=hardware)
             return self._engine
