@@ -12,6 +12,7 @@ from reelscope.errors import ModelError
 from reelscope.features import voice
 from reelscope.features.base import Inputs, LoadContext, NoOptions
 from reelscope.features.voice import VoiceActivity, phrases
+from reelscope.models.manager import ModelManager
 from tests.audio_tools import make_track
 
 HOP = 0.032
@@ -129,3 +130,14 @@ def test_real_speech_splits_at_its_pauses(feature: VoiceActivity, tmp_path: Path
     assert len(found.segments) == len(truth) == 4
     assert np.abs(np.array(found.segments) - np.array(truth)).max() < 0.25
     assert all(found.mean_probability(*p) > 0.4 for p in found.segments)
+
+
+def test_closing_a_member_leaves_the_session_to_others() -> None:
+    with ModelManager() as models:
+        first, second = VoiceActivity(), VoiceActivity()
+        for member in (first, second):
+            member.load(LoadContext("cpu", NoOptions(), (), models=models))
+            member.probabilities(np.zeros(512, np.float32))
+        first.close()
+        assert second.probabilities(np.zeros(512, np.float32)).shape == (1,)
+        assert models.stats().misses == 1
