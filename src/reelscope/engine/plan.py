@@ -14,7 +14,7 @@ from reelscope.document.names import ANALYZER_NAMES
 from reelscope.document.schema import Status
 from reelscope.engine.gpus import Unusable, check_pins, fits_no_gpu, pinned_gpu, usable_gpus
 from reelscope.engine.place import place
-from reelscope.engine.placement import Gpu, Hardware, Lane, Placement
+from reelscope.engine.placement import Gpu, Hardware, Placement
 from reelscope.errors import ConfigError, nearest
 from reelscope.features.base import FeatureSpec
 from reelscope.media.frames import FrameNeed
@@ -74,11 +74,6 @@ class Plan:
     placement: Placement
     needs: tuple[FrameNeed, ...]
     sound: bool
-
-    @property
-    def lanes(self) -> tuple[Lane, ...]:
-        """All lanes of all workers."""
-        return tuple(lane for worker in self.placement.workers for lane in worker.lanes)
 
     @property
     def running(self) -> list[Choice]:
