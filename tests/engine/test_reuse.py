@@ -263,7 +263,7 @@ def test_the_reduced_plan_holds_and_decodes_what_runs_only(many: bool) -> None:
     assert sound.sound and not sound.needs and set(sound.features) == {"voice"}
     picture = left("text_overlay", "faces")
     assert picture.needs == (LARGE,) and not picture.sound
-    assert {m for lane in picture.lanes for m in lane.members} == {"text_overlay", "faces"}
+    assert {m for w in picture.placement.workers for lane in w.lanes for m in lane.members} == {"text_overlay", "faces"}
     assert {n for n, c in one.choices.items() if c.status is not None} == {n for n, c in whole.choices.items() if c.status is not None}
     everything = left(*EVERYTHING)
     assert everything == whole
