@@ -29,7 +29,7 @@ from reelscope.engine.hardware import PeakMemory, read_hardware
 from reelscope.engine.plan import Lookup, Unusable, make_plan
 from reelscope.errors import InputError, OutputError
 from reelscope.events import Event, EventBus
-from reelscope.models.embedded import describe, find
+from reelscope.models.embedded import describe, missing
 from reelscope.outputs import check_room, out_folder, write_files
 from reelscope.version import VERSION
 
@@ -324,7 +324,7 @@ def lookup(registry: Registry = INSTALLED) -> Lookup:
         packages = [p for p in backend.packages if importlib.util.find_spec(p) is None]
         if packages:
             return Unusable(f"the Python package {packages[0]} is not installed", "make setup")
-        models = [m for m in backend.models if find(m) is None]
+        models = [m for m in backend.models if missing(m)]
         return Unusable(f"the model {models[0]} is missing from its package", "make setup") if models else None
 
     return Lookup(analyzer, lambda name: registry.feature(name).spec, unusable)

@@ -45,6 +45,7 @@ def settings(**tables: dict[str, Any]) -> Settings:
 def test_a_cpu_worker_sees_no_gpu_and_its_own_threads() -> None:
     made = worker_environment(CPU, settings(), environ={"CUDA_VISIBLE_DEVICES": "0"}, torch_version="2.9.1")
     assert made["CUDA_VISIBLE_DEVICES"] == "" and made["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"
+    assert made["MALLOC_ARENA_MAX"] == "2"
     assert {made[n] for n in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")} == {"3"}
     assert made["HF_HUB_OFFLINE"] == "1" and made["TOKENIZERS_PARALLELISM"] == "false" and made["ORT_DISABLE_TELEMETRY"] == "1"
     assert not any("ALLOC_CONF" in n for n in made)
