@@ -118,6 +118,20 @@ def test_cuda_gets_its_limit_and_grows_by_what_is_asked_for(source: ModelSource,
     assert (session.device, session.bytes, session.run(None, {})) == ("cuda:1", 3 * 2**20, ["answer"])
 
 
+def test_cuda_libraries_of_this_environment_are_loaded_before_the_first_session(
+    source: ModelSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+    ort = FakeOrt(offered=[CUDA, CPU], active=[CUDA, CPU])
+    make = ort.InferenceSession
+    ort.preload_dlls = lambda: order.append("libraries")
+    ort.InferenceSession = lambda *args, **rest: order.append("session") or make(*args, **rest)
+    on_gpu(source, monkeypatch, ort)
+    assert order == ["libraries", "session"]
+    open_session(SessionRequest(source, "cpu"))
+    assert order == ["libraries", "session", "session"]  # not for the CPU
+
+
 def test_a_real_model_runs_and_is_let_go() -> None:
     session = open_session(SessionRequest(source_of("swift-f0")))
     assert session.device == "cpu" and session.bytes == source_of("swift-f0").memory("cpu")

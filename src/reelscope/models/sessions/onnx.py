@@ -65,6 +65,8 @@ def open_session(request: SessionRequest) -> OnnxSession:
     if wanted not in offered:
         device = _cpu_instead(request, f"onnxruntime {onnxruntime.__version__} offers {', '.join(offered)}")
         providers = [CPU]
+    elif wanted == CUDA and hasattr(onnxruntime, "preload_dlls"):
+        onnxruntime.preload_dlls()  # of the CUDA and cuDNN packages in this environment, which the system's loader does not know
     inner = onnxruntime.InferenceSession(str(source.path), options, providers=providers)
     active = inner.get_providers()
     if device != "cpu" and active[0] != wanted:  # onnxruntime only prints a line where a provider does not start
