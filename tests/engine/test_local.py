@@ -242,6 +242,7 @@ def test_events_tell_the_way_of_a_clip(clip: Path) -> None:
     assert steps[:2] == ["probe", "plan"] and steps[-2:] == ["merge", "done"]
     assert {e.analyzer for e in events if e.step == "finish"} == {"cut_analysis", "shots", "stills"}
     assert [e.done for e in events if e.step == "decode"] == pytest.approx([0.5 * i for i in range(1, 11)], abs=0.05)
+    assert [e.done for e in events if e.step == "feed"] == list(range(1, 11))  # windows that everybody is through with
 
 
 def test_a_subscriber_that_raises_does_not_harm_the_run(clip: Path, caplog: pytest.LogCaptureFixture) -> None:
