@@ -25,6 +25,25 @@ def test_this_machine_is_fit(cli: Any) -> None:
     assert result.err == ""
 
 
+def test_a_worker_that_does_not_start_is_named(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from reelscope.engine import inspect
+
+    def views(*args: Any) -> list[dict[str, Any]]:
+        return [
+            {**SEEN, "worker": "people", "gpus": ["GPU-1"], "allocator": "expandable_segments:True"},
+            {"worker": "pool", "error": "torn"},
+        ]
+
+    monkeypatch.setattr(inspect, "worker_views", views)
+    found = checks.workers()
+    assert (found.status, found.detail) == ("fail", "pool: torn")
+    monkeypatch.setattr(inspect, "worker_views", lambda *args: views()[:1])
+    assert "people on cpu: sees 4 cores and GPU-1; 2 numeric threads; numpy 2; CUDA allocator expandable" in checks.workers().detail
+
+
+SEEN = {"worker": "cpu-0", "pid": 7, "cores": 4, "threads": 2, "device": "cpu", "gpus": [], "allocator": None, "packages": {"numpy": "2"}}
+
+
 def test_json_has_every_check(cli: Any) -> None:
     rows = json.loads(cli(["doctor", "--json"]).out)
     assert len(rows) == len(checks.CHECKS)

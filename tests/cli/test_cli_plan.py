@@ -11,7 +11,6 @@ import pytest
 from reelscope.cli.analyze import settings_flags
 from reelscope.cli.plan import as_dict, imagined, show
 from reelscope.cli.terminal import console
-from reelscope.cli.views import view_rows, views_table
 from reelscope.config import FlagValue, Settings
 from reelscope.document.names import ANALYZER_NAMES
 from reelscope.engine.placement import Hardware
@@ -149,31 +148,3 @@ def test_flags_are_settings() -> None:
         "placement.workers": FlagValue(0, "--workers"),
         "analysis.fresh": FlagValue(True, "--fresh"),
     }
-
-
-VIEW = {
-    "worker": "language", "pid": 7, "cores": 16, "threads": 2, "device": "cuda:0", "gpus": ["H200"],
-    "allocator": "expandable_segments:True", "packages": {"torch": "2", "numpy": "1"},
-}  # fmt: skip
-
-
-def test_what_workers_see_is_one_row_each() -> None:
-    pool = {
-        "worker": "pool",
-        "pid": 8,
-        "cores": 16,
-        "threads": 1,
-        "device": "cpu",
-        "gpus": [],
-        "allocator": None,
-        "packages": {"numpy": "1"},
-    }
-    lost = {"worker": "people", "error": "died at start"}
-    assert view_rows([VIEW, pool]) == [
-        ["language", "7", "16", "2", "cuda:0", "H200", "expandable_segments:True", "torch 2"],
-        ["pool", "8", "16", "1", "cpu", "no GPU", "-", ""],
-    ]
-    assert view_rows([lost]) == [["people", "did not answer: died at start"]]
-    assert view_rows([]) == []
-    assert [len(views_table(v).rows) for v in ([], [VIEW], [VIEW, pool, lost])] == [0, 1, 3]
-    assert len(views_table([VIEW]).columns) == 7 and len(views_table([VIEW, pool]).columns) == 8

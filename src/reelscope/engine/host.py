@@ -280,7 +280,7 @@ class Nobody:
 
 def make_models(settings: Settings, plan: WorkerPlan, tell: Tell) -> ModelManager:
     """The model manager of one process, with its worker's budgets; what happens in it is told as `ModelNews`."""
-    limits = {"cpu": plan.ram_budget_mib, "cuda:0": plan.gpu_budget_mib}
+    limits = {"cpu": plan.ram_budget_mib} | {d: plan.gpu_budget_mib for d in plan.member_device.values() if d != "cpu"}
     budgets = {device: mib << 20 for device, mib in limits.items() if mib is not None}
     return ModelManager(budgets, idle_s=settings.models.idle_s, tell=lambda event: tell(ModelNews(event)))
 
