@@ -1,19 +1,16 @@
 """`python -m bench.speed [--clip FILE] [--runs N] [--json FILE] [--page FILE]`: seconds beside what a user would do instead.
 
 All figures of a table come from one run on one machine; compare ratios, not seconds. Warm: models loaded, one clip analysed before.
-The references decode for themselves: decoding alone, PySceneDetect's AdaptiveDetector, RapidOCR on one frame a second.
+Nothing that was kept of an earlier run spares work. The references decode for themselves: decoding alone, PySceneDetect's
+AdaptiveDetector, RapidOCR on one frame a second. What the engine costs and saves: bench.engine.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import json
 import os
-import platform
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -23,19 +20,18 @@ from typing import Any
 from rich.table import Table
 
 from bench.console import make_console, save_page
+from bench.engine.figures import spread
+from bench.engine.material import main_clip
+from bench.engine.runner import Runner, computing
+from bench.machine import machine_facts
+from reelscope.config.tree import Analysis, Settings, System
 from reelscope.document.schema import Document
-from reelscope.engine.hardware import PeakMemory, available_cores
+from reelscope.engine.hardware import PeakMemory
 from reelscope.pipeline import Session
-from reelscope.version import VERSION
 
-SHARED_MEDIA = Path(__file__).resolve().parents[2] / "shared" / "media"
+COMPUTING = Settings(analysis=Analysis(fresh=True, tier="embedded"), system=System(keep_results=False))
 PACKAGES = ("av", "numpy", "opencv-python-headless", "onnxruntime", "rapidocr", "scenedetect-headless")
-GOAL_X = 0.35
-
-
-def median_spread(values: list[float]) -> str:
-    """Median and range as they are printed."""
-    return f"{statistics.median(values):.2f} ({min(values):.2f}-{max(values):.2f})"
+GOAL_X = 0.4
 
 
 def timed(call: Callable[[], Any], runs: int) -> list[float]:
@@ -80,18 +76,11 @@ def rapidocr_alone(clip: Path) -> None:
                 due += 1.0
 
 
-def cold_start(clip: Path) -> tuple[float, float]:
-    """Seconds from the start of a process until the first window is decoded and handed over, and until its end."""
-    code = (
-        "import time,sys; from reelscope.pipeline import Session; from reelscope.events import EventBus\n"
-        "first = []\n"
-        "bus = EventBus([lambda e: first.append(time.time()) if e.step == 'decode' and not first else None])\n"
-        "with Session(events=bus) as session: session.analyze(sys.argv[1])\n"
-        "print(first[0])"
-    )
-    started = time.time()
-    done = subprocess.run([sys.executable, "-c", code, str(clip)], capture_output=True, text=True, check=True)
-    return float(done.stdout.split()[-1]) - started, time.time() - started
+def cold_start(clip: Path, work: Path) -> tuple[float, float]:
+    """Seconds from the start of a process until the first window is analysed, and until its end."""
+    runner = Runner(computing(work, workers=None))
+    first_s = float(runner.one(clip, since=runner.started)["first_window_s"])
+    return first_s, runner.close()
 
 
 def main() -> int:
@@ -103,22 +92,17 @@ def main() -> int:
     parser.add_argument("--page", type=Path, help="write what is printed there, as Markdown")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="reelscope-bench-") as work:
-        clip = given.clip or SHARED_MEDIA / "reel-a-1080x1920.mp4"
-        if not clip.is_file():
-            from reelscope.demo import render_demo
-
-            clip = Path(work) / "demo.mp4"
-            render_demo(clip)
-        return report(clip, given.runs, given.json, given.page)
+        clip = main_clip(given.clip, Path(work))
+        return report(clip, Path(work), given.runs, given.json, given.page)
 
 
-def report(clip: Path, runs: int, target: Path | None, page: Path | None) -> int:
+def report(clip: Path, work: Path, runs: int, target: Path | None, page: Path | None) -> int:
     """Run everything once, print the tables, write the figures."""
     console = make_console(120)
-    first_window_s, cold_s = cold_start(clip)
+    first_window_s, cold_s = cold_start(clip, work)
     documents: list[Document] = []
     sizes: list[int] = []
-    with PeakMemory() as memory, Session() as session:
+    with PeakMemory() as memory, Session(COMPUTING) as session:
         session.analyze(clip)
         for _ in range(runs):
             documents.append(session.analyze(clip).document)
@@ -137,7 +121,7 @@ def report(clip: Path, runs: int, target: Path | None, page: Path | None) -> int
 
     def row(name: str, values: list[float], *, style: str = "") -> None:
         middle = statistics.median(values)
-        table.add_row(name, median_spread(values), f"{middle / duration:.3f}", f"{middle / decode_s:.2f}", style=style)
+        table.add_row(name, spread(values), f"{middle / duration:.3f}", f"{middle / decode_s:.2f}", style=style)
 
     row("reelscope, warm", totals, style="bold")
     for phase in documents[0].run.phases:
@@ -162,15 +146,7 @@ def report(clip: Path, runs: int, target: Path | None, page: Path | None) -> int
         "passes": documents[0].run.passes,
         "load_average_1min": os.getloadavg()[0],
     }
-    machine = {
-        "cores": available_cores(),
-        "cpu": _cpu(),
-        "system": platform.platform(terse=True),
-        "python": platform.python_version(),
-        "reelscope": VERSION,
-        "packages": {p: importlib.metadata.version(p) for p in PACKAGES},
-        "commit": _commit(),
-    }
+    machine = machine_facts(PACKAGES)
     for name, value in (facts | machine).items():
         console.print(f"{name}: {value:.3f}" if isinstance(value, float) else f"{name}: {value}")
     console.print(f"goal of {GOAL_X}x realtime: {'met' if facts['realtime_factor'] <= GOAL_X else 'MISSED'}", style="bold")
@@ -183,19 +159,6 @@ def report(clip: Path, runs: int, target: Path | None, page: Path | None) -> int
         phases = {p: [d.run.phases.get(p) for d in documents] for p in documents[0].run.phases}
         target.write_text(json.dumps(figures | {"analyzers_s": analyzers, "phases_s": phases, "machine": machine}, indent=1) + "\n")
     return 0
-
-
-def _cpu() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor()
-
-
-def _commit() -> str | None:
-    done = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=Path(__file__).parent, check=False)
-    return done.stdout.strip() or None
 
 
 if __name__ == "__main__":
