@@ -22,7 +22,7 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--size", choices=("full", "tiny"), default="full", help="tiny: the same path with tiny networks on the CPU")
     parser.add_argument("--vlm", choices=("7b", "2b"), default="7b", help="size of the vision-language model")
     parser.add_argument("--clips", type=int, default=None, help="clips in one call; default 20, tiny 3")
-    parser.add_argument("--seconds", type=float, default=None, help="length of the clip; default 49, tiny 6")
+    parser.add_argument("--seconds", type=float, default=None, help="length of the clip; default 49, tiny 12")
     parser.add_argument("--clip", type=Path, help="another clip than the one that is made (or looped from ../shared/media)")
     parser.add_argument("--only", nargs="+", choices=NAMES, default=NAMES, metavar="ANALYZER", help=f"of: {', '.join(NAMES)}")
     parser.add_argument("--everything", action="store_true", help="the analyzers that run on the CPU as well")
@@ -58,7 +58,7 @@ def main(argv: list[str] | None = None) -> int:
     from reelscope.media.probe import probe
 
     tiny = given.size == "tiny"
-    seconds = given.seconds or (6.0 if tiny else 49.0)
+    seconds = given.seconds or (12.0 if tiny else 49.0)
     console = make_console(150)
     out = Printer(console)
     with tempfile.TemporaryDirectory(prefix="reelscope-bench-gpu-") as work:

@@ -17,7 +17,6 @@ __all__ = ["allocator", "out_of_memory"]
 OOM_MEMBER = "object_detection"
 OOM_BATCH = 512  # more than the clip has frames: everything in one batch, whatever memory there is
 TINY_OOM_BATCH, TINY_FITS = 4, 2
-ALLOCATOR_VARIABLES = ("PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF")
 
 
 def allocator(bench: Bench) -> None:
@@ -27,7 +26,7 @@ def allocator(bench: Bench) -> None:
         with bench.session(allocator=ours) as session:
             documents = [analyze(session, bench.clip, bench.names) for _ in range(2)]
             names = {v.get("pid"): v.get("worker") for v in session.engine.views()}
-            variables = {v["variables"][n] for v in session.engine.views() for n in ALLOCATOR_VARIABLES if n in v["variables"]}
+            variables = {str(v["allocator"]) for v in session.engine.views() if v["allocator"]}
         for worker in worker_memory(documents):
             rows.append(
                 (

@@ -55,7 +55,7 @@ def test_in_one_process(clip: Path, caplog: pytest.LogCaptureFixture) -> None:
 def test_the_command_on_two_logical_devices_in_worker_processes(clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     figures, page = tmp_path / "f.json", tmp_path / "p.md"
     code = main(
-        ["--size", "tiny", "--clip", str(clip), "--clips", "2", "--only", VLM, OBJECTS, "--logical", "2", "--no-fragmentation"]
+        ["--size", "tiny", "--clip", str(clip), "--clips", "2", "--only", VLM, OBJECTS, "--logical", "2"]
         + ["--json", str(figures), "--page", str(page)]
     )
     printed = capsys.readouterr().out
@@ -64,6 +64,9 @@ def test_the_command_on_two_logical_devices_in_worker_processes(clip: Path, tmp_
     assert kept["weights"] == "random" and kept["analyzers"][VLM]["tokens"] == 480
     assert kept["one clip"]["frames in the clip, decoded"] == 50 and kept["one clip"]["decode passes"] == 1
     assert kept["batch"]["tokens generated"] == 960 and kept["batch"]["GPU use, mean % at 1 Hz"] is None
+    ours, own = kept["fragmentation"][:2], kept["fragmentation"][2:]
+    assert all("expandable_segments:True" in row[-1] for row in ours) and all(row[-1] == "-" for row in own) and len(own) == 2
+    assert all(row[2] == "not measured" for row in kept["fragmentation"])  # PyTorch tells of CUDA memory only
     assert kept["out of memory"]["same document"] and kept["out of memory"]["ballast alive"]
     assert kept["out of memory"]["times memory ran out"] == 1 and kept["out of memory"]["largest batch that ran, under pressure"] == 2
     assert {row[0] for row in kept["workers"]} == {"language", "detection"}
