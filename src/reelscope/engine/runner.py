@@ -125,7 +125,7 @@ class MemberRun:
             self.failure = Failure("failed", error.code, error.message, error.hint)
         except MemoryError:
             self.failure = Failure("failed", "out_of_memory", f"out of memory in {phase}")
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # some libraries call sys.exit
             log.exception("%s failed in %s", self.name, phase)
             self.failure = Failure("failed", f"{phase}_failed", f"{type(error).__name__}: {error}")
         finally:
