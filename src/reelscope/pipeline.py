@@ -46,6 +46,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Analysis", "Session", "Written", "analyze", "analyze_to", "lookup", "write"]
 
+# Clips behind a slow one go on while it holds up the order; their documents wait in memory, some hundred kilobytes each.
+AHEAD = 4
+
 T = TypeVar("T")
 V = TypeVar("V")
 
@@ -247,10 +250,11 @@ class Session:
         """
         waiting = iter(items)
         running: deque[tuple[T, Future[V]]] = deque()
-        pool = ThreadPoolExecutor(self.settings.optimisation.clips_in_flight, thread_name_prefix="clip")
+        at_once = self.settings.optimisation.clips_in_flight
+        pool = ThreadPoolExecutor(at_once, thread_name_prefix="clip")
         try:
             while True:
-                for item in islice(waiting, self.settings.optimisation.clips_in_flight - len(running)):
+                for item in islice(waiting, AHEAD * at_once - len(running)):
                     running.append((item, pool.submit(call, item)))
                 if not running:
                     return

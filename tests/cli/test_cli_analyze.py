@@ -358,3 +358,26 @@ def test_an_interrupted_run_leaves_nothing_behind(place: Path, number: int, code
     assert out == ""
     assert left_in(place) == before
     assert left_in(place.parent / "tmp") == []
+
+
+def test_kept_results_are_said_to_be_kept_and_fresh_computes_them_anew(cli: Any, place: Path, clip: Path) -> None:
+    said = "1 of these are kept from an earlier run of this clip"
+    first, again = (cli(["analyze", clip, *ONLY, "--out", "o"]) for _ in range(2))
+    assert said not in first.out and said in again.out
+    assert json.loads((place / "o/analysis.json").read_text())["analyzers"]["color_analysis"]["reused"] is True
+    assert said not in cli(["analyze", clip, *ONLY, "--out", "o", "--fresh"]).out
+    assert json.loads((place / "o/analysis.json").read_text())["analyzers"]["color_analysis"]["reused"] is False
+
+
+def test_several_clips_get_a_line_each_in_the_order_given_and_one_that_fails_stops_no_other(cli: Any, place: Path, clip: Path) -> None:
+    (place / "bad.mp4").write_text("no video")
+    result = cli(["analyze", clip, place / "bad.mp4", clip, *ONLY, "--workers", "0", "--out", "all"])
+    assert result.code == 2
+    assert [line for line in result.out.splitlines() if "analysed in" in line or line.startswith("document")] == [
+        line for line in result.out.splitlines() if line.startswith(("clip.mp4: ", "document: "))
+    ]
+    assert [line for line in result.out.splitlines() if line.startswith("document")] == [
+        "document: all/clip/analysis.json",
+        "document: all/clip-2/analysis.json",
+    ]
+    assert "bad.mp4" in result.err

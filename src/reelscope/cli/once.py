@@ -44,6 +44,7 @@ def analyze_all(
 
     settings = session.settings
     worst = 0
+    last: Document | None = None
     with ProgressView(session.events, quiet=quiet) as view:
 
         def work(target: Target) -> Written:
@@ -57,7 +58,11 @@ def analyze_all(
                     raise done
                 worst = max(worst, say_exception(done, state))
             elif not quiet:
-                _tell(Path(target.source).name, done)
+                _tell(Path(target.source).name, done, brief=len(targets) > 1)
+                last = done.document
+    if len(targets) > 1 and last is not None:
+        for line in missing_lines({n: e for n, e in last.analyzers.items() if e.status == "unavailable"}):  # the same for every clip
+            console().print(line, soft_wrap=True, markup=False, highlight=False)
     return worst
 
 
@@ -74,8 +79,8 @@ def missing_lines(entries: Mapping[str, AnalyzerEntry]) -> list[str]:
     ]
 
 
-def _tell(name: str, written: Written) -> None:
-    """The summary on stdout: a table, where the files lie, what is missing."""
+def _tell(name: str, written: Written, *, brief: bool) -> None:
+    """The summary on stdout: a table, what is missing, where the files lie. brief: for one of many, without what is alike for all."""
     from rich.text import Text
 
     document = written.document
@@ -84,10 +89,18 @@ def _tell(name: str, written: Written) -> None:
     pace = f" ({run.realtime_factor:.2f}x its length)" if run.realtime_factor is not None else ""
     took = f" analysed in {run.seconds:.1f} s{pace}" if run.seconds is not None else ""
     out.print(Text(f"{one_line(name)}: {document.media.duration_s:.1f} s{took}", style="bold"), soft_wrap=True)
-    out.print(_table(document))
+    entries, reused = document.analyzers, len(document.run.cache.results_reused)
+    if brief:
+        ok = [n for n, e in entries.items() if e.status == "ok"]
+        out.print(Text(f"{len(ok)} analyzers ok" + (f" ({reused} kept from before)" if reused else "")), soft_wrap=True)
+        entries = {n: e for n, e in entries.items() if e.status != "unavailable"}
+    else:
+        out.print(_table(document))
+        if reused:
+            out.print(Text(f"{reused} of these are kept from an earlier run of this clip, with its seconds; --fresh computes them anew"))
     for line in document.media.warnings:
         out.print(Text(f"note: {one_line(line)}"), soft_wrap=True)
-    for line in missing_lines(document.analyzers):
+    for line in missing_lines(entries):
         out.print(Text(one_line(line)), soft_wrap=True)
     for kind in (k for k in KINDS if k in written.paths):
         out.print(Text(f"{KINDS[kind]}: {one_line(os.path.relpath(written.paths[kind]))}"), soft_wrap=True)
