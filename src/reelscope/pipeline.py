@@ -227,6 +227,7 @@ class Session:
                 features={name: m.seconds for name in whole.features if (m := outcome.members.get(name)) is not None},
                 cache=_cache_info(outcome),
                 peak_rss_mib=memory.peak_mib,
+                peak_vram_mib=outcome.peak_vram_mib,
             ),
             shots=shots,
             analyzers=entries,

@@ -295,6 +295,22 @@ def test_the_guard_names_who_holds_too_much_gpu_memory() -> None:
     assert told[0][3] == pytest.approx(1150.0) and nvml.open == 0
 
 
+def test_the_gpu_memory_of_all_workers_is_told_and_nothing_where_none_is_known() -> None:
+    seen: list[float] = []
+    nvml = FakeNvml()
+    guard = watch(lambda *offence: None, nvml=nvml)
+    guard.seen = seen.append
+    guard.add("pool", 10)
+    guard.look()
+    assert seen == []
+    guard.add("language", 11, 1000)
+    guard.add("people", 12, 1000)
+    nvml.held = {10: 5.0, 11: 700.0, 12: 30.0}
+    guard.look()
+    guard.close()
+    assert seen == [730.0]
+
+
 def test_a_process_of_another_container_under_the_same_id_is_not_ours() -> None:
     told: list[Any] = []
     guard = watch(lambda *offence: told.append(offence), nvml=FakeNvml({11: 5000.0}))

@@ -301,6 +301,7 @@ class Guard:
     Args:
         offender: Called from that thread with the worker's name, "memory" or "GPU memory", what it holds and its limit, both MiB; it may
             call `add` and `remove`.
+        seen: Told the GPU memory of all watched workers together, MiB, after each round of samples in which any was known.
         ram_of: MiB of a process; gpu: GPU memory of processes. Tests put tables here.
         every_s: Seconds between samples.
     """
@@ -308,6 +309,7 @@ class Guard:
     settings: Settings
     hardware: Hardware
     offender: Callable[[str, str, float, float], object]
+    seen: Callable[[float], object] = lambda mib: None
     ram_of: Callable[[int], float | None] = rss_mib
     gpu: GpuMemory | None = None
     every_s: float = SAMPLE_S
@@ -344,6 +346,9 @@ class Guard:
             watched = dict(self._watched)
         held = self.gpu.by_pid() if self.gpu is not None and any(w.gpu_known for w in watched.values()) else {}
         samples = {n: Sample(self.ram_of(w.pid), held.get(w.pid) if w.gpu_known else None) for n, w in watched.items()}
+        used = [s.gpu_mib for s in samples.values() if s.gpu_mib is not None]
+        if used:
+            self.seen(sum(used))
         with self._lock:
             same = {n: s for n, s in samples.items() if self._watched.get(n) is watched[n]}  # replaced meanwhile: not this one's figures
             self._strikes, found = offenders(self._strikes, same, {n: w.limit for n, w in watched.items()})

@@ -272,7 +272,7 @@ class LocalEngine:
             raise
         self._pool = FramePool(self._folders[0].path, slots, spare=self._folders[-1].path)
         if self.hardware is not None:
-            self._guard = Guard(self.settings, self.hardware, self._offender)
+            self._guard = Guard(self.settings, self.hardware, self._offender, self._gpu_seen)
 
     def _start(self, seat: _Seat) -> None:
         seat.life += 1
@@ -393,6 +393,11 @@ class LocalEngine:
         if late is not None:  # a thread cannot be ended: the host is left behind with it, and another takes its place
             detail = f"{late.name} took more than {limit_s:g} s in {late.phase}"
             self._hear(seat.plan.name, seat.life, Died("hung", detail=detail, running=tuple(host.board.read()), late_run=late.run))
+
+    def _gpu_seen(self, mib: float) -> None:
+        with self._lock:
+            for run in self._runs.values():
+                run.out.peak_vram_mib = max(run.out.peak_vram_mib or 0.0, mib)
 
     def _offender(self, worker: str, kind: str, used_mib: float, limit_mib: float) -> None:
         with self._lock:

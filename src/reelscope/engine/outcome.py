@@ -87,6 +87,7 @@ class Outcome:
         passes: Decode passes; frames_decoded: in all of them.
         cache: Models that members found loaded, that were loaded for them, and the seconds of that; bytes_held: of those loaded at the
             end, in all hosts.
+        peak_vram_mib: GPU memory of all workers together at most, sampled; None without a GPU worker.
     """
 
     members: dict[str, MemberOutcome]
@@ -98,6 +99,7 @@ class Outcome:
     frames_decoded: int = 0
     cache: CacheStats = CacheStats()
     bytes_held: int = 0
+    peak_vram_mib: float | None = None
 
 
 def members_of(plan: Plan, kept: Mapping[str, Kept], whole: Plan) -> dict[str, MemberOutcome]:
