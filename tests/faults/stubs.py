@@ -150,7 +150,11 @@ def _gist(value: Any) -> Any:
 
 def _analyzer(name: str, kind: type[_Stub] = _Stub, *, group: Any = "people", cost: float = 0.01, **backend: Any) -> type[Analyzer]:
     made = Backend(name="stub", tier="embedded", rank=1, cost=cost, **backend)
-    return type(name, (kind,), {"spec": AnalyzerSpec(name=name, version=1, group=group, backends=(made,)), "__module__": __name__})
+    return type(
+        name,
+        (kind,),
+        {"spec": AnalyzerSpec(name=name, version=1, group=group, backends=(made,), finish_timeout_x=0.5), "__module__": __name__},
+    )
 
 
 class StubRegistry(Registry):

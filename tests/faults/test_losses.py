@@ -61,8 +61,6 @@ def test_a_worker_that_ends_or_hangs_once_costs_a_second_pass(
 
 def test_hanging_in_finish_and_again_is_a_timeout(session: Session, control: Control, clip: Path, quiet: Document) -> None:
     control.set(eye_tracking={"do": "hang", "phase": "finish"}, body_pose={"do": "exit", "phase": "finish", "times": 1})
-    with_longer_clips = session.settings.faults.window_timeout_s  # finish may take 5 times the clip: 15 s; too long for a test
-    assert with_longer_clips == 3.0
     document = session.analyze(clip).document
     same(document, quiet, besides=["eye_tracking"])
     entry = document.analyzers["eye_tracking"]

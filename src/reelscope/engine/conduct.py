@@ -117,6 +117,8 @@ class ClipRun:
             self.stop.set()
             for thread in self._threads:
                 thread.join()
+            if self._pass is not None:  # given up in the middle of it: nobody listens any more to who gives windows back
+                self._pass.flow.close()
             for host in self.engine.hosts_of(self.plan):
                 host.forget(self.number)
 

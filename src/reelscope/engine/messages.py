@@ -26,6 +26,7 @@ __all__ = [
     "Loaded",
     "LogLine",
     "ModelNews",
+    "Pickled",
     "Preload",
     "Ready",
     "Shrunk",
@@ -156,6 +157,13 @@ class Finished:
     failure: Failure | None
     seconds: float
     phases: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Pickled:
+    """A result on its way between processes: one that cannot be read back is its member's failure and not its worker's."""
+
+    data: bytes
 
 
 @dataclass(frozen=True, slots=True)

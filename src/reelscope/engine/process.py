@@ -24,9 +24,9 @@ from reelscope.config import Settings
 from reelscope.engine.board import BOARD_BYTES, Board
 from reelscope.engine.faults import Kind, describe
 from reelscope.engine.limits import worker_environment
-from reelscope.engine.messages import Begin, Died, End, Feed, Finish, Forget, LogLine, Preload, Ready, Stop
+from reelscope.engine.messages import Begin, Died, End, Feed, Finish, Finished, Forget, LogLine, Pickled, Preload, Ready, Stop
 from reelscope.engine.placement import WorkerPlan
-from reelscope.engine.worker import Boot, registry_reference
+from reelscope.engine.worker import Boot, registry_reference, unpicklable
 
 __all__ = ["WorkerProcess"]
 
@@ -161,6 +161,11 @@ class WorkerProcess:
                 log.exception("worker %s sent something that cannot be read", self.plan.name)
                 self.kill("exited", "sent something that cannot be read")
                 continue
+            if isinstance(message, Finished) and isinstance(message.result, Pickled):
+                try:
+                    message = replace(message, result=pickle.loads(message.result.data))
+                except Exception as error:  # reading it calls into the result's own code
+                    message = unpicklable(message, error)
             if isinstance(message, LogLine):
                 logging.getLogger(message.name).log(message.level, "[%s] %s", self.plan.name, message.text)
             else:

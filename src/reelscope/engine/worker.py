@@ -17,12 +17,12 @@ import sys
 import threading
 import time
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Boot", "main", "registry_reference"]
+__all__ = ["Boot", "main", "registry_reference", "unpicklable"]
 
 PACKAGES = ("numpy", "opencv-python-headless", "onnxruntime", "onnxruntime-gpu", "torch")  # of which a wrong one shows in odd ways
 TICK_S = 1.0  # how often idle models are looked at
@@ -118,19 +118,24 @@ def _serve(boot: Boot, connection: Connection, tell: Any) -> None:
 
 def send(connection: Connection, lock: threading.Lock, message: Any) -> None:
     """Send a message; a result that cannot be pickled is sent as that failure."""
-    from reelscope.engine.messages import Finished
-    from reelscope.engine.runner import Failure
+    from reelscope.engine.messages import Finished, Pickled
 
-    try:
-        data = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
-    except Exception as error:  # pickling calls into the result's own code
-        if not isinstance(message, Finished):
-            raise
-        reason = f"its result cannot be sent to the main process: {type(error).__name__}: {error}"
-        failure = Failure("failed", "unpicklable_result", reason)
-        data = pickle.dumps(Finished(message.run, message.name, None, failure, message.seconds, message.phases))
+    if isinstance(message, Finished):
+        try:
+            message = replace(message, result=Pickled(pickle.dumps(message.result, protocol=pickle.HIGHEST_PROTOCOL)))
+        except Exception as error:  # pickling calls into the result's own code
+            message = unpicklable(message, error)
+    data = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
     with lock, contextlib.suppress(BrokenPipeError):  # a dead parent is noticed where we read
         connection.send_bytes(data)
+
+
+def unpicklable(message: Any, error: Exception) -> Any:
+    """`Finished` with a failure in place of a result that cannot get from one process to the other."""
+    from reelscope.engine.runner import Failure
+
+    reason = f"its result cannot be sent to the main process: {type(error).__name__}: {error}"
+    return replace(message, result=None, failure=Failure("failed", "unpicklable_result", reason))
 
 
 def view(plan: Any) -> dict[str, Any]:
