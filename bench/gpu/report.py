@@ -128,7 +128,7 @@ class Printer:
 
     def line(self, text: str) -> None:
         """One line."""
-        self.console.print(f"{text} | {WEIGHTS}", highlight=False, markup=False)
+        self.console.print(f"{text} | {WEIGHTS}", highlight=False, markup=False, soft_wrap=True)
 
     def facts(self, name: str, facts: Mapping[str, Any]) -> None:
         """Lines of "name: value", kept under `name`."""
@@ -138,7 +138,8 @@ class Printer:
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """A table whose last column is the weights'."""
-        made = Table(title=title, title_justify="left")
+        self.line(title)
+        made = Table()
         for i, column in enumerate((*columns, "weights")):
             made.add_column(column, justify="left" if i in (0, len(columns)) else "right", overflow="fold")
         for row in rows:

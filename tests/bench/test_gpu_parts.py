@@ -370,5 +370,7 @@ def test_every_printed_line_says_that_weights_are_random() -> None:
     lines = console.export_text().splitlines()
     assert [line for line in lines[:4] if not line.endswith("weights: random")] == []
     assert lines[3].startswith("use: not measured")
-    assert sum("random" in line for line in lines[4:]) == 2 and "weights" in "".join(lines[4:])
+    assert (
+        lines[4].strip() == "t | weights: random" and sum("random" in line for line in lines[5:]) == 2 and "weights" in "".join(lines[4:])
+    )
     assert out.figures["part"] == {"n": 1, "share": 0.5, "use": None}
