@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Goal", "Part", "Table", "least_together", "less", "spread"]
+__all__ = ["Goal", "Part", "Table", "less", "spread"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +59,3 @@ def less(now: float, before: float) -> float:
     if before <= 0:
         raise ValueError(f"nothing can be saved of {before} s")
     return 1 - now / before
-
-
-def least_together(seconds: Sequence[float], hands: int) -> float:
-    """Wall seconds at the least for so many at a time: no shorter than the longest, nor than an even share."""
-    return max(max(seconds), sum(seconds) / hands)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from reelscope.events import Event
     from reelscope.pipeline import Session
 
-__all__ = ["Serve", "deep_bytes"]
+__all__ = ["Listener", "Serve", "deep_bytes", "refuse_failures"]
 
 MIB = 2**20
 BAD = ("failed", "timeout")
@@ -90,7 +90,7 @@ class Serve:
         seconds = time.perf_counter() - started
         document = analysis.document
         run = document.run
-        _check({n: (e.status, e.reason) for n, e in document.analyzers.items()})
+        refuse_failures({n: (e.status, e.reason) for n, e in document.analyzers.items()})
         return {
             "begun_s": begun_s,
             "seconds": seconds,
@@ -125,7 +125,7 @@ class Serve:
         with tempfile.TemporaryDirectory(prefix="reelscope-bench-") as work:
             outcome = session.engine.run(facts, plan, Path(work))
         seconds = time.perf_counter() - started
-        _check({n: (m.failure.status, m.failure.reason) for n, m in outcome.members.items() if m.failure is not None})
+        refuse_failures({n: (m.failure.status, m.failure.reason) for n, m in outcome.members.items() if m.failure is not None})
         decode_s = outcome.phases.get("decode", 0.0)
         return {"seconds": seconds, "passes": outcome.passes, "frames_decoded": outcome.frames_decoded, "decode_s": decode_s}
 
@@ -136,7 +136,7 @@ class Serve:
         for _, found in self.session.analyze_many(clips):
             if isinstance(found, Exception):
                 raise found
-            _check({n: (e.status, e.reason) for n, e in found.document.analyzers.items()})
+            refuse_failures({n: (e.status, e.reason) for n, e in found.document.analyzers.items()})
         seconds = time.perf_counter() - started
         return {"seconds": seconds, "cpu_s": _cpu_s() - cpu}
 
@@ -174,7 +174,12 @@ def _cpu_s() -> float:
     return total
 
 
-def _check(states: Mapping[str, tuple[str, str | None]]) -> None:
+def refuse_failures(states: Mapping[str, tuple[str, str | None]]) -> None:
+    """The time of a run in which something failed says nothing.
+
+    Raises:
+        RuntimeError: Something failed; it is named.
+    """
     bad = {name: reason for name, (status, reason) in states.items() if status in BAD}
     if bad:
         raise RuntimeError(f"not everything ran, so its time says nothing: {bad}")
