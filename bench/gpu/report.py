@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -136,12 +136,12 @@ class Printer:
         for key, value in facts.items():
             self.line(f"{key}: {value:.3f}" if isinstance(value, float) else f"{key}: {'not measured' if value is None else value}")
 
-    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """A table whose last column is the weights'."""
+    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, others: Collection[str] = ()) -> None:
+        """A table whose last column is the weights'. others: first cells of rows that are not of the benchmark's networks."""
         self.line(title)
         made = Table()
         for i, column in enumerate((*columns, "weights")):
             made.add_column(column, justify="left" if i in (0, len(columns)) else "right", overflow="fold")
         for row in rows:
-            made.add_row(*row, "random")
+            made.add_row(*row, "-" if row[0] in others else "random")
         self.console.print(made)

@@ -115,6 +115,7 @@ def _seconds_table(bench: Bench, first: Document, cached: Document) -> None:
         "seconds of each analyzer (waiting for a batch counts in)",
         ("analyzer", "network", "M parameters", "on", "first", "cached", "items", "tokens", "status"),
         rows,
+        others=[row[0] for row in rows if row[0] not in bench.names],
     )
     bench.out.figures["analyzers"] = kept
 

@@ -366,7 +366,7 @@ def test_every_printed_line_says_that_weights_are_random() -> None:
     out = Printer(console)
     out.line("a")
     out.facts("part", {"n": 1, "share": 0.5, "use": None})
-    out.table("t", ("x", "y"), [("1", "2"), ("3", "4")])
+    out.table("t", ("x", "y"), [("1", "2"), ("3", "4"), ("other", "5")], others=("other",))
     lines = console.export_text().splitlines()
     assert [line for line in lines[:4] if not line.endswith("weights: random")] == []
     assert lines[3].startswith("use: not measured")
