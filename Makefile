@@ -5,13 +5,14 @@ BIN := $(VENV)/bin
 OUT ?= out
 VIDEO ?=
 ARGS ?=
+ENGINE_ARGS ?=
 
 # The first interpreter of a supported version, told from the version that it reports itself.
 PYTHON ?= $(shell for p in python3.11 python3.12 python3 python; do \
 	$$p -c 'import sys; raise SystemExit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null && echo $$p && break; done)
 PYVER = $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 
-.PHONY: analyze test setup setup-dev check accuracy bench docs lock clean help
+.PHONY: analyze test setup setup-dev check accuracy bench bench-long docs lock clean help
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -31,8 +32,13 @@ check: setup-dev  ## what CI runs: style, then the tests
 accuracy: setup-dev  ## measure against known truth, a row for each of the nineteen
 	$(BIN)/python -m bench.accuracy $(ARGS)
 
-bench: setup-dev  ## measure speed and memory beside what a user would do instead
+bench: setup-dev  ## measure speed beside what a user would do instead, what the engine costs and saves, models kept loaded (some 12 minutes)
 	$(BIN)/python -m bench.speed $(ARGS)
+	$(BIN)/python -m bench.engine $(ENGINE_ARGS)
+	$(BIN)/python -m bench.cache
+
+bench-long: setup-dev  ## measure 20 clips in one call, and the memory of a clip of 20 minutes (some 25 minutes)
+	$(BIN)/python -m bench.engine --only batch,memory --runs 2 $(ENGINE_ARGS)
 
 docs: setup-dev  ## write the generated parts of docs/ again
 	$(BIN)/python -m bench.docs

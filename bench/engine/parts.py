@@ -346,4 +346,4 @@ def _ratio(seconds: float, base: list[float]) -> str:
 PARTS: dict[str, Callable[[Bench], Part]] = {
     "modes": modes, "batch": batch, "cache": cache, "passes": passes, "reuse": reuse, "memory": memory
 }  # fmt: skip
-DEFAULT = ("modes", "cache", "passes", "reuse", "batch")
+DEFAULT = ("modes", "cache", "passes", "reuse")
