@@ -35,6 +35,20 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
+def command_line(argv: list[str]) -> str:
+    """The command as it stands on the page: without the files that it writes, and of a clip only its name."""
+    shown, rest = ["python -m bench.gpu"], list(argv)
+    while rest:
+        word = rest.pop(0)
+        flag, _, value = word.partition("=")
+        if flag in ("--page", "--json", "--clip"):
+            value = value or rest.pop(0)
+            shown += ["--clip", Path(value).name] if flag == "--clip" else []
+        else:
+            shown.append(word)
+    return " ".join(shown)
+
+
 def main(argv: list[str] | None = None) -> int:
     """Measure and print."""
     given = arguments(argv)
@@ -86,7 +100,7 @@ def main(argv: list[str] | None = None) -> int:
     out.facts("machine", machine_facts(("torch", "transformers", "av", "numpy")))
     out.line("everything ran" if good else "SOMETHING FAILED: see above")
     if given.page:
-        command = "python -m bench.gpu " + " ".join(a for a in (argv or sys.argv[1:]) if not a.startswith(("--page", "--json")))
+        command = command_line(sys.argv[1:] if argv is None else argv)
         save_page(console, given.page, title=f"GPU, {given.size}, random weights", command=command)
     if given.json:
         given.json.parent.mkdir(parents=True, exist_ok=True)

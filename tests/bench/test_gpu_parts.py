@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 from bench.console import make_console
+from bench.gpu.__main__ import command_line
 from bench.gpu.ballast import leave_mib
 from bench.gpu.clip import loop_clip, make_clip, pictures
 from bench.gpu.configs import ARCHITECTURES
@@ -262,6 +263,11 @@ def test_without_pytorch_the_command_says_what_is_missing_and_what_to_do(tmp_pat
     )
     assert done.returncode == 1
     assert "torch, transformers" in done.stdout and "make setup-gpu" in done.stdout and "Traceback" not in done.stderr
+
+
+def test_the_page_names_no_folder() -> None:
+    given = ["--size", "tiny", "--page", "/a/p.md", "--json=/a/f.json", "--clip", "/a/b.mp4", "--clips", "2"]
+    assert command_line(given) == "python -m bench.gpu --size tiny --clip b.mp4 --clips 2"
 
 
 def test_full_size_without_a_gpu_says_so() -> None:
