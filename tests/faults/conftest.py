@@ -28,10 +28,14 @@ def _nothing_left(place: Path) -> Iterator[Place]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(FOLDER, str(made.control.folder))
         yield made
-    made.control.release()
-    until(lambda: not [t for t in threading.enumerate() if t not in threads], "threads end")
+        made.control.release()
+        until(lambda: not _others(threads), "threads end", left=lambda: _others(threads))
     assert [p for p in psutil.Process().children(recursive=True) if p.pid not in children] == []
     assert made.left() == []
+
+
+def _others(threads: set[threading.Thread]) -> list[threading.Thread]:
+    return [t for t in threading.enumerate() if t not in threads]
 
 
 @pytest.fixture

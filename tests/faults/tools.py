@@ -21,7 +21,7 @@ from tests.faults.stubs import REGISTRY
 
 __all__ = ["DEADLINE_S", "Place", "facts", "pids", "same", "until", "workers_of"]
 
-DEADLINE_S = 60.0  # far above what anything here takes on an idle machine
+DEADLINE_S = 20.0  # far above what anything here takes on an idle machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +85,12 @@ def pids(session: Session) -> set[int]:
     return {seat.host.pid for seat in session.engine._seats.values() if seat.host is not None}
 
 
-def until(condition: Callable[[], Any], what: str, *, deadline_s: float = DEADLINE_S) -> Any:
+def until(condition: Callable[[], Any], what: str, *, deadline_s: float = DEADLINE_S, left: Callable[[], Any] = lambda: "") -> Any:
     """Wait for something true and return it."""
     end = time.monotonic() + deadline_s
     pause = threading.Event()
     while not (found := condition()):
-        assert time.monotonic() < end, f"did not happen within {deadline_s:g} s: {what}"
+        assert time.monotonic() < end, f"did not happen within {deadline_s:g} s: {what} {left()}"
         pause.wait(0.02)
     return found
 

@@ -1,0 +1,92 @@
+"""The end of the main process, however it comes: its workers end, and the next start sweeps what is left, never what a living one holds."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from reelscope.document.schema import Document
+from tests.clips import moving_frames, tone, write_clip
+from tests.faults.tools import DEADLINE_S, Place, same, until, workers_of
+
+
+@contextmanager
+def program(place: Place, *arguments: str | Path, **popen: object) -> Iterator[subprocess.Popen[str]]:
+    """A Python program of the test's own; it and its workers are gone afterwards, whatever the test does."""
+    command = [sys.executable, "-m", *map(str, arguments)]
+    running = subprocess.Popen(command, env=place.environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    workers: list[psutil.Process] = []
+    try:
+        yield running
+    finally:
+        workers = workers_of(running.pid) if running.poll() is None else []
+        running.kill()
+        running.communicate()
+        for worker in workers:
+            worker.kill()
+
+
+@pytest.mark.parametrize("deed", ["pause", "hang"])
+def test_workers_end_with_their_parent_and_the_next_start_sweeps(
+    place: Place, clip: Path, quiet: Document, deed: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    place.control.set(color_analysis={"do": deed, "phase": "feed", "window": 2})
+    with program(place, "tests.faults.parent", place.root, clip, "1") as parent:
+        until(lambda: place.control.marks("color_analysis"), "a worker is in the middle of a window")
+        workers = workers_of(parent.pid)
+        assert len(workers) == 2
+        parent.send_signal(signal.SIGKILL)
+        parent.wait()
+        _, alive = psutil.wait_procs(workers, timeout=DEADLINE_S)
+        assert alive == []
+    assert any(name.endswith(".spool") for name in place.left())
+    assert [name for name in place.left() if name.startswith("shared/")]
+    place.control.set()
+    with place.session() as session:
+        same(session.analyze(clip).document, quiet)
+    assert place.left() == []
+
+
+def test_a_start_beside_a_living_instance_sweeps_the_dead_and_leaves_the_living(place: Place, clip: Path, quiet: Document) -> None:
+    place.control.set(color_analysis={"do": "pause", "phase": "feed", "window": 2, "times": 2})
+    with (
+        program(place, "tests.faults.parent", place.root, clip, "1") as dead,
+        program(place, "tests.faults.parent", place.root, clip, "1") as living,
+    ):
+        until(lambda: len(place.control.marks("color_analysis")) == 2, "both are in the middle of a window")
+        of_both = set(place.left())
+        victims = [dead.pid, *(w.pid for w in workers_of(dead.pid))]
+        for pid in victims:
+            psutil.Process(pid).kill()
+        dead.wait()
+        with place.session() as session:
+            same(session.analyze(clip).document, quiet)
+        left = of_both & set(place.left())
+        assert left and left < of_both
+        place.control.release()
+        out, err = living.communicate(timeout=DEADLINE_S)
+        assert (living.returncode, out.split()) == (0, ["1", "ok", "unavailable"]), err
+    assert place.left() == []
+
+
+def test_ctrl_c_ends_the_command_and_its_workers(place: Place, tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "long.mp4", moving_frames(600, width=360, height=640), sound=tone(20.0))
+    sets = {"placement.workers": 2, "system.temp_dir": place.temp, "system.shared_dir": place.shared, "performance.window_s": 0.5}
+    flags = [part for key, value in sets.items() for part in ("--set", f"{key}={value}")]
+    with program(place, "reelscope", "analyze", clip, "--out", tmp_path / "out", *flags) as command:
+        until(lambda: [name for name in place.left() if name.startswith("shared/") and name.count("/") == 2], "windows are on their way")
+        workers = until(lambda: workers_of(command.pid), "workers")
+        command.send_signal(signal.SIGINT)
+        _, err = command.communicate(timeout=2 * DEADLINE_S)
+        assert command.returncode == 130, err
+        assert "Traceback" not in err and "interrupted" in err
+        assert psutil.wait_procs(workers, timeout=DEADLINE_S)[1] == []
+    assert place.left() == []
+    assert not (tmp_path / "out").exists()
