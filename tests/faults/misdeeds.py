@@ -19,7 +19,7 @@ from typing import Any
 
 __all__ = ["FOLDER", "Control", "misbehave", "wanted"]
 
-FOLDER = "REELSCOPE_TEST_FAULTS"
+FOLDER = "FAULT_TEST_FOLDER"
 PAUSE_S = 0.02
 _kept: list[bytearray] = []
 

@@ -23,7 +23,7 @@ from tests.faults.misdeeds import misbehave, note, wanted
 __all__ = ["MODEL", "REGISTRY", "StubRegistry", "use_model"]
 
 EVERY = (FrameNeed(None, 48),)
-MODEL, MODEL_FILE = "stub-model", "REELSCOPE_TEST_MODEL"  # environment: the pinned sha256, then the path
+MODEL, MODEL_FILE = "stub-model", "FAULT_TEST_MODEL"  # environment: the pinned sha256, then the path
 BATCH = 8
 
 

@@ -81,12 +81,13 @@ def test_ctrl_c_ends_the_command_and_its_workers(place: Place, tmp_path: Path) -
     sets = {"placement.workers": 2, "system.temp_dir": place.temp, "system.shared_dir": place.shared, "performance.window_s": 0.5}
     flags = [part for key, value in sets.items() for part in ("--set", f"{key}={value}")]
     with program(place, "reelscope", "analyze", clip, "--out", tmp_path / "out", *flags) as command:
-        until(lambda: [name for name in place.left() if name.startswith("shared/") and name.count("/") == 2], "windows are on their way")
+        until(lambda: command.poll() is not None or [n for n in place.left() if "/slot-" in n], "windows are on their way")
+        assert command.poll() is None, command.communicate()
         workers = until(lambda: workers_of(command.pid), "workers")
         command.send_signal(signal.SIGINT)
         _, err = command.communicate(timeout=2 * DEADLINE_S)
         assert command.returncode == 130, err
-        assert "Traceback" not in err and "interrupted" in err
+        assert "Traceback" not in err and "interrupted" in err, print(err)
         assert psutil.wait_procs(workers, timeout=DEADLINE_S)[1] == []
     assert place.left() == []
     assert not (tmp_path / "out").exists()

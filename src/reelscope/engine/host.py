@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from reelscope.analyzers.registry import Registry
@@ -165,7 +166,10 @@ class Host:
     # --- lanes ----------------------------------------------------------------------------------------------------------------------
 
     def _lane(self, message: Begin, clip: _Clip, jobs: tuple[Job, ...], windows: queue.SimpleQueue[tuple[Window, Release] | None]) -> None:
-        members = [self._ready(message.run, message.clip, clip, job) for job in jobs]
+        members: list[_Member] = []
+        for job in jobs:
+            if not clip.forgotten:
+                members.append(self._ready(message.run, message.clip, clip, job))
         one_thread_each()
         while (item := windows.get()) is not None:
             window, release = item
@@ -194,6 +198,7 @@ class Host:
             member = idle.pop() if idle else None
         made = _Member(job, member if member is not None else self._make(job))
         made.run.watch = lambda phase: self.board.entry(run, job.name, phase)
+        made.run.over = lambda: clip.forgotten or not Path(about.work_dir).is_dir()
         made.run.renew()
         made.run.load()
         made.run.begin(about)

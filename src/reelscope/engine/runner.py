@@ -45,6 +45,7 @@ class MemberRun:
         result: What finish returned.
         failure: Set once it cannot go on.
         cache: What its models' loading took for this clip.
+        over: Whether nobody waits for the clip any more; what fails then, for want of its folder say, is nobody's business.
         watch: Entered around every call into the member; the host puts it on its status board there.
     """
 
@@ -60,6 +61,7 @@ class MemberRun:
     phases: dict[str, float] = field(default_factory=dict)
     cache: CacheStats = CacheStats()
     watch: Callable[[Phase], AbstractContextManager[Any]] = lambda phase: nullcontext()
+    over: Callable[[], bool] = lambda: False
 
     def renew(self) -> None:
         """Forget the last clip's result, failure and seconds."""
@@ -126,7 +128,8 @@ class MemberRun:
         except MemoryError:
             self.failure = Failure("failed", "out_of_memory", f"out of memory in {phase}")
         except (Exception, SystemExit) as error:  # some libraries call sys.exit
-            log.exception("%s failed in %s", self.name, phase)
+            if not self.over():
+                log.exception("%s failed in %s", self.name, phase)
             self.failure = Failure("failed", f"{phase}_failed", f"{type(error).__name__}: {error}")
         finally:
             spent = time.perf_counter() - started
