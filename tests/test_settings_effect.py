@@ -197,15 +197,21 @@ def ram_limit(settings: Settings) -> float | None:
         guard.close()
 
 
-def taken_before_the_first(settings: Settings) -> int:
-    """Clips that are on their way when the first one's result comes."""
-    taken: list[int] = []
+def clips_at_once(settings: Settings) -> int:
+    """Clips that are on their way at the same time, at most."""
+    way: set[int] = set()
+    most = [0]
+    barrier = threading.Barrier(settings.optimisation.clips_in_flight)
+
+    def call(item: int) -> None:
+        way.add(item)
+        most[0] = max(most[0], len(way))
+        barrier.wait(60)
+        way.discard(item)
+
     with Session(settings, registry=FakeRegistry()) as session:
-        results = session.each(lambda item: item, (taken.append(i) or i for i in range(5)))
-        next(results)
-        seen = len(taken)
-        list(results)
-    return seen
+        list(session.each(call, range(3 * settings.optimisation.clips_in_flight)))
+    return most[0]
 
 
 def kept_room(settings: Settings) -> int | None:
@@ -232,7 +238,7 @@ PARTS: list[tuple[str, Any, Any, Callable[[Settings], Any], Any, Any]] = [
     ("faults.recycle_clips", 3, 0, lambda s: recycle(3, 100.0, 100.0, s) is not None, True, False),
     ("faults.recycle_mib", 99, None, lambda s: recycle(1, 100.0, 100.0, s) is not None, True, False),
     ("faults.worker_mib", 99, None, ram_limit, 99, 900.0),
-    ("optimisation.clips_in_flight", 1, 3, taken_before_the_first, 1, 3),
+    ("optimisation.clips_in_flight", 1, 3, clips_at_once, 1, 3),
     ("optimisation.cuda_expandable_segments", True, False, lambda s: "expandable_segments:True" in allocator_settings(s), True, False),
     ("optimisation.cuda_gc_threshold", 0.5, None, lambda s: "garbage_collection_threshold:0.5" in allocator_settings(s), True, False),
     ("optimisation.cuda_max_split_mib", 64, None, lambda s: "max_split_size_mb:64" in allocator_settings(s), True, False),

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from reelscope.config import Settings
+from reelscope.config.tree import System
 from reelscope.document.schema import Document
 from reelscope.pipeline import Session
 from tests.clips import RATE_HZ, moving_frames, remux, tone, write_clip
@@ -48,8 +50,10 @@ CLIPS: dict[str, Callable[[Path], Path]] = {
 
 
 @pytest.fixture(scope="session")
-def contract_session() -> Iterator[Session]:
-    with Session() as session:
+def contract_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
+    """Nothing is kept from run to run: the same clip again is to be measured again."""
+    with Session(Settings(system=System(keep_results=False))) as session:
+        session.analyze(write_clip(tmp_path_factory.mktemp("first") / "first.mp4", moving_frames(2)))  # its threads are no test's
         yield session
 
 

@@ -263,7 +263,7 @@ def test_hardware_is_read_under_settings_and_environment(monkeypatch: pytest.Mon
 
 # --- memory -----------------------------------------------------------------------------------------------------------------------
 
-HOLD = "import sys; block = bytearray(b'x') * (200 * 2**20); print('held', flush=True); sys.stdin.read()"
+HOLD = "import sys; block = bytearray(b'x') * (400 * 2**20); print('held', flush=True); sys.stdin.read()"
 
 
 def test_memory_of_children_counts() -> None:
@@ -274,10 +274,10 @@ def test_memory_of_children_counts() -> None:
         assert child.stdin is not None and child.stdout is not None
         assert child.stdout.readline() == b"held\n"
         deadline = time.monotonic() + 60
-        while memory.peak_mib <= alone.peak_mib + 150 and time.monotonic() < deadline:  # until a sample sees the block
+        while memory.peak_mib <= alone.peak_mib + 250 and time.monotonic() < deadline:  # until a sample sees the block; pages shared with it count less
             time.sleep(0.02)
         child.communicate()
-    assert memory.peak_mib > alone.peak_mib + 150
+    assert memory.peak_mib > alone.peak_mib + 250
 
 
 def test_shared_pages_count_once(monkeypatch: pytest.MonkeyPatch) -> None:
