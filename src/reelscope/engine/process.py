@@ -178,9 +178,11 @@ class WorkerProcess:
         if self._doomed is not None:
             died = self._doomed
         elif self.ready:
-            died = Died("killed" if code < 0 else "exited")
+            died = Died("killed" if code < 0 else "exited", detail=last_line(self._tail()) if code > 0 else "")
         else:
-            died = Died("boot", detail=f"{describe(code)}; {self._tail()}".rstrip("; "))
+            tail = self._tail()
+            log.warning("worker %s did not start: %s\n%s", self.plan.name, describe(code), tail)
+            died = Died("boot", detail=f"{describe(code)}; {last_line(tail)}".rstrip("; "))
         running = tuple(self.board.read())
         self._clear_files()
         self.tell(replace(died, returncode=code, running=running))
@@ -196,3 +198,8 @@ class WorkerProcess:
             return self._errors.read_text(errors="replace").strip()[-STDERR_TAIL:]
         except OSError:
             return ""
+
+
+def last_line(text: str) -> str:
+    """Of a traceback, what was raised."""
+    return next((line for line in reversed(text.splitlines()) if line.strip()), "")
