@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -122,6 +123,24 @@ def test_a_worker_that_died_between_two_clips_costs_no_result(session: Session, 
     for worker in workers_of():
         worker.kill()
     same(session.analyze(clip).document, quiet)
+
+
+def test_a_poison_in_one_clip_is_not_held_against_the_clips_beside_it(
+    session: Session, control: Control, clip: Path, quiet: Document, tmp_path: Path
+) -> None:
+    poisoned = tmp_path / "poisoned.mp4"
+    shutil.copy(clip, poisoned)
+    control.set(cut_analysis={"do": "sigkill", "phase": "finish", "clip": poisoned.name})
+    for source, analysis in session.analyze_many([poisoned, clip, poisoned, clip, clip]):
+        assert not isinstance(analysis, Exception)
+        if source == clip:
+            same(analysis.document, quiet)
+        else:
+            ran = {n: e for n, e in analysis.document.analyzers.items() if e.status != "unavailable"}
+            assert {n: e.code for n, e in ran.items() if e.status != "ok"} == {
+                "cut_analysis": "worker_died",
+                "temporal_flow": "dependency_failed",
+            }
 
 
 def test_nothing_stays_in_use_after_losses(session: Session, control: Control, clip: Path, shared_place: Place) -> None:

@@ -38,6 +38,16 @@ def test_workers_that_never_start_are_given_up(place: Place, clip: Path) -> None
         assert pids(session) == set()  # none is started for ever
 
 
+def test_files_of_the_user_are_not_taken_for_modules(
+    place: Place, clip: Path, quiet: Document, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("queue", "numpy", "reelscope"):
+        (tmp_path / f"{name}.py").write_text("raise RuntimeError")
+    monkeypatch.chdir(tmp_path)
+    with place.session() as session:
+        same(session.analyze(clip).document, quiet)
+
+
 def test_a_worker_that_has_grown_is_started_anew_after_the_clip(place: Place, clip: Path, quiet: Document) -> None:
     place.control.set(cut_analysis={"do": "grow", "phase": "finish", "mib": 600, "times": 1})
     with place.session(faults={"recycle_mib": 400}) as session:

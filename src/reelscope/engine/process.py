@@ -65,7 +65,8 @@ class WorkerProcess:
         ours, theirs = socket.socketpair()
         with theirs, self._errors.open("wb") as errors:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "reelscope.engine.worker", str(theirs.fileno())],
+                # -P: a user's queue.py in the current folder is not Python's
+                [sys.executable, "-P", "-m", "reelscope.engine.worker", str(theirs.fileno())],
                 env={**os.environ, **worker_environment(plan, settings)},
                 pass_fds=(theirs.fileno(),),
                 stdin=subprocess.DEVNULL,
