@@ -22,7 +22,8 @@ from rich.table import Table as Grid
 from bench.console import make_console, save_page
 from bench.engine.figures import Goal, Part
 from bench.engine.material import main_clip
-from bench.engine.parts import DEFAULT, PARTS, Bench
+from bench.engine.parts import DEFAULT, PARTS
+from bench.engine.setting import Bench
 from bench.machine import machine_facts
 
 PACKAGES = ("av", "numpy", "opencv-python-headless", "onnxruntime", "rapidocr", "faster-whisper", "swift-f0")

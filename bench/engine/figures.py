@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Goal", "Part", "Table", "less", "spread"]
+__all__ = ["Goal", "Part", "Table", "break_even", "less", "spread"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +59,22 @@ def less(now: float, before: float) -> float:
     if before <= 0:
         raise ValueError(f"nothing can be saved of {before} s")
     return 1 - now / before
+
+
+def break_even(one: Sequence[tuple[float, float]], other: Sequence[tuple[float, float]]) -> float | None:
+    """Length from which the other way takes less time than the one; None where it never does, 0 where it always does.
+
+    Args:
+        one, other: Two points (length, seconds) each; the seconds are taken to grow along the line through them.
+    """
+    (one_at, one_slope), (other_at, other_slope) = _line(one), _line(other)
+    if other_slope >= one_slope:
+        return 0.0 if other_at < one_at and other_slope == one_slope else None
+    return max(0.0, (other_at - one_at) / (one_slope - other_slope))
+
+
+def _line(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """Seconds at length 0, and seconds for each unit of length."""
+    (x0, y0), (x1, y1) = points
+    slope = (y1 - y0) / (x1 - x0) if x1 != x0 else 0.0
+    return y0 - slope * x0, slope

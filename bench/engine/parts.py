@@ -3,70 +3,36 @@
 from __future__ import annotations
 
 import statistics
+import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
-from bench.engine.figures import Goal, Part, Table, less, spread
-from bench.engine.material import batch_clips, count_frames, cut
-from bench.engine.runner import Runner, computing
-from reelscope.engine.hardware import available_cores
+from bench.engine.figures import Goal, Part, Table, break_even, less, spread
+from bench.engine.long import batch, memory
+from bench.engine.material import count_frames
+from bench.engine.runner import Runner
+from bench.engine.setting import SHORT_S, Bench, ratio
 
-__all__ = ["DEFAULT", "PARTS", "Bench"]
+__all__ = ["DEFAULT", "PARTS"]
 
-SHORT_S = 2.0
-BATCH_GOAL = 0.9  # 20 clips in one call against 20 warm single runs
 RUN_GOAL, LOAD_GOAL = 0.8, 0.9  # less time for a run that finds its models loaded than in a new process, and for their loading
 LOAD_LEAST_S = 0.01  # of a member that loads faster, the rest says nothing
-MEMORY_GOAL_MIB = 150.0
 CHANGED = ("color_analysis", {"colors": 5})  # an option that re-runs its analyzer; its default is another
 
 
-@dataclass(frozen=True, slots=True)
-class Bench:
-    """What all parts share. work: an empty folder outside the repository; runs: of everything that is repeated."""
-
-    clip: Path
-    work: Path
-    runs: int = 3
-    minutes: float = 20.0
-    clips: int = 20
-    most_s: float | None = None
-
-    @property
-    def cores(self) -> int:
-        """Cores that may be used."""
-        return available_cores()
-
-    @property
-    def modes(self) -> dict[str, int]:
-        """Ways to place the work, by the name that is printed."""
-        return {"in this process": 0, f"{self.cores} worker processes": self.cores}
-
-    def start(self, workers: int | None, *, many: bool = False, **more: dict[str, Any]) -> dict[str, Any]:
-        """How a runner starts."""
-        return computing(self.work / "data", workers=workers, many=many, **more)
-
-    def short(self) -> Path:
-        """The clip's first two seconds."""
-        target = self.work / f"short-{self.clip.name}"
-        return target if target.exists() else cut(self.clip, target, SHORT_S)
-
-
 def modes(bench: Bench) -> Part:
-    """One clip in this process, in a worker process and in one for each core: warm, and a short one in a new process."""
+    """One clip in this process, in a worker process and in one for each core: warm, and in a new process."""
     part = Part("modes")
     ways = {"in this process": 0, "1 worker process": 1, f"{bench.cores} worker processes": bench.cores}
     short = bench.short()
     warm: dict[str, list[dict[str, Any]]] = {name: [] for name in ways}
-    cold: dict[str, list[float]] = {name: [] for name in ways}
-    first: dict[str, list[float]] = {name: [] for name in ways}
+    cold: dict[tuple[str, Path], list[dict[str, Any]]] = {(name, clip): [] for name in ways for clip in (short, bench.clip)}
     with ExitStack() as stack:
-        runners = {name: stack.enter_context(Runner(bench.start(workers))) for name, workers in ways.items()}
+        runners = {name: stack.enter_context(bench.process(workers)) for name, workers in ways.items()}
         for runner in runners.values():
             runner.one(bench.clip)
         for _ in range(bench.runs):
@@ -74,21 +40,27 @@ def modes(bench: Bench) -> Part:
                 warm[name].append(runner.one(bench.clip))
     for _ in range(bench.runs):
         for name, workers in ways.items():
-            runner = Runner(bench.start(workers))
-            first[name].append(runner.one(short, since=runner.started)["first_window_s"])
-            cold[name].append(runner.close())
+            for clip in (short, bench.clip):
+                runner = bench.process(workers)
+                found = runner.one(clip, since=runner.started)
+                cold[name, clip].append({**found, "process_s": runner.close()})
     base = next(iter(ways))
-    rows, short_rows = [], []
-    for name, found in warm.items():
-        seconds = [f["seconds"] for f in found]
+    rows, cold_rows = [], []
+    for name, runs in warm.items():
+        seconds = [f["seconds"] for f in runs]
         middle = statistics.median(seconds)
-        used = statistics.median(f["cpu_s"] / f["seconds"] / bench.cores for f in found)
-        phases = [spread([f["phases"].get(p, 0.0) for f in found]) for p in ("decode", "wait", "finish")]
+        used = statistics.median(f["cpu_s"] / f["seconds"] / bench.cores for f in runs)
+        phases = [spread([f["phases"].get(p, 0.0) for f in runs]) for p in ("decode", "wait", "finish")]
         rows.append(
-            (name, spread(seconds), f"{middle / found[0]['duration_s']:.3f}", _ratio(middle, [f["seconds"] for f in warm[base]]),
-             *phases, f"{used:.0%}", f"{max(f['peak_mib'] for f in found):.0f}")
+            (name, spread(seconds), f"{middle / runs[0]['duration_s']:.3f}", ratio(middle, [f["seconds"] for f in warm[base]]),
+             *phases, f"{used:.0%}", f"{max(f['peak_mib'] for f in runs):.0f}")
         )  # fmt: skip
-        short_rows.append((name, spread(first[name]), spread(cold[name]), _ratio(statistics.median(cold[name]), cold[base])))
+    for name in ways:
+        cells = [spread([f["first_window_s"] for f in cold[name, bench.clip]])]
+        for clip in (short, bench.clip):
+            took = _process_s(cold[name, clip])
+            cells += [spread(took), ratio(statistics.median(took), _process_s(cold[base, clip]))]
+        cold_rows.append((name, *cells))
     part.tables.append(
         Table(
             f"{bench.clip.name}, models loaded, in turns; n = {bench.runs}; median (least-most)",
@@ -96,52 +68,21 @@ def modes(bench: Bench) -> Part:
             tuple(rows),
         )
     )
-    part.tables.append(
-        Table(
-            f"its first {SHORT_S:g} s in a new process, in turns; n = {bench.runs}",
-            ("where", "first window analysed s", "start to end s", "ratio"),
-            tuple(short_rows),
-        )
-    )
-    best = min(cold, key=lambda name: statistics.median(cold[name]))
-    part.notes.append(f"a single short clip is through soonest {best}; the default for a single clip is: in this process")
-    part.figures = {"warm": warm, "cold_s": cold, "cold_first_window_s": first}
+    length = {clip: cold[base, clip][0]["duration_s"] for clip in (short, bench.clip)}
+    columns = ("where", "first window analysed s", *(c for clip in length for c in (f"{length[clip]:.1f} s, start to end", "ratio")))
+    title = f"{bench.clip.name} and its first {SHORT_S:g} s in a new process, in turns; n = {bench.runs}"
+    part.tables.append(Table(title, columns, tuple(cold_rows)))
+    for name in list(ways)[1:]:
+        points = [[(length[c], statistics.median(_process_s(cold[n, c]))) for c in (short, bench.clip)] for n in (base, name)]
+        even_s = break_even(*points)
+        pays = f"pays for its start from about {even_s:.0f} s of a single clip" if even_s is not None else "never pays for its start"
+        part.notes.append(f"in a new process, {name} {pays} (on a line through both lengths)")
+    part.figures = {"warm": warm, "cold": {f"{name}, {clip.name}": found for (name, clip), found in cold.items()}}
     return part
 
 
-def batch(bench: Bench) -> Part:
-    """Many clips in one call against the same clips one at a time, models loaded, in each mode."""
-    part = Part("batch")
-    clips = [str(c) for c in batch_clips(bench.work, bench.clip, count=bench.clips, most_s=bench.most_s)]
-    rows = []
-    for name, workers in bench.modes.items():
-        with Runner(bench.start(workers, many=True)) as runner:
-            warm = runner.ask("many", clips=clips[:4])  # two clips on their way: members are loaded twice
-            singles: list[dict[str, Any]] = []
-            together: list[dict[str, Any]] = []
-            for turn in range(bench.runs):  # each goes first in turn: the machine is not equally fast all the time
-                for what in ("singles", "together") if turn % 2 == 0 else ("together", "singles"):
-                    if what == "together":
-                        together.append(runner.ask("many", clips=clips))
-                    else:
-                        found = [runner.one(Path(c)) for c in clips]
-                        singles.append({key: sum(f[key] for f in found) for key in ("seconds", "cpu_s", "duration_s")})
-        ratios = [t["seconds"] / s["seconds"] for t, s in zip(together, singles, strict=True)]
-        video_s = singles[0]["duration_s"]
-        used = [statistics.median(f["cpu_s"] / f["seconds"] / bench.cores for f in which) for which in (singles, together)]
-        rows.append(
-            (name, spread([s["seconds"] for s in singles]), spread([t["seconds"] for t in together]), spread(ratios),
-             f"{used[0]:.0%}", f"{used[1]:.0%}", f"{statistics.median(t['seconds'] for t in together) / video_s:.3f}")
-        )  # fmt: skip
-        part.figures[name] = {"warm_up": warm, "singles": singles, "together": together, "ratios": ratios}
-        middle = statistics.median(ratios)
-        part.goals.append(
-            Goal(f"goal of {BATCH_GOAL}x for {len(clips)} clips in one call, {name}: {middle:.2f}x", bool(middle <= BATCH_GOAL))
-        )
-    columns = ("where", "one at a time s", "in one call s", "ratio", "cores used", "in one call", "x realtime")
-    part.tables.append(Table(f"{len(clips)} clips, {video_s:.0f} s in all, models loaded; n = {bench.runs}", columns, tuple(rows)))
-    part.figures["clips"] = [Path(c).name for c in clips]
-    return part
+def _process_s(found: Sequence[Mapping[str, Any]]) -> list[float]:
+    return [float(f["process_s"]) for f in found]
 
 
 def cache(bench: Bench) -> Part:
@@ -153,12 +94,12 @@ def cache(bench: Bench) -> Part:
         fresh: list[dict[str, Any]] = []
         again: list[dict[str, Any]] = []
         for _ in range(bench.runs):
-            with Runner(bench.start(0)) as runner:
+            with bench.process(0) as runner:
                 found = runner.one(clip, since=runner.started)
                 again.append(runner.one(clip))
                 found["process_s"] = found["begun_s"] + found["seconds"]
                 fresh.append(found)
-        with Runner(bench.start(0)) as runner:
+        with bench.process(0) as runner:
             runner.one(clip)
             again += [runner.one(clip) for _ in range(bench.runs)]
         part.figures[label] = {"fresh": fresh, "again": again}
@@ -208,8 +149,8 @@ def passes(bench: Bench) -> Part:
     beside: list[float] = []
     short = bench.short()
     with ExitStack() as stack:
-        runner = stack.enter_context(Runner(bench.start(0)))
-        pair = [stack.enter_context(Runner(bench.start(0, placement={"threads": 1}))) for _ in range(2)]
+        runner = stack.enter_context(bench.process(0))
+        pair = [stack.enter_context(bench.process(0, placement={"threads": 1})) for _ in range(2)]
         names = runner.one(short)["ok"]
         for one in (runner, *pair):
             for name in names:
@@ -224,8 +165,8 @@ def passes(bench: Bench) -> Part:
     each_s = [sum(alone[n][i]["seconds"] for n in names) for i in range(bench.runs)]
     rows = [
         ("all analyzers, one shared pass", spread(one_s), "1", str(shared[0]["frames_decoded"])),
-        ("each decodes for itself, one after the other", spread(each_s), _ratio(statistics.median(each_s), one_s), _frames(alone)),
-        ("each decodes for itself, two at a time", spread(beside), _ratio(statistics.median(beside), one_s), _frames(alone)),
+        ("each decodes for itself, one after the other", spread(each_s), ratio(statistics.median(each_s), one_s), _frames(alone)),
+        ("each decodes for itself, two at a time", spread(beside), ratio(statistics.median(beside), one_s), _frames(alone)),
         *((f"  {n} alone", spread([a["seconds"] for a in alone[n]]), "", str(alone[n][0]["frames_decoded"])) for n in names),
     ]
     columns = ("what", "seconds", "x one shared pass", "frames decoded")
@@ -239,8 +180,6 @@ def passes(bench: Bench) -> Part:
 
 def _two_at_a_time(pair: list[Runner], names: list[str], clip: Path) -> float:
     """Wall seconds until all are through, the longest first, each process taking the next as soon as it is free."""
-    import time
-
     waiting = deque(names)
     broken: list[Exception] = []
 
@@ -273,14 +212,13 @@ def _frames(alone: Mapping[str, list[dict[str, Any]]]) -> str:
 def reuse(bench: Bench) -> Part:
     """The same clip again with kept results, and with one option changed."""
     part = Part("reuse")
-    keeping = {"analysis": {"fresh": False}, "system": {"keep_results": True}}
+    keeping: dict[str, Any] = {"analysis": {"fresh": False}, "system": {"keep_results": True}}
     name, options = CHANGED
     rows: dict[str, list[dict[str, Any]]] = {"nothing kept": [], "again": [], f"again, another {next(iter(options))} for {name}": []}
     all_of_it, again, changed = rows
     short = bench.short()
     for turn in range(bench.runs):
-        start = computing(bench.work / f"kept-{turn}", workers=0, **keeping)
-        with Runner(start) as runner:
+        with bench.process(0, data=f"kept-{turn}", **keeping) as runner:
             runner.one(short)  # loads the models
             rows[all_of_it].append(runner.one(bench.clip))
             rows[again].append(runner.one(bench.clip))
@@ -293,7 +231,7 @@ def reuse(bench: Bench) -> Part:
             f"{bench.clip.name} with results kept; n = {bench.runs}",
             ("run", "seconds", "ratio", "frames decoded", "results used again"),
             tuple(
-                (what, spread([f["seconds"] for f in found]), _ratio(statistics.median(f["seconds"] for f in found), base),
+                (what, spread([f["seconds"] for f in found]), ratio(statistics.median(f["seconds"] for f in found), base),
                  str(found[0]["passes"] * found[0]["frames_decoded"]), f"{len(found[0]['reused'])} of {len(found[0]['ok'])}")
                 for what, found in rows.items()
             ),
@@ -304,43 +242,6 @@ def reuse(bench: Bench) -> Part:
     part.notes.append(f"with the option changed these ran: {', '.join(sorted(set().union(*others)))}")
     part.figures = rows  # type: ignore[assignment]
     return part
-
-
-def memory(bench: Bench) -> Part:
-    """Peak memory for a minute and for many, in each mode."""
-    from bench.gpu.clip import loop_clip
-
-    part = Part("memory")
-    lengths = {1.0: bench.work / "one-minute.mp4", bench.minutes: bench.work / "many-minutes.mp4"}
-    for minutes, path in lengths.items():
-        loop_clip(bench.clip, path, seconds=60 * minutes)
-    rows = []
-    for name, workers in bench.modes.items():
-        peaks: dict[float, dict[str, Any]] = {}
-        for minutes, path in lengths.items():
-            with Runner(bench.start(workers)) as runner:
-                peaks[minutes] = runner.ask("one", clip=str(path), weigh=True)
-        short, long = peaks[1.0], peaks[bench.minutes]
-        more = long["peak_mib"] - short["peak_mib"]
-        results = long["result_mib"] - short["result_mib"]
-        rows.append(
-            (name, f"{short['peak_mib']:.0f}", f"{long['peak_mib']:.0f}", f"{more:+.0f}", f"{results:+.1f}", f"{more - results:+.0f}",
-             f"{long['json_mib']:.1f}", f"{long['seconds']:.0f}", f"{long['seconds'] / long['duration_s']:.3f}",
-             f"{short['seconds'] / short['duration_s']:.3f}")
-        )  # fmt: skip
-        part.figures[name] = {str(minutes): found for minutes, found in peaks.items()}
-        what = f"goal of at most {MEMORY_GOAL_MIB:.0f} MiB more for {bench.minutes:g} minutes than for 1, {name}: {more:+.0f} MiB"
-        part.goals.append(Goal(what, more <= MEMORY_GOAL_MIB))
-    minutes = f"{bench.minutes:g} min"
-    columns = (
-        "where", "peak MiB, 1 min", minutes, "more", "of it results", "aside", "JSON MiB", f"seconds, {minutes}", "x realtime", "x at 1 min"
-    )  # fmt: skip
-    part.tables.append(Table(f"{bench.clip.name} looped; a new process each; all processes together; n = 1", columns, tuple(rows)))
-    return part
-
-
-def _ratio(seconds: float, base: list[float]) -> str:
-    return f"{seconds / statistics.median(base):.2f}"
 
 
 PARTS: dict[str, Callable[[Bench], Part]] = {

@@ -115,12 +115,13 @@ class Serve:
         from reelscope.media.probe import probe as read_facts
         from reelscope.pipeline import lookup
 
-        session = self.session
+        session, hardware = self.session, self.session.engine.hardware
+        assert hardware is not None
         started = time.perf_counter()
         facts = read_facts(Path(clip))
         plan = make_plan(
             only=only, skip=(), settings=session.settings, lookup=lookup(session.registry), has_picture=facts.video_index is not None,
-            has_sound=facts.audio_index is not None, hardware=session.engine.hardware, many=session.many,
+            has_sound=facts.audio_index is not None, hardware=hardware, many=session.many,
         )  # fmt: skip
         with tempfile.TemporaryDirectory(prefix="reelscope-bench-") as work:
             outcome = session.engine.run(facts, plan, Path(work))

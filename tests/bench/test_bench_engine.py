@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 from bench.engine import __main__ as command
-from bench.engine import parts
-from bench.engine.figures import Goal, Table, less, spread
+from bench.engine import long, parts, setting
+from bench.engine.figures import Goal, Table, break_even, less, spread
 from bench.engine.material import BATCH, batch_clips, count_frames, cut, main_clip
-from bench.engine.parts import DEFAULT, PARTS, Bench
+from bench.engine.parts import DEFAULT, PARTS
 from bench.engine.runner import Runner, computing
 from bench.engine.serve import Listener, deep_bytes, refuse_failures
+from bench.engine.setting import Bench
 
 from reelscope.document.names import ANALYZER_NAMES
 from reelscope.events import Event
@@ -51,6 +52,20 @@ def test_time_saved(now: float, before: float, expected: float) -> None:
 def test_nothing_is_saved_of_nothing() -> None:
     with pytest.raises(ValueError, match="nothing can be saved"):
         less(1.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("other", "expected"),
+    [
+        (((0.0, 2.0), (10.0, 7.0)), 2.0),  # a second later at the start, half a second less for each second
+        (((2.0, 2.0), (10.0, 10.0)), 0.0),  # starts sooner, the same pace
+        (((2.0, 3.0), (10.0, 11.0)), None),  # the same pace, starts later
+        (((2.0, 2.0), (10.0, 12.0)), None),  # a worse pace
+        (((0.0, 0.5), (10.0, 5.0)), 0.0),  # better in both
+    ],
+)
+def test_from_which_length_on_another_way_pays(other: tuple[tuple[float, float], tuple[float, float]], expected: float | None) -> None:
+    assert break_even(((0.0, 1.0), (10.0, 11.0)), other) == expected
 
 
 def test_a_row_of_another_width_is_refused() -> None:
@@ -218,7 +233,7 @@ class FakeRunner:
 
 @pytest.fixture
 def bench(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
-    monkeypatch.setattr(parts, "Runner", FakeRunner)
+    monkeypatch.setattr(setting, "Runner", FakeRunner)
     for name, value in {"frames": 60, "in_one_call": 0.8, "grows_mib": 10.0, "saved": 0.05}.items():
         monkeypatch.setattr(FakeRunner, name, value)
     yield Bench(clip, tmp_path, runs=2, minutes=0.1, clips=4, most_s=1.0)
@@ -240,7 +255,7 @@ def test_every_part_prints_and_can_be_kept(name: str, bench: Bench, monkeypatch:
 @pytest.mark.parametrize(("in_one_call", "met"), [(0.8, True), (0.95, False)])
 def test_goal_of_the_batch(bench: Bench, monkeypatch: pytest.MonkeyPatch, in_one_call: float, met: bool) -> None:
     monkeypatch.setattr(FakeRunner, "in_one_call", in_one_call)
-    assert [g.met for g in parts.batch(bench).goals] == [met, met]
+    assert [g.met for g in long.batch(bench).goals] == [met, met]
 
 
 def test_a_frame_that_is_missing_misses_the_goal(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -262,7 +277,7 @@ def test_goals_of_loading(bench: Bench, monkeypatch: pytest.MonkeyPatch, saved: 
 def test_goal_of_memory(bench: Bench, monkeypatch: pytest.MonkeyPatch, grows_mib: float, met: bool) -> None:
     monkeypatch.setattr("bench.gpu.clip.loop_clip", lambda source, target, *, seconds: target)
     monkeypatch.setattr(FakeRunner, "grows_mib", grows_mib)
-    part = parts.memory(bench)
+    part = long.memory(bench)
     assert [g.met for g in part.goals] == [met, met]
     assert part.tables[0].rows[0][3:6] == (f"{grows_mib:+.0f}", "+2.0", f"{grows_mib - 2:+.0f}")
 
@@ -286,7 +301,7 @@ def test_the_option_that_is_changed_is_one() -> None:
 def test_what_is_printed_can_be_kept(
     clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_one_call: float, expected: str
 ) -> None:
-    monkeypatch.setattr(parts, "Runner", FakeRunner)
+    monkeypatch.setattr(setting, "Runner", FakeRunner)
     monkeypatch.setattr(FakeRunner, "in_one_call", in_one_call)
     told = ["--only", "batch", "--clip", str(clip), "--runs", "1", "--clips", "2", "--most-s", "0.5", "--json", str(tmp_path / "f.json")]
     assert command.main([*told, "--page", str(tmp_path / "f.md")]) == 0
