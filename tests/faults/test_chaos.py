@@ -17,6 +17,11 @@ CLIPS, KINDS = 50, 5
 def test_fifty_clips_while_workers_are_killed(place: Place, tmp_path: Path, record_property: pytest.RecordProperty) -> None:
     kinds = [write_clip(tmp_path / f"{i}.mp4", moving_frames(45 + 5 * i, seed=i), sound=tone(1.5)) for i in range(KINDS)]
     clips = [kinds[i % KINDS] for i in range(CLIPS)]
+    work = {"do": "work", "s": 0.01}
+    place.control.set(
+        **{name: work | {"phase": "feed"} for name in ("people", "cut_analysis", "color_analysis")},
+        **{name: work | {"phase": "finish"} for name in ("audio_analysis", "temporal_flow", "body_pose")},
+    )
     with place.session(faults={"tries": 1000}, optimisation={"clips_in_flight": 2}) as session:
         quiet = {clip: session.analyze(clip).document for clip in kinds}
         passes = []

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from reelscope.document.schema import Document
 from reelscope.pipeline import Session
 from tests.faults.misdeeds import Control
-from tests.faults.tools import Place, same, workers_of
+from tests.faults.tools import Place, same, until, workers_of
 
 
 def test_a_quiet_run_needs_one_pass_and_one_attempt(quiet: Document) -> None:
@@ -123,6 +124,26 @@ def test_a_worker_that_died_between_two_clips_costs_no_result(session: Session, 
     for worker in workers_of():
         worker.kill()
     same(session.analyze(clip).document, quiet)
+
+
+def test_a_death_before_anything_was_begun_costs_nothing(
+    session: Session, control: Control, clip: Path, quiet: Document, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session.analyze(clip)
+    engine = session.engine
+    sit = engine._sit
+
+    def sit_and_lose_all(*arguments: Any) -> None:
+        sit(*arguments)
+        lives = {name: seat.life for name, seat in engine._seats.items()}
+        for worker in workers_of():
+            worker.kill()
+        until(lambda: all(engine._seats[name].life > life for name, life in lives.items()), "others sit in their places")
+
+    monkeypatch.setattr(engine, "_sit", sit_and_lose_all)
+    document = session.analyze(clip).document
+    same(document, quiet)
+    assert (document.run.passes, {e.attempts for e in document.analyzers.values()}) == (1, {0, 1})
 
 
 def test_a_poison_in_one_clip_is_not_held_against_the_clips_beside_it(
