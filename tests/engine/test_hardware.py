@@ -274,7 +274,7 @@ def test_memory_of_children_counts() -> None:
         assert child.stdin is not None and child.stdout is not None
         assert child.stdout.readline() == b"held\n"
         deadline = time.monotonic() + 60
-        while memory.peak_mib <= alone.peak_mib + 250 and time.monotonic() < deadline:  # until a sample sees the block; pages shared with it count less
+        while memory.peak_mib <= alone.peak_mib + 250 and time.monotonic() < deadline:  # until a sample sees it (shared pages count less)
             time.sleep(0.02)
         child.communicate()
     assert memory.peak_mib > alone.peak_mib + 250
