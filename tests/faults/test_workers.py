@@ -98,11 +98,21 @@ def test_clips_that_are_given_up_leave_the_workers_to_others(session: Session, c
         control.release()
         thread.join()
         assert pids(session) == before
+        until(lambda: not any(seat.host.board.read() for seat in session.engine._seats.values()), "nobody is at work any more")
     assert [e.code for e in raised] == ["stopped"] * 4  # type: ignore[attr-defined]
     control.set()
     document = session.analyze(clip).document
     same(document, quiet)
     assert document.run.passes == 1
+
+
+def test_a_member_that_hangs_while_it_is_preloaded_is_ended(place: Place, clip: Path, quiet: Document) -> None:
+    place.control.set(cut_analysis={"do": "hang", "phase": "load", "times": 1})
+    with place.session(models={"preload": ["cut_analysis"]}, faults={"load_timeout_s": 4.0}) as session:
+        same(session.analyze(clip).document, quiet)
+        hanging = place.control.marks("cut_analysis")[0]
+        until(lambda: hanging not in pids(session) and len(pids(session)) == 2, "another worker sits in its place")
+        same(session.analyze(clip).document, quiet)
 
 
 def test_closing_gives_up_clips_that_are_on_their_way(place: Place, clip: Path) -> None:

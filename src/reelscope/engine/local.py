@@ -377,9 +377,10 @@ class LocalEngine:
         late, limit_s = None, 0.0
         for running in host.board.read():
             run = self._runs.get(running.run)
-            if run is None or running.name not in run.out.members:
-                continue
-            limit_s = run.limit_s(running.name, running.phase)
+            if run is not None and running.name in run.out.members:
+                limit_s = run.limit_s(running.name, running.phase)
+            else:  # loading before a clip wants it, or left of a clip that was given up
+                limit_s = self.settings.faults.load_timeout_s
             if running.seconds > limit_s:
                 late = running
                 break
