@@ -75,6 +75,17 @@ def test_a_start_beside_a_living_instance_sweeps_the_dead_and_leaves_the_living(
     assert place.left() == []
 
 
+@pytest.mark.parametrize("most_bytes", [100_000, 30_000])
+def test_files_that_cannot_grow_end_every_clip_with_one_clear_error(place: Place, clip: Path, most_bytes: int) -> None:
+    with program(place, "tests.faults.parent", place.root, clip, "2", str(most_bytes)) as parent:
+        out, err = parent.communicate(timeout=DEADLINE_S)
+    lines = out.splitlines()
+    assert (parent.returncode, len(lines)) == (0, 2), err
+    assert all(line.startswith("OutputError ") and str(place.root) in line for line in lines)
+    assert "Traceback" not in err
+    assert place.left() == []
+
+
 def test_ctrl_c_ends_the_command_and_its_workers(place: Place, tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "long.mp4", moving_frames(600, width=360, height=640), sound=tone(20.0))
     sets = {"placement.workers": 2, "system.temp_dir": place.temp, "system.shared_dir": place.shared, "performance.window_s": 0.5}

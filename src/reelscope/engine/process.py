@@ -63,7 +63,8 @@ class WorkerProcess:
         self.board = Board(memoryview(self._map))
         self._files = (self._errors, board_path)
         ours, theirs = socket.socketpair()
-        with theirs, self._errors.open("wb") as errors:
+        with theirs, self._errors.open("wb") as errors, contextlib.ExitStack() as undo:
+            undo.callback(ours.close)
             self.process = subprocess.Popen(
                 # -P: a user's queue.py in the current folder is not Python's
                 [sys.executable, "-P", "-m", "reelscope.engine.worker", str(theirs.fileno())],
@@ -74,6 +75,7 @@ class WorkerProcess:
                 stderr=errors,
                 start_new_session=True,  # Ctrl-C in a terminal reaches the parent only, which then ends its workers
             )
+            undo.pop_all()
         self._connection = Connection(ours.detach())
         self._out: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._out.put(pickle.dumps(sys.path))
