@@ -98,6 +98,12 @@ def _deed(order: dict[str, Any]) -> Any:
             ctypes.string_at(0)
         case "exit":
             os._exit(3)
+        case "fork":  # and a process that it forked keeps all that was open
+            if os.fork() == 0:
+                note("forked", str(os.getpid()))
+                _wait()
+                os._exit(0)
+            os._exit(3)
         case "hang":  # Python code that waits for something that never comes
             _wait()
         case "hang_locked":  # native code that does not give the interpreter's lock back

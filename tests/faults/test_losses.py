@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from reelscope.document.schema import Document
@@ -49,7 +50,7 @@ def test_who_was_running_when_its_worker_was_killed_is_tried_again(
         assert document.analyzers[name].attempts >= 2
 
 
-@pytest.mark.parametrize("deed", ["segfault", "exit", "hang", "hang_locked"])
+@pytest.mark.parametrize("deed", ["segfault", "exit", "fork", "hang", "hang_locked"])
 def test_a_worker_that_ends_or_hangs_once_costs_a_second_pass(
     session: Session, control: Control, clip: Path, quiet: Document, deed: str
 ) -> None:
@@ -59,6 +60,8 @@ def test_a_worker_that_ends_or_hangs_once_costs_a_second_pass(
     assert document.analyzers["cut_analysis"].attempts == 2
     assert 2 <= document.run.passes <= 3  # the others of its worker together, then it alone
     assert len(control.marks("cut_analysis")) == 1
+    control.release()
+    until(lambda: not any(psutil.pid_exists(int(pid)) for pid in control.lines("forked")), "what it forked ends")
 
 
 def test_hanging_in_finish_and_again_is_a_timeout(session: Session, control: Control, clip: Path, quiet: Document) -> None:

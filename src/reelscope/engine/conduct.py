@@ -236,6 +236,8 @@ class ClipRun:
             )  # fmt: skip
             started = time.perf_counter()
             for window in decode.windows():
+                if not current.feeding and self.out.stats is not None:  # all readers are lost; the first pass has more to tell than frames
+                    break
                 writer.hand_out(window, current.hosts, self.number)
                 self._tell("decode", done=window.end_s, total=media.duration_s)
             wait_s, decode_s = writer.waited_s, time.perf_counter() - started - writer.waited_s

@@ -385,6 +385,7 @@ class LocalEngine:
                 late = running
                 break
         if isinstance(host, WorkerProcess):
+            host.look()
             if late is not None:
                 host.kill("hung", f"{late.name} took more than {limit_s:g} s in {late.phase}", late.run)
             elif not host.ready and time.monotonic() - host.started > self.settings.faults.load_timeout_s:

@@ -121,6 +121,12 @@ class WorkerProcess:
             self._doomed = Died(kind, detail=detail, late_run=late_run)
             self.process.kill()
 
+    def look(self) -> None:
+        """Notice its end also where a process that it forked still holds the other end of the connection open."""
+        if self.process.poll() is not None:
+            with contextlib.suppress(OSError), socket.socket(fileno=os.dup(self._connection.fileno())) as end:
+                end.shutdown(socket.SHUT_RD)  # what it said before can still be read; then comes the end
+
     def close(self) -> None:
         """Let it end by itself, kill it where it does not, and clear away what belonged to it."""
         self._closing = True
