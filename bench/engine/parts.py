@@ -137,7 +137,9 @@ def _loads(part: Part, runs: Mapping[str, list[dict[str, Any]]]) -> Table:
     cached = runs["again"][0]["cache"]
     part.notes.append(f"models in the next run: {cached['hits']} found loaded, {cached['misses']} loaded")
     part.goals.append(Goal("goal: the next run loads no model", all(f["cache"]["misses"] == 0 for f in runs["again"])))
-    return Table("loading of each analyzer and feature, seconds", ("", "first", "next", "less time"), tuple(rows))
+    return Table(
+        "loading of each analyzer and feature, with what it does to begin a clip; seconds", ("", "first", "next", "less time"), tuple(rows)
+    )
 
 
 def passes(bench: Bench) -> Part:
