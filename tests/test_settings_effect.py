@@ -116,8 +116,9 @@ def run(clip: Path, changes: dict[str, Any], folder: Path, monkeypatch: pytest.M
     monkeypatch.setattr(conduct, "DecodePass", Pass)
     monkeypatch.setattr(local, "HereFlow", Flow)
     monkeypatch.setattr(local.Host, "preload", lambda host, message: seen.preloaded.extend(job.name for job in message.jobs))
-    kept_off = {**changes, "system": {"keep_results": False, **changes.get("system", {})}}
-    settings = Settings.model_validate(kept_off)
+    kept_off = {"keep_results": False, **changes.get("system", {})}
+    in_here = {"workers": 0, **changes.get("placement", {})}  # what stubs see is looked at in this process
+    settings = Settings.model_validate({**changes, "system": kept_off, "placement": in_here})
     folder.mkdir()
     with Session(settings, registry=registry(seen)) as session:
         written = write(session.analyze(clip), folder, formats=settings.output.formats)

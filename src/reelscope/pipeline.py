@@ -122,7 +122,8 @@ class Session:
     """Analyses clips and keeps workers and models between them. `analyze` may be called from several threads.
 
     Args:
-        many: Whether several clips are to come: then worker processes pay for their start (`placement.workers` decides otherwise).
+        many: Whether several clips are to come: then worker processes pay for their start, as they do for a single long one
+            (`placement.workers` decides otherwise).
         hardware: What may be used, in place of what is found here: a part of the machine, or logical devices.
     """
 
@@ -191,13 +192,15 @@ class Session:
                 sha256, stamp = _sha256(path), _stamp(path)
             self.events.publish(Event(job, "probe", total=probe.media.duration_s))
             with _timed(phases, "plan"):
-                whole = self.plan(only=only, skip=skip, has_picture=probe.video_index is not None, has_sound=probe.audio_index is not None)
+                length_s = probe.media.duration_s
+                has_picture, has_sound = probe.video_index is not None, probe.audio_index is not None
+                whole = self.plan(only=only, skip=skip, has_picture=has_picture, has_sound=has_sound, material_s=length_s)
                 known = keys(whole, clip_sha256=sha256, models=lambda name: describe(name).sha256)
                 taken = take(
                     whole, self._kept, clip_sha256=sha256, keys=known, registry=self.registry, work_dir=work_dir, spine=SPINE,
                     fresh=self.settings.analysis.fresh,
                 )  # fmt: skip
-                plan = reduced(whole, taken.to_run, hardware=engine.hardware, settings=self.settings, many=self.many)
+                plan = reduced(whole, taken.to_run, hardware=engine.hardware, settings=self.settings, many=self.many, material_s=length_s)
             self.events.publish(Event(job, "plan", total=len(whole.running)))
             kept = {**taken.results, **taken.features}
             stats = taken.decoded.stats if taken.decoded else None
@@ -278,13 +281,19 @@ class Session:
             engine.stop()
 
     def plan(
-        self, *, only: Sequence[str] | None = None, skip: Sequence[str] = (), has_picture: bool = True, has_sound: bool = True
+        self,
+        *,
+        only: Sequence[str] | None = None,
+        skip: Sequence[str] = (),
+        has_picture: bool = True,
+        has_sound: bool = True,
+        material_s: float = 0.0,
     ) -> Plan:
-        """What would run for a clip, and where."""
+        """What would run for a clip of `material_s` seconds, and where."""
         hardware = self.engine.hardware
         return make_plan(
             only=only, skip=skip, settings=self.settings, lookup=lookup(self.registry),
-            has_picture=has_picture, has_sound=has_sound, hardware=hardware, many=self.many, spine=SPINE,
+            has_picture=has_picture, has_sound=has_sound, hardware=hardware, many=self.many, material_s=material_s, spine=SPINE,
         )  # fmt: skip
 
     def _keep(self, plan: Plan, taken: Taken, outcome: Outcome, sha256: str) -> None:

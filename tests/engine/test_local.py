@@ -28,7 +28,8 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def settings(**changes: Any) -> Settings:
-    return Settings.model_validate({"performance": {"window_s": 0.5}, "system": {"keep_results": False}, **changes})
+    here = {"performance": {"window_s": 0.5}, "system": {"keep_results": False}, "placement": {"workers": 0}}
+    return Settings.model_validate({**here, **changes})
 
 
 def run(clip: Path, registry: FakeRegistry, *, events: EventBus | None = None, given: Settings | None = None) -> Document:

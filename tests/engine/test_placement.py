@@ -8,7 +8,7 @@ import pytest
 
 from reelscope.analyzers.base import AnalyzerSpec, AudioNeed, Backend
 from reelscope.config import Settings
-from reelscope.engine.place import place
+from reelscope.engine.place import WORKERS_FROM_CORE_S, place
 from reelscope.engine.placement import Gpu, Hardware, Placement
 from reelscope.engine.plan import Choice
 from reelscope.features.base import FeatureSpec
@@ -46,9 +46,11 @@ def placed(
     gpus: tuple[float, ...] = (),
     settings: dict[str, Any] | None = None,
     many: bool = True,
+    material_s: float = 0.0,
 ) -> Placement:
     hardware = Hardware(cores, 16 * GIB, tuple(Gpu(i, f"GPU-{i}", "fake", int(g * GIB)) for i, g in enumerate(gpus)))
-    return place(choices, {f.name: f for f in features}, hardware=hardware, settings=Settings.model_validate(settings or {}), many=many)
+    given = Settings.model_validate(settings or {})
+    return place(choices, {f.name: f for f in features}, hardware=hardware, settings=given, many=many, material_s=material_s)
 
 
 def members(placement: Placement) -> dict[str, tuple[str, ...]]:
@@ -81,6 +83,24 @@ def test_workers_on_a_cpu(cores: int, settings: dict[str, Any], many: bool, name
     assert found.here is (names == ["here"])
     assert sorted(m for w in found.workers for m in w.members) == sorted(c.name for c in FIVE)
     assert found.why and all(w.device == "cpu" and w.gpu_uuid is None for w in found.workers)
+
+
+@pytest.mark.parametrize(
+    ("material_s", "cost", "settings", "here"),
+    [
+        (WORKERS_FROM_CORE_S - 0.1, 1.0, {}, True),
+        (WORKERS_FROM_CORE_S + 0.1, 1.0, {}, False),
+        (WORKERS_FROM_CORE_S + 0.1, 0.1, {}, True),  # a long clip with little to do
+        (10 * WORKERS_FROM_CORE_S + 0.1, 0.1, {}, False),
+        (1000.0, 1.0, {"workers": 0}, True),
+        (0.0, 1.0, {"workers": 2}, False),
+    ],
+)
+def test_a_single_clip_gets_workers_for_work_that_pays_for_them(
+    material_s: float, cost: float, settings: dict[str, Any], here: bool
+) -> None:
+    work = choice("body_pose", cost * 0.75), choice("text_overlay", cost * 0.25)
+    assert placed(*work, settings={"placement": settings}, many=False, material_s=material_s).here is here
 
 
 @pytest.mark.parametrize(("cores", "loads"), [(1, [20]), (2, [10, 10]), (3, [6, 6, 8]), (4, [3, 4, 5, 8])])

@@ -57,11 +57,12 @@ def plan(
     flags = settings_flags(tier=tier, backend=backend or (), set_=set_ or (), cpus=cpus, workers=workers)
     settings = checked_options(read_settings(flags)).settings
     has_picture = has_sound = True
+    length_s = 0.0
     if source is not None:
         from reelscope.media.probe import probe
 
         found = probe(Path(source))
-        has_picture, has_sound = found.video_index is not None, found.audio_index is not None
+        has_picture, has_sound, length_s = found.video_index is not None, found.audio_index is not None, found.media.duration_s
     machine = imagined(hardware, settings) if hardware is not None else read_hardware(settings)
     made = make_plan(
         only=names_of(only, "--only") if only else None,
@@ -72,6 +73,7 @@ def plan(
         has_sound=has_sound,
         hardware=machine,
         many=clips > 1,
+        material_s=length_s,
         spine=SPINE,
     )
     if as_json:

@@ -58,8 +58,8 @@ class Placement(Node):
     )
     workers: Annotated[int, Field(ge=0, le=MAX_THREADS)] | None = Field(
         default=None,
-        description="worker processes for what runs on the CPU; 0: work in this process; not set: in this process for a single clip, "
-        "one for each core where several clips are analysed",
+        description="worker processes for what runs on the CPU; 0: work in this process; not set: in this process for a single short clip, "
+        "else one for each core",
     )
     devices: tuple[str, ...] | None = Field(
         default=None, description="devices to use, such as cpu or cuda:0; not set: the CPU and every GPU that CUDA_VISIBLE_DEVICES leaves"

@@ -18,25 +18,34 @@ from reelscope.features.base import FeatureSpec
 if TYPE_CHECKING:
     from reelscope.engine.plan import Choice
 
-__all__ = ["place"]
+__all__ = ["WORKERS_FROM_CORE_S", "place"]
 
 FINISHING = 2  # members of a worker that may finish at once: one of this clip beside the feeding of the next
+# Work of the members from which worker processes are worth their start: measured by `python -m bench.engine --only modes`, docs/speed.md.
+WORKERS_FROM_CORE_S = 2.5
 POOL_MOST = 16  # more members than that never finish at the same time
 
 
 def place(
-    running: Sequence[Choice], features: Mapping[str, FeatureSpec], *, hardware: Hardware, settings: Settings, many: bool
+    running: Sequence[Choice],
+    features: Mapping[str, FeatureSpec],
+    *,
+    hardware: Hardware,
+    settings: Settings,
+    many: bool,
+    material_s: float = 0.0,
 ) -> Placement:
     """Place the members of one clip.
 
     Args:
         running: Choices that run, in the document's order; features: those that they need, each after its own needs.
         hardware: What may be used. many: Whether several clips are analysed, so that worker processes pay for their start.
+        material_s: Length of a single clip: a long one pays for them too.
 
     Raises:
         ConfigError: Devices, pins or budgets by setting that this machine does not have.
     """
-    return _Placing({c.name: c for c in running}, features, hardware, settings, many).placement()
+    return _Placing({c.name: c for c in running}, features, hardware, settings, many, material_s).placement()
 
 
 @dataclass(frozen=True)
@@ -48,6 +57,7 @@ class _Placing:
     hardware: Hardware
     settings: Settings
     many: bool
+    material_s: float
 
     def placement(self) -> Placement:
         check_pins(self.hardware, self.settings)
@@ -91,12 +101,17 @@ class _Placing:
     def here(self) -> bool:
         workers = self.settings.placement.workers
         numbered = any(p >= 0 for name in self.choices if (p := pinned_cpu(name, self.settings)) is not None)
-        return workers == 0 or (workers is None and not self.many and not self.share.groups and not numbered)
+        return workers == 0 or (workers is None and not self.pays and not self.share.groups and not numbered)
+
+    @cached_property
+    def pays(self) -> bool:
+        """Whether there is work enough for worker processes to be worth their start."""
+        return self.many or self.material_s * sum(u.cost for u in self.units) >= WORKERS_FROM_CORE_S
 
     def _why_here(self) -> tuple[str, ...]:
         if self.settings.placement.workers == 0:
             return ("placement.workers is 0: everything works in this process",)
-        return ("a single clip without a GPU does not pay for the start of worker processes",)
+        return ("a single clip with so little to do does not pay for the start of worker processes",)
 
     def _batch(self, choice: Choice) -> int:
         own = self.settings.performance.analyzers[choice.name].batch

@@ -91,6 +91,7 @@ def make_plan(
     has_sound: bool,
     hardware: Hardware,
     many: bool = False,
+    material_s: float = 0.0,
     spine: Sequence[str] = (),
 ) -> Plan:
     """Choose backends, features and places for one clip.
@@ -100,7 +101,8 @@ def make_plan(
         settings: Tier, backends, options, rates.
         lookup: What exists and is usable.
         has_picture, has_sound: What the clip holds.
-        hardware: What may be used of the machine. many: whether several clips are analysed, which pays for worker processes.
+        hardware: What may be used of the machine. many: whether several clips are analysed, which pays for worker processes;
+            material_s: the length of a single clip, which may pay for them too.
         spine: Features that the document's shots need, added where anything takes frames.
 
     Raises:
@@ -114,7 +116,7 @@ def make_plan(
     asked = {n for n in (ANALYZER_NAMES if only is None else only) if n not in skip}
     world = _World(settings, lookup, has_picture, has_sound, usable_gpus(hardware, settings))
     while True:
-        plan = _plan(asked, set(skip), world, hardware, many, spine)
+        plan = _plan(asked, set(skip), world, hardware, many, material_s, spine)
         if not plan.placement.unplaced:
             return plan
         # what finds no room on the GPUs beside the others gives way to its next backend; each turn rules one out, so this ends
@@ -144,7 +146,7 @@ class _World:
         )
 
 
-def _plan(asked: set[str], skip: set[str], world: _World, hardware: Hardware, many: bool, spine: Sequence[str]) -> Plan:
+def _plan(asked: set[str], skip: set[str], world: _World, hardware: Hardware, many: bool, material_s: float, spine: Sequence[str]) -> Plan:
     lookup = world.lookup
     choices = {name: _choose(name, name in asked, world) for name in ANALYZER_NAMES}
     _pull_in(choices, skip, world)
@@ -155,7 +157,7 @@ def _plan(asked: set[str], skip: set[str], world: _World, hardware: Hardware, ma
     if any(c.frames for c in running) or any(f.frames for f in features.values()):
         features = _closure([*wanted, *spine], lookup.feature)
     needs = [need for f in features.values() for need in f.frames] + [need for c in running for need in c.frames]
-    placement = place(running, features, hardware=hardware, settings=world.settings, many=many)
+    placement = place(running, features, hardware=hardware, settings=world.settings, many=many, material_s=material_s)
     return Plan(
         choices={n: replace(c, batch=placement.batches.get(n, c.batch)) for n, c in choices.items()},
         features=features,

@@ -158,11 +158,13 @@ def prune(plan: Plan, found: set[str], *, spine: Sequence[str] = (), decoded: bo
     return frozenset(run)
 
 
-def reduced(plan: Plan, run: Collection[str], *, hardware: Hardware, settings: Settings, many: bool = False) -> Plan:
+def reduced(
+    plan: Plan, run: Collection[str], *, hardware: Hardware, settings: Settings, many: bool = False, material_s: float = 0.0
+) -> Plan:
     """The plan of the members that have to run, placed anew; choices whose result is there already are not in it.
 
     Args:
-        run: What `prune` (or `Taken.to_run`) says. hardware, settings, many: as for make_plan.
+        run: What `prune` (or `Taken.to_run`) says. hardware, settings, many, material_s: as for make_plan.
     """
     choices = {name: choice for name, choice in plan.choices.items() if choice.status is not None or name in run}
     features = {name: spec for name, spec in plan.features.items() if name in run}
@@ -171,7 +173,7 @@ def reduced(plan: Plan, run: Collection[str], *, hardware: Hardware, settings: S
     return Plan(
         choices=choices,
         features=features,
-        placement=place(running, features, hardware=hardware, settings=settings, many=many),
+        placement=place(running, features, hardware=hardware, settings=settings, many=many, material_s=material_s),
         needs=tuple(dict.fromkeys(needs)),
         sound=any(f.audio for f in features.values()) or any(c.backend and c.backend.audio for c in running),
     )
