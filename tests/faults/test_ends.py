@@ -100,4 +100,4 @@ def test_ctrl_c_ends_the_command_and_its_workers(place: Place, tmp_path: Path) -
         assert "Traceback" not in err and "interrupted" in err, print(err)
         assert psutil.wait_procs(workers, timeout=DEADLINE_S)[1] == []
     assert place.left() == []
-    assert not (tmp_path / "out").exists()
+    assert not (tmp_path / "out").exists(), (list((tmp_path / "out").rglob("*")), err)

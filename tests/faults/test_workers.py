@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -104,6 +105,18 @@ def test_clips_that_are_given_up_leave_the_workers_to_others(session: Session, c
     document = session.analyze(clip).document
     same(document, quiet)
     assert document.run.passes == 1
+
+
+def test_closing_does_not_wait_for_who_hangs(place: Place, clip: Path) -> None:
+    place.control.set(color_analysis={"do": "hang", "phase": "feed", "window": 2})
+    session = place.session()
+    thread = threading.Thread(target=lambda: pytest.raises(EngineError, session.analyze, clip))
+    thread.start()
+    until(lambda: place.control.marks("color_analysis"), "the hang")
+    started = time.monotonic()
+    session.close()
+    thread.join()
+    assert time.monotonic() - started < 10  # 3 s are given to members, then the process ends
 
 
 def test_a_member_that_hangs_while_it_is_preloaded_is_ended(place: Place, clip: Path, quiet: Document) -> None:

@@ -25,6 +25,7 @@ from typing import Any
 __all__ = ["Boot", "main", "registry_reference", "unpicklable"]
 
 PACKAGES = ("numpy", "opencv-python-headless", "onnxruntime", "onnxruntime-gpu", "torch")  # of which a wrong one shows in odd ways
+CLOSE_S = 3.0  # at the end nothing is left to be saved: who does not end within this, ends with the process
 TICK_S = 1.0  # how often idle models are looked at
 STUCK_S = 600.0  # native code that keeps the interpreter's lock for so long ends the process: nothing in it could notice a dead parent
 
@@ -112,7 +113,7 @@ def _serve(boot: Boot, connection: Connection, tell: Any) -> None:
             case Forget(run):
                 host.forget(run)
             case Stop():
-                host.close()
+                host.close(CLOSE_S)
                 return
 
 
