@@ -27,7 +27,7 @@ from reelscope.document.names import ANALYZER_NAMES
 from reelscope.document.schema import CacheInfo, Document, RunInfo, SourceInfo
 from reelscope.engine.hardware import PeakMemory, read_hardware
 from reelscope.engine.plan import Lookup, Unusable, make_plan
-from reelscope.errors import InputError, OutputError
+from reelscope.errors import EngineError, InputError, OutputError
 from reelscope.events import Event, EventBus
 from reelscope.models.embedded import describe, missing
 from reelscope.outputs import check_room, out_folder, write_files
@@ -142,6 +142,8 @@ class Session:
         self.many = many
         self._hardware = hardware
         self._lock = threading.Lock()
+        self._closed = False
+        self._tokens = threading.local()
         self._engine: LocalEngine | None = None
         self._kept: KeptResults | None = None
 
@@ -154,14 +156,20 @@ class Session:
     def close(self) -> None:
         """End the workers and unload everything."""
         with self._lock:
-            engine, self._engine = self._engine, None
+            engine, self._engine, self._closed = self._engine, None, True
         if engine is not None:
             engine.close()
 
     @property
     def engine(self) -> LocalEngine:
-        """The engine, made when it is first wanted."""
+        """The engine, made when it is first wanted.
+
+        Raises:
+            EngineError: The session is closed.
+        """
         with self._lock:
+            if self._closed:
+                raise EngineError("the session is closed", code="closed", hint="make a new Session")
             if self._engine is None:
                 from reelscope.engine.kept import open_kept
                 from reelscope.engine.local import LocalEngine
@@ -204,7 +212,7 @@ class Session:
             self.events.publish(Event(job, "plan", total=len(whole.running)))
             kept = {**taken.results, **taken.features}
             stats = taken.decoded.stats if taken.decoded else None
-            outcome = engine.run(probe, plan, work_dir, job=job, kept=kept, stats=stats, whole=whole)
+            outcome = engine.run(probe, plan, work_dir, job=job, kept=kept, stats=stats, whole=whole, token=self._token)
             if _stamp(path) == stamp:  # else the file was replaced meanwhile, and these are results of something in between
                 self._keep(whole, taken, outcome, sha256)
             phases |= outcome.phases
@@ -255,11 +263,12 @@ class Session:
         waiting = iter(items)
         running: deque[tuple[T, Future[V]]] = deque()
         at_once = self.settings.optimisation.clips_in_flight
+        token = threading.Event()  # names all that this call has begun, or is about to begin
         pool = ThreadPoolExecutor(at_once, thread_name_prefix="clip")
         try:
             while True:
                 for item in islice(waiting, AHEAD * at_once - len(running)):
-                    running.append((item, pool.submit(call, item)))
+                    running.append((item, pool.submit(self._begun_with, token, call, item)))
                 if not running:
                     return
                 item, future = running[0]
@@ -270,15 +279,31 @@ class Session:
                 yield item, error if error is not None else future.result()
         finally:
             if running:
-                self.stop()
+                self._stop(token)
             pool.shutdown(wait=True, cancel_futures=True)
+
+    @property
+    def _token(self) -> threading.Event | None:
+        """What the call of `each` that this thread works for may be stopped by."""
+        return getattr(self._tokens, "token", None)
+
+    def _begun_with(self, token: threading.Event, call: Callable[[T], V], item: T) -> V:
+        if token.is_set():
+            raise EngineError("stopped", code="stopped", retryable=True)
+        self._tokens.token = token
+        return call(item)
 
     def stop(self) -> None:
         """Give up the clips that are on their way, from any thread; their `analyze` raises EngineError."""
+        self._stop(None)
+
+    def _stop(self, token: threading.Event | None) -> None:
+        if token is not None:
+            token.set()
         with self._lock:
             engine = self._engine
         if engine is not None:
-            engine.stop()
+            engine.stop(token)
 
     def plan(
         self,

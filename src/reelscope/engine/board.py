@@ -12,12 +12,14 @@ from typing import Literal
 
 __all__ = ["BOARD_BYTES", "Board", "Phase", "Running"]
 
-Phase = Literal["load", "begin", "feed", "finish"]
-PHASES: tuple[Phase, ...] = ("load", "begin", "feed", "finish")
+# A new phase also wants its words in faults.DOING and its limit in conduct.ClipRun.limit_s.
+Phase = Literal["load", "begin", "feed", "finish", "close"]
+PHASES: tuple[Phase, ...] = ("load", "begin", "feed", "finish", "close")
 
 SLOTS = 128  # threads of one worker at the same time: lanes of two clips and their finishing members, with room
 ROW = struct.Struct("<qqii64s")  # since_ns (0: free), run, phase, length of the name, name
-BOARD_BYTES = SLOTS * ROW.size
+COUNT = struct.Struct("<q")  # after the rows: messages that the worker has taken
+BOARD_BYTES = SLOTS * ROW.size + COUNT.size
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,15 @@ class Board:
             struct.pack_into("<q", self._buffer, slot * ROW.size, 0)
             with self._lock:
                 self._free.append(slot)
+
+    def take(self) -> None:
+        """Note that one more message was taken."""
+        COUNT.pack_into(self._buffer, SLOTS * ROW.size, self.taken + 1)
+
+    @property
+    def taken(self) -> int:
+        """Messages that were taken so far."""
+        return int(COUNT.unpack_from(self._buffer, SLOTS * ROW.size)[0])
 
     def read(self) -> list[Running]:
         """What is under way, longest first."""

@@ -49,6 +49,7 @@ class ClipRun:
     """Conducts one clip; `go` returns what it left.
 
     Attributes:
+        token: What `LocalEngine.stop` may name this run by.
         number: Of the run in its engine, which all messages carry; job: what its events are told under.
         plan: Of the members that run; whole: with those whose results are there already.
         kept: Results of an earlier run by member; stats: what decoding taught then.
@@ -63,6 +64,7 @@ class ClipRun:
     kept: Mapping[str, Kept] = field(default_factory=dict)
     stats: DecodeStats | None = None
     whole: Plan | None = None
+    token: threading.Event | None = None
     inbox: queue.SimpleQueue[tuple[str, Any]] = field(default_factory=queue.SimpleQueue)
     stop: threading.Event = field(default_factory=threading.Event)
     out: Outcome = field(init=False)
@@ -115,12 +117,14 @@ class ClipRun:
             return self.out
         finally:
             self.stop.set()
-            for thread in self._threads:
-                thread.join()
-            if self._pass is not None:  # given up in the middle of it: nobody listens any more to who gives windows back
-                self._pass.flow.close()
-            for host in self.engine.hosts_of(self.plan):
-                host.forget(self.number)
+            try:
+                for thread in self._threads:
+                    thread.join()
+            finally:  # also where a second Ctrl-C ends the waiting
+                if self._pass is not None:  # given up in the middle of it: nobody listens any more to who gives windows back
+                    self._pass.flow.close()
+                for host in self.engine.hosts_of(self.plan):
+                    host.forget(self.number)
 
     def give_up(self) -> None:
         """End this run from another thread; `go` raises."""
@@ -196,7 +200,7 @@ class ClipRun:
             rounds.popleft()
             assert left is not None
             members[worker] = (*left.beside, *left.members)
-            hosts[worker] = self.engine.host(worker, self.plan)
+            hosts[worker] = self.engine.host(worker)
             for name in left.members:
                 self._states[name].hold = left.alone
         if not members:
@@ -284,7 +288,7 @@ class ClipRun:
         started = time.perf_counter()
         audio, failure = None, None
         try:
-            audio = decode_sound(self.probe, self.work_dir)
+            audio = decode_sound(self.probe, self.work_dir, stop=self.stop.is_set)
         except NotApplicable as error:
             failure = Failure("not_applicable", error.code, error.message, error.hint)
         self.inbox.put(("", Sound(audio, failure, time.perf_counter() - started)))
@@ -317,7 +321,7 @@ class ClipRun:
     def _finish(self, member: MemberOutcome, state: State) -> None:
         if not member.frames:
             member.attempts += 1
-            state.host = self.engine.host(member.worker, self.plan)
+            state.host = self.engine.host(member.worker)
         state.phase = "finish"
         state.host.finish(Finish(self.number, self.out.clip, member.job, self._inputs(member)))
 
@@ -380,7 +384,7 @@ class ClipRun:
             return
         calls = {r.name: r for r in died.running if r.run == self.number}
         unfinished = tuple(self._unfinished(n, calls) for n in mine if n in begun or self._read_live(n, begun))
-        others = any(r.run != self.number for r in died.running)
+        others = any(r.run != self.number for r in died.running)  # of other clips, or loading before any clip wants it
         elsewhere = died.late_run != self.number if died.late_run is not None else others and not calls
         lost = Lost(worker, died.kind, unfinished, died.returncode, died.detail, elsewhere, died.boots, shared=others)
         verdict = after_death(lost, self._history, self.engine.settings.faults.tries)

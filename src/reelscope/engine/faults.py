@@ -39,7 +39,7 @@ __all__ = [
 BOOTS = 3  # a worker that never became ready so often in a row will not: its environment is broken, not its luck
 GROWTH_X, GROWTH_MIB = 2, 512  # default of faults.recycle_mib: allocators settle within these; a leak passes them
 
-Phase = Literal["waiting", "load", "begin", "feed", "fed", "finish"]
+Phase = Literal["waiting", "load", "begin", "feed", "fed", "finish", "close"]
 Kind = Literal["killed", "exited", "hung", "memory", "boot"]
 
 OFTEN = {
@@ -50,7 +50,15 @@ OFTEN = {
     "SIGFPE": "it crashed in native code",
     "SIGILL": "a package was built for another processor",
 }
-DOING = {"waiting": "waiting", "load": "loading", "begin": "starting", "feed": "taking frames", "fed": "idle", "finish": "finishing"}
+DOING = {
+    "waiting": "waiting",
+    "load": "loading",
+    "begin": "starting",
+    "feed": "taking frames",
+    "fed": "idle",
+    "finish": "finishing",
+    "close": "letting go",
+}
 
 
 # --- out of memory -------------------------------------------------------------------------------------------------------------------

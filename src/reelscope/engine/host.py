@@ -1,8 +1,8 @@
 """A host drives members in one process: lanes of threads that feed windows, and a few threads in which members finish.
 
-The conductor (reelscope.engine.local) talks to hosts in messages (reelscope.engine.messages). There is one in this process, or one in every
-worker process. A host keeps members loaded from clip to clip; two clips on their way at the same time get an instance each, which share
-the sessions of their models.
+The conductor (reelscope.engine.conduct) talks to hosts in messages (reelscope.engine.messages). There is one in this process, or one in
+every worker process. A host keeps members loaded from clip to clip; two clips on their way at the same time get an instance each, which
+share the sessions of their models.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -34,6 +35,8 @@ __all__ = ["Host", "Nobody", "make_models"]
 log = logging.getLogger(__name__)
 
 CLOSE_S = 10.0  # a member that does not close within this is left behind
+
+FORGOTTEN_MOST = 4096  # clips that are remembered as forgotten: a late message of theirs comes within a few
 
 Tell = Callable[[Any], None]
 Release = Callable[[], None]
@@ -97,7 +100,7 @@ class Host:
             self._threads = [t for t in self._threads if t.is_alive()]
             for i, (jobs, windows) in enumerate(zip(message.lanes, clip.lanes, strict=True)):
                 body = partial(self._lane, message, clip, jobs, windows)
-                thread = threading.Thread(target=self._guard, args=(message.run, body), name=f"lane-{i}", daemon=True)
+                thread = threading.Thread(target=self._told, args=(message.run, body), name=f"lane-{i}", daemon=True)
                 self._threads.append(thread)
                 thread.start()
 
@@ -137,6 +140,8 @@ class Host:
         """Let go of a clip, finished or not."""
         with self._lock:
             self._forgotten.add(run)
+            if len(self._forgotten) > FORGOTTEN_MOST:
+                self._forgotten = set(sorted(self._forgotten)[FORGOTTEN_MOST // 2 :])
             clip = self._clips.pop(run, None)
             if clip is None:
                 return
@@ -144,24 +149,27 @@ class Host:
             for lane in clip.lanes:
                 lane.put(None)
             left = [m for m in clip.members.values() if not m.busy]
-        for member in left:
-            self._put_back(member)
+        if left:
+            self._aside(lambda: [self._put_back(member) for member in left])
+
+    def knows(self, run: int) -> bool:
+        """Whether a clip has begun here and was not forgotten."""
+        return run in self._clips
 
     def close(self, timeout_s: float = CLOSE_S) -> None:
         """End every thread and let go of everything loaded; threads stuck in a member are left behind."""
         until = time.monotonic() + timeout_s
         for run in list(self._clips):
             self.forget(run)
-        for thread in self._threads:
+        for thread in list(self._threads):
             if thread.name.startswith("finish"):
                 self._finishing.put(None)
-        for thread in self._threads:
+        for thread in list(self._threads):
             thread.join(max(0.0, until - time.monotonic()))
-        for idle in self._idle.values():
-            for run in idle:
-                _close(run)
+        for run in [run for idle in self._idle.values() for run in idle]:
+            self._aside(run.close).join(max(0.0, until - time.monotonic()))
         self._idle.clear()
-        self.models.close()
+        self._aside(self.models.close).join(max(0.0, until - time.monotonic()))
 
     # --- lanes ----------------------------------------------------------------------------------------------------------------------
 
@@ -188,7 +196,9 @@ class Host:
             for member in members:
                 self._put_back(member)
         elif last:
-            self.tell(Fed(message.run, {n: m.run.failure for n, m in clip.members.items() if m.run.failure is not None}))
+            with self._lock:  # members without frames come and go beside the lanes
+                failures = {n: m.run.failure for n, m in clip.members.items() if m.run.failure is not None}
+            self.tell(Fed(message.run, failures))
 
     def _ready(self, run: int, about: Clip, clip: _Clip, job: Job) -> _Member:
         """A loaded member that has begun the clip, or one that carries its failure."""
@@ -202,19 +212,26 @@ class Host:
         made.run.renew()
         made.run.load()
         made.run.begin(about)
-        clip.members[job.name] = made
+        with self._lock:
+            before = clip.members.get(job.name)  # a feature that is fed again beside those that read it
+            clip.members[job.name] = made
+        if before is not None and not before.busy:
+            self._put_back(before)
         self.tell(Loaded(run, job.name, time.perf_counter() - started, made.run.failure, made.run.cache))
         return made
 
     def _make(self, job: Job) -> MemberRun:
-        kind: Any = self.registry.feature(job.name) if job.kind == "feature" else self.registry.analyzer(job.name)
+        def make() -> Any:  # where it is loaded: what its module or constructor raises is its own failure
+            kind: Any = self.registry.feature(job.name) if job.kind == "feature" else self.registry.analyzer(job.name)
+            return kind()
+
         batches = MemoryBatches(
             min(job.batch, self._batches.get(job.key, job.batch)),
             on_shrink=lambda size: self._shrunk(job.key, size),
             evict=lambda: self.models.evict_unused(job.device),
         )
         context = LoadContext(job.device, job.options, job.frames, job.backend, job.batch, job.threads, self.models, batches)
-        return MemberRun(job.name, kind(), context)
+        return MemberRun(job.name, make, context)
 
     def _shrunk(self, key: Any, size: int) -> None:
         self._batches[key] = min(size, self._batches.get(key, size))
@@ -228,7 +245,7 @@ class Host:
                 for job in message.jobs:
                     self._preload(job)
             else:
-                self._guard(message.run, partial(self._finish, message))
+                self._told(message.run, partial(self._finish, message))
 
     def _preload(self, job: Job) -> None:
         member = _Member(job, self._make(job))
@@ -256,18 +273,27 @@ class Host:
             self.tell(made)
 
     def _put_back(self, member: _Member) -> None:
-        """Keep a healthy member for the next clip, close any other."""
+        """Keep a healthy member for the next clip; close any other, beside everything else: nobody waits for that."""
         run = member.run
-        run.let_go()
-        healthy = run.loaded and (run.failure is None or run.failure.status == "not_applicable")
-        with self._lock:
-            idle = self._idle.setdefault(member.job.key, [])
-            if healthy and len(idle) < self.keep:
-                idle.append(run)
-                return
-        _close(run)
+        if run.loaded and (run.failure is None or run.failure.status == "not_applicable"):
+            run.let_go()
+            with self._lock:
+                idle = self._idle.setdefault(member.job.key, [])
+                if len(idle) < self.keep:
+                    idle.append(run)
+                    return
+        run.watch = lambda phase: nullcontext()  # however long it takes
+        self._aside(run.close)
 
-    def _guard(self, run: int, body: Callable[[], None]) -> None:
+    def _aside(self, call: Callable[[], object]) -> threading.Thread:
+        """Run in a thread of its own that nothing waits for, but `close` for a while."""
+        thread = threading.Thread(target=call, name="aside", daemon=True)
+        with self._lock:
+            self._threads = [*(t for t in self._threads if t.is_alive()), thread]
+            thread.start()
+        return thread
+
+    def _told(self, run: int, body: Callable[[], None]) -> None:
         """Run one of our own steps; a bug in it is told instead of leaving the clip waiting."""
         try:
             body()
@@ -277,7 +303,7 @@ class Host:
 
 
 class Nobody:
-    """In the place of a host that is gone for good: `Died` tells its clips, and what they said before that is lost."""
+    """In the place of a host that is gone for good. Whoever gets it finds `Died` in the inbox already, and loses nothing by these calls."""
 
     def __getattr__(self, name: str) -> Callable[..., None]:
         return lambda *args, **kwargs: None
@@ -298,13 +324,6 @@ def _feed(clip: _Clip, member: _Member, window: Window) -> None:
         status = "not_applicable" if cause is not None and cause.status == "not_applicable" else "failed"
         member.run.fail(Failure(status, "dependency_failed", f"needs {broken}, which {what}", cause.hint if cause else None))
     member.run.feed(window)
-
-
-def _close(run: MemberRun) -> None:
-    try:
-        run.member.close()
-    except Exception:
-        log.exception("closing %s failed", run.name)
 
 
 def one_thread_each() -> None:

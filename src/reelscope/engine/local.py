@@ -6,11 +6,13 @@ and the next one decodes while the last one finishes. Everything that the engine
 
 from __future__ import annotations
 
+import atexit
 import itertools
 import logging
 import tempfile
 import threading
 import time
+import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -19,6 +21,7 @@ from typing import Any
 
 from reelscope.analyzers.registry import INSTALLED, Registry
 from reelscope.config import Settings
+from reelscope.engine.board import Running
 from reelscope.engine.conduct import ClipRun
 from reelscope.engine.faults import BOOTS, recycle
 from reelscope.engine.flow import Flow, HereFlow, SharedFlow, Stopped
@@ -32,6 +35,7 @@ from reelscope.engine.placement import Hardware, WorkerPlan
 from reelscope.engine.plan import Plan
 from reelscope.engine.process import WorkerProcess
 from reelscope.engine.shared import FramePool, shared_parent, slot_bytes
+from reelscope.engine.steps import Crashed
 from reelscope.errors import EngineError, OutputError
 from reelscope.events import EventBus
 from reelscope.media.decode import DecodePass, DecodeStats
@@ -44,6 +48,7 @@ log = logging.getLogger(__name__)
 
 WATCH_S = 0.5  # how often deadlines are looked at
 POLL_S = 0.1
+PAUSE_S = 5.0  # the watcher sleeps a tenth of that: a longer gap between two looks is a pause of the program, not of the watcher
 
 
 @dataclass(slots=True)
@@ -54,7 +59,8 @@ class _Seat:
         plan: As it was started. life: counts hosts; messages of an earlier one are not listened to.
         held: Bytes of the models that are loaded in it.
         preload: Members to load before a clip wants them.
-        boots: Starts in a row that never became ready; clips: served by this host; first_mib: what it held after its first.
+        boots: Starts in a row that never became ready; clips: served by this host; first_mib: what it held after its first whole one.
+        after: The newest clip when it was started: only later ones are served whole.
     """
 
     plan: WorkerPlan
@@ -63,6 +69,7 @@ class _Seat:
     boots: int = 0
     clips: int = 0
     first_mib: float = 0.0
+    after: int = 0
     held: int = 0
     preload: tuple[Job, ...] = ()
     tired: str | None = None
@@ -95,7 +102,10 @@ class LocalEngine:
         self._guard: Guard | None = None
         self._closed = threading.Event()
         self._watcher: threading.Thread | None = None
+        self._looked = time.monotonic()
+        self._pauses: list[tuple[float, float]] = []  # when a pause of the whole program was noticed, and how long it was
         sweep(self._spare)  # what dead owners left: sound and spools of their clips
+        atexit.register(_close_at_exit, weakref.ref(self))
 
     @property
     def _spare(self) -> Path:
@@ -129,11 +139,14 @@ class LocalEngine:
         while self._folders:
             self._folders.pop().close()
 
-    def stop(self) -> None:
-        """Give up every clip that is on its way."""
+    def stop(self, token: threading.Event | None = None) -> None:
+        """Give up every clip that is on its way, or those that were begun with this token, which stands for all that come with it."""
+        if token is not None:
+            token.set()
         with self._lock:
             for run in self._runs.values():
-                run.give_up()
+                if token is None or run.token is token:
+                    run.give_up()
 
     # --- clips ------------------------------------------------------------------------------------------------------------------------
 
@@ -147,6 +160,7 @@ class LocalEngine:
         kept: Mapping[str, Kept] | None = None,
         stats: DecodeStats | None = None,
         whole: Plan | None = None,
+        token: threading.Event | None = None,
     ) -> Outcome:
         """Run a plan over a clip.
 
@@ -154,13 +168,16 @@ class LocalEngine:
             probe: The clip; plan: made for it; work_dir: an empty folder that the caller removes; job: what events are told under.
             kept: Results of an earlier run by member, which are taken as they are; stats: what decoding taught then; whole: the plan
                 with those members in it.
+            token: `stop` with it gives this clip up, also before it has begun.
 
         Raises:
             MediaError: No frame could be decoded. OutputError: no room for frames or sound. EngineError: a bug of ours.
         """
-        run = ClipRun(self, next(self._numbers), job or probe.path.name, probe, plan, work_dir, kept or {}, stats, whole)
+        run = ClipRun(self, next(self._numbers), job or probe.path.name, probe, plan, work_dir, kept or {}, stats, whole, token)
         with self._lock:
             self._runs[run.number] = run
+            if token is not None and token.is_set():
+                run.give_up()
         names = [w.name for w in plan.placement.workers]
         try:
             self._sit(plan, run, probe)
@@ -174,7 +191,7 @@ class LocalEngine:
                 seats = [seat for name in names if (seat := self._seats.get(name)) is not None]
                 for seat in seats:
                     seat.runs.discard(run.number)
-                old = [host for seat in seats if (host := self._after_clip(seat)) is not None]
+                old = [host for seat in seats if (host := self._after_clip(seat, run.number)) is not None]
                 self._changed.notify_all()
             for host in old:  # without the lock, which what it still says needs
                 host.close()
@@ -208,7 +225,7 @@ class LocalEngine:
 
     # --- hosts ------------------------------------------------------------------------------------------------------------------------
 
-    def host(self, name: str, plan: Plan) -> Any:
+    def host(self, name: str) -> Any:
         """The host that sits in a worker's place now."""
         with self._lock:
             seat = self._seats.get(name)
@@ -245,14 +262,15 @@ class LocalEngine:
                     if seat.host is None:
                         seat.plan = worker
                         seat.preload = tuple(placed[n].job for n in self.settings.models.preload if n in worker.members)
-                        self._start(seat)
+                        self._start(seat, after=run.number - 1)
             except OSError as error:
                 raise _no_room(error, self._spare) from error
+            finally:
+                if old:  # beside: it takes a while, and what they still say needs the lock
+                    threading.Thread(target=lambda: [host.close() for host in old], name="left-behind", daemon=True).start()
             if self._watcher is None:
                 self._watcher = threading.Thread(target=self._watch, name="engine-watch", daemon=True)
                 self._watcher.start()
-        for host in old:
-            host.close()
 
     def _make_room(self, plan: Plan, probe: Probe) -> None:
         """The pool of windows, in shared memory where there is room, and the folder of the workers' boards."""
@@ -274,8 +292,9 @@ class LocalEngine:
         if self.hardware is not None:
             self._guard = Guard(self.settings, self.hardware, self._offender, self._gpu_seen)
 
-    def _start(self, seat: _Seat) -> None:
+    def _start(self, seat: _Seat, *, after: int) -> None:
         seat.life += 1
+        seat.after = after
         seat.clips, seat.first_mib, seat.tired, seat.held = 0, 0.0, None, 0
         name, life = seat.plan.name, seat.life
 
@@ -299,9 +318,10 @@ class LocalEngine:
         if seat.boots >= BOOTS:
             return
         try:
-            self._start(seat)
-        except OSError as error:  # no more processes, say
-            log.error("worker %s cannot be started: %s", seat.plan.name, error)
+            self._start(seat, after=max(self._runs, default=0))
+        except Exception as error:  # no more processes or threads, say; whoever waits for it has to hear of it
+            log.error("worker %s cannot be started: %s: %s", seat.plan.name, type(error).__name__, error)
+            log.debug("worker %s cannot be started", seat.plan.name, exc_info=True)
             seat.host, seat.boots = None, BOOTS
 
     def _hear(self, name: str, life: int, message: Any) -> None:
@@ -310,20 +330,27 @@ class LocalEngine:
             seat = self._seats.get(name)
             if seat is None or seat.life != life:
                 return
-            match message:
-                case Ready():
-                    seat.boots = 0
-                case Shrunk(key, size):
-                    self._batches[key] = size
-                case Died():
-                    self._buried(seat, message)
-                case ModelNews(event):
-                    seat.held += {"load": event.bytes, "evict": -event.bytes, "idle": -event.bytes}.get(event.kind, 0)
-                    self._pass_on(seat, message)
-                case _:
-                    run = self._runs.get(message.run)
-                    if run is not None:
-                        run.inbox.put((name, message))
+            try:
+                self._heard(seat, message)
+            except Exception as error:  # a bug of ours ends the clips that are there instead of leaving them waiting
+                log.exception("a message of worker %s was not understood", name)
+                self._pass_on(seat, Crashed(error))
+
+    def _heard(self, seat: _Seat, message: Any) -> None:
+        match message:
+            case Ready():
+                seat.boots = 0
+            case Shrunk(key, size):
+                self._batches[key] = size
+            case Died():
+                self._buried(seat, message)
+            case ModelNews(event):
+                seat.held += {"load": event.bytes, "evict": -event.bytes, "idle": -event.bytes}.get(event.kind, 0)
+                self._pass_on(seat, message)
+            case _:
+                run = self._runs.get(message.run)
+                if run is not None:
+                    run.inbox.put((seat.plan.name, message))
 
     def _pass_on(self, seat: _Seat, message: Any) -> None:
         """Tell every clip that is there."""
@@ -340,16 +367,19 @@ class LocalEngine:
         lost, seat.host = seat.host, None
         if isinstance(lost, Host):  # it lets go of what it can, beside the thread that is stuck in it
             threading.Thread(target=lost.close, name="left-behind", daemon=True).start()
-        self._start_again(seat)
+        if any(r.run == 0 and r.phase == "load" for r in died.running):
+            seat.preload = ()  # it may well be what brought it down; a clip that wants it will tell
+        if any(number in self._runs for number in seat.runs):  # else the next clip starts it
+            self._start_again(seat)
         self._pass_on(seat, replace(died, kind="boot" if seat.host is None else died.kind, boots=seat.boots, host=lost))
 
-    def _after_clip(self, seat: _Seat) -> WorkerProcess | None:
+    def _after_clip(self, seat: _Seat, number: int) -> WorkerProcess | None:
         """A clip is through. Returns a worker to be ended, which has grown too much and which nobody uses: the next clip starts it anew."""
         if not isinstance(seat.host, WorkerProcess) or self._closed.is_set():
             return None
         seat.clips += 1
         held = rss_mib(seat.host.pid)
-        if held is not None:
+        if held is not None and number > seat.after:
             seat.first_mib = seat.first_mib or held
             seat.tired = seat.tired or recycle(seat.clips, held, seat.first_mib, self.settings)
         if seat.tired is None or seat.runs:
@@ -366,9 +396,24 @@ class LocalEngine:
     def _watch(self) -> None:
         """End hosts whose members are past their deadlines, and workers that never become ready; unload idle models."""
         while not self._closed.wait(WATCH_S):
-            with self._lock:
-                for seat in list(self._seats.values()):
-                    self._look_at(seat)
+            now = time.monotonic()
+            if now - self._looked > PAUSE_S:  # a suspended machine or container: nobody worked meanwhile
+                self._pauses = [*self._pauses[-20:], (now, now - self._looked)]
+            self._looked = now
+            try:
+                with self._lock:
+                    here = [s.host for s in self._seats.values() if isinstance(s.host, Host)]
+                    for seat in list(self._seats.values()):
+                        self._look_at(seat)
+                for host in here:  # without the lock: unloading takes a while
+                    host.models.tidy()
+            except Exception:
+                log.exception("looking after the workers failed")
+
+    def _worked_s(self, running: Running) -> float:
+        """For how long a call has been under way, pauses of the whole program aside."""
+        began = self._looked - running.seconds
+        return running.seconds - sum(length for noticed, length in self._pauses if noticed > began)
 
     def _look_at(self, seat: _Seat) -> None:
         host = seat.host
@@ -381,7 +426,7 @@ class LocalEngine:
                 limit_s = run.limit_s(running.name, running.phase)
             else:  # loading before a clip wants it, or left of a clip that was given up
                 limit_s = self.settings.faults.load_timeout_s
-            if running.seconds > limit_s:
+            if self._worked_s(running) > limit_s:
                 late = running
                 break
         if isinstance(host, WorkerProcess):
@@ -390,8 +435,9 @@ class LocalEngine:
                 host.kill("hung", f"{late.name} took more than {limit_s:g} s in {late.phase}", late.run)
             elif not host.ready and time.monotonic() - host.started > self.settings.faults.load_timeout_s:
                 host.kill("boot", f"not ready after {self.settings.faults.load_timeout_s:g} s")
+            elif host.unread_s > self.settings.faults.load_timeout_s:
+                host.kill("hung", f"took none of its messages for {self.settings.faults.load_timeout_s:g} s")
             return
-        host.models.tidy()
         if late is not None:  # a thread cannot be ended: the host is left behind with it, and another takes its place
             detail = f"{late.name} took more than {limit_s:g} s in {late.phase}"
             self._hear(seat.plan.name, seat.life, Died("hung", detail=detail, running=tuple(host.board.read()), late_run=late.run))
@@ -406,6 +452,13 @@ class LocalEngine:
             seat = self._seats.get(worker)
             if seat is not None and isinstance(seat.host, WorkerProcess):
                 seat.host.kill("memory", f"{kind}: {used_mib:.0f} MiB, at most {limit_mib:.0f} are allowed")
+
+
+def _close_at_exit(engine: weakref.ref[LocalEngine]) -> None:
+    """A session that nobody closed must not leave its shared memory behind."""
+    left = engine()
+    if left is not None:
+        left.close()
 
 
 def _no_room(error: OSError, place: Path) -> OutputError:

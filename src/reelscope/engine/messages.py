@@ -191,11 +191,12 @@ class ModelNews:
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """A log record from a worker."""
+    """A log record from a worker; trace: the traceback that belongs to it."""
 
     name: str
     level: int
     text: str
+    trace: str = ""
 
 
 @dataclass(frozen=True, slots=True)

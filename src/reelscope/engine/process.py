@@ -9,6 +9,7 @@ import mmap
 import os
 import pickle
 import queue
+import signal
 import socket
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+import reelscope
 from reelscope.config import Settings
 from reelscope.engine.board import BOARD_BYTES, Board
 from reelscope.engine.faults import Kind, describe
@@ -27,13 +29,15 @@ from reelscope.engine.limits import worker_environment
 from reelscope.engine.messages import Begin, Died, End, Feed, Finish, Finished, Forget, LogLine, Pickled, Preload, Ready, Stop
 from reelscope.engine.placement import WorkerPlan
 from reelscope.engine.worker import Boot, registry_reference, unpicklable
+from reelscope.errors import EngineError
 
 __all__ = ["WorkerProcess"]
 
 log = logging.getLogger(__name__)
 
 CLOSE_S = 15.0  # a worker that does not end by itself within this is killed
-STDERR_TAIL = 2000  # characters of what a dead worker last wrote
+STDERR_TAIL = 4000  # bytes of what a dead worker last wrote
+ERRORS_MOST = 4 << 20  # bytes of it that are kept while it lives: the folder may be in memory
 _numbers = itertools.count()
 
 
@@ -54,21 +58,30 @@ class WorkerProcess:
         self.ready = False
         self._doomed: Died | None = None
         self._closing = False
+        level = logging.getLogger("reelscope").getEffectiveLevel()
         number = next(_numbers)
-        self._errors = folder / f"worker-{number}.stderr"
         board_path = folder / f"worker-{number}.board"
+        boot = Boot(plan.name, registry_reference(registry), settings, plan, str(board_path), level, os.getpid(), dict(batches))
+        try:
+            first = pickle.dumps(sys.path), pickle.dumps(boot)
+        except Exception as error:
+            raise EngineError(
+                f"a worker process cannot be given this registry: {error}",
+                hint="work in this process: placement.workers=0",
+            ) from error
+        self._errors = folder / f"worker-{number}.stderr"
         board_path.write_bytes(bytes(BOARD_BYTES))
         with board_path.open("r+b") as file:
             self._map = mmap.mmap(file.fileno(), 0)
         self.board = Board(memoryview(self._map))
         self._files = (self._errors, board_path)
         ours, theirs = socket.socketpair()
-        with theirs, self._errors.open("wb") as errors, contextlib.ExitStack() as undo:
+        with theirs, self._errors.open("ab") as errors, contextlib.ExitStack() as undo:
             undo.callback(ours.close)
             self.process = subprocess.Popen(
                 # -P: a user's queue.py in the current folder is not Python's
                 [sys.executable, "-P", "-m", "reelscope.engine.worker", str(theirs.fileno())],
-                env={**os.environ, **worker_environment(plan, settings)},
+                env={**os.environ, **worker_environment(plan, settings), "PYTHONPATH": _with_package(os.environ.get("PYTHONPATH"))},
                 pass_fds=(theirs.fileno(),),
                 stdin=subprocess.DEVNULL,
                 stdout=errors,  # nothing of a worker may get into the program's own output
@@ -78,9 +91,10 @@ class WorkerProcess:
             undo.pop_all()
         self._connection = Connection(ours.detach())
         self._out: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        self._out.put(pickle.dumps(sys.path))
-        level = logging.getLogger().getEffectiveLevel()
-        self._send(Boot(plan.name, registry_reference(registry), settings, plan, str(board_path), level, dict(batches)))
+        self._sent = 0
+        self._moved = (0, self.started)  # messages that it had taken when last looked, and since when
+        for data in first:
+            self._out.put(data)
         self._threads = [
             threading.Thread(target=self._write, name=f"to-{plan.name}", daemon=True),
             threading.Thread(target=self._read, name=f"from-{plan.name}", daemon=True),
@@ -119,13 +133,28 @@ class WorkerProcess:
         """End it at once; `Died` will say this reason."""
         if self.process.poll() is None:
             self._doomed = Died(kind, detail=detail, late_run=late_run)
-            self.process.kill()
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)  # with all that its members started: it leads a session of its own
+
+    @property
+    def unread_s(self) -> float:
+        """For how long it has taken none of the messages that wait for it; 0 where none waits."""
+        taken, now = self.board.taken, time.monotonic()
+        if taken != self._moved[0] or taken >= self._sent:
+            self._moved = (taken, now)
+        return now - self._moved[1]
 
     def look(self) -> None:
-        """Notice its end also where a process that it forked still holds the other end of the connection open."""
+        """Notice its end also where a process that it forked still holds the other end of the connection open; bound its error output."""
+        with contextlib.suppress(OSError):
+            if self._errors.stat().st_size > ERRORS_MOST:
+                os.truncate(self._errors, 0)
         if self.process.poll() is not None:
-            with contextlib.suppress(OSError), socket.socket(fileno=os.dup(self._connection.fileno())) as end:
-                end.shutdown(socket.SHUT_RD)  # what it said before can still be read; then comes the end
+            self._shut(socket.SHUT_RD)  # what it said before can still be read; then comes the end
+
+    def _shut(self, how: int) -> None:
+        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(self._connection.fileno())) as end:
+            end.shutdown(how)
 
     def close(self) -> None:
         """Let it end by itself, kill it where it does not, and clear away what belonged to it."""
@@ -136,12 +165,15 @@ class WorkerProcess:
             self.process.wait(CLOSE_S)
         except subprocess.TimeoutExpired:
             log.warning("worker %s (process %d) did not end within %.0f s and was killed", self.plan.name, self.pid, CLOSE_S)
-            self.process.kill()
+            self.kill("exited", "did not end by itself")
             self.process.wait()
+        self.look()
         self._threads[1].join()
         self._clear()
 
     def _clear(self) -> None:
+        """Once it has ended: files and connection; may be called again."""
+        self._shut(socket.SHUT_RDWR)  # the writer must not wait for a process that it left behind
         self._out.put(None)
         self._threads[0].join()
         self._connection.close()
@@ -152,6 +184,7 @@ class WorkerProcess:
     # --- its threads ----------------------------------------------------------------------------------------------------------------
 
     def _send(self, message: Any) -> None:
+        self._sent += 1
         self._out.put(pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL))
 
     def _write(self) -> None:
@@ -176,7 +209,10 @@ class WorkerProcess:
                 except Exception as error:  # reading it calls into the result's own code
                     message = unpicklable(message, error)
             if isinstance(message, LogLine):
-                logging.getLogger(message.name).log(message.level, "[%s] %s", self.plan.name, message.text)
+                logger = logging.getLogger(message.name)
+                logger.log(message.level, "[%s] %s", self.plan.name, message.text)
+                if message.trace:
+                    logger.debug("[%s] %s", self.plan.name, message.trace)
             else:
                 if isinstance(message, Ready):
                     self.ready, self.view = True, message.view
@@ -192,21 +228,25 @@ class WorkerProcess:
             tail = self._tail()
             log.warning("worker %s did not start: %s\n%s", self.plan.name, describe(code), tail)
             died = Died("boot", detail=f"{describe(code)}; {last_line(tail)}".rstrip("; "))
+        if code < 0 and self._doomed is None and self.ready:
+            log.info("worker %s last wrote: %s", self.plan.name, self._tail() or "nothing")
         running = tuple(self.board.read())
-        self._clear_files()
+        self._clear()
         self.tell(replace(died, returncode=code, running=running))
-
-    def _clear_files(self) -> None:
-        self._out.put(None)
-        for path in self._files:
-            with contextlib.suppress(OSError):
-                path.unlink()
 
     def _tail(self) -> str:
         try:
-            return self._errors.read_text(errors="replace").strip()[-STDERR_TAIL:]
+            with self._errors.open("rb") as file:
+                file.seek(max(0, self._errors.stat().st_size - STDERR_TAIL))
+                return file.read(STDERR_TAIL).decode(errors="replace").strip()
         except OSError:
             return ""
+
+
+def _with_package(path: str | None) -> str:
+    """PYTHONPATH on which this package is found, wherever this process has it from."""
+    root = str(Path(reelscope.__file__).parents[1])
+    return os.pathsep.join([root, path] if path else [root])
 
 
 def last_line(text: str) -> str:

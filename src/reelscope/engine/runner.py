@@ -50,14 +50,14 @@ class MemberRun:
     """
 
     name: str
-    member: Analyzer | Feature
+    make: Callable[[], Any]
     context: LoadContext
+    member: Any = None
     loaded: bool = False
     seconds: float = 0.0
     load_s: float = 0.0
     result: Any = None
     failure: Failure | None = None
-    done: bool = False
     phases: dict[str, float] = field(default_factory=dict)
     cache: CacheStats = CacheStats()
     watch: Callable[[Phase], AbstractContextManager[Any]] = lambda phase: nullcontext()
@@ -65,14 +65,18 @@ class MemberRun:
 
     def renew(self) -> None:
         """Forget the last clip's result, failure and seconds."""
-        self.result, self.failure, self.done, self.cache = None, None, False, CacheStats()
+        self.result, self.failure, self.cache = None, None, CacheStats()
         self.seconds = self.load_s = 0.0
         self.phases = {}
 
     def load(self) -> None:
-        """Load it unless it is loaded already."""
-        if not self.loaded and self._run("load", lambda: self.member.load(self.context)):
+        """Make and load it unless it is loaded already."""
+        if not self.loaded and self._run("load", self._made):
             self.loaded = True
+
+    def _made(self) -> None:
+        self.member = self.make()
+        self.member.load(self.context)
 
     def begin(self, clip: Clip) -> None:
         """Start a clip; its models stay loaded from now until `let_go`."""
@@ -88,8 +92,19 @@ class MemberRun:
             self.context.unpin()
 
     def let_go(self) -> None:
-        """The clip is over: its models may be unloaded."""
-        self.context.unpin()
+        """The clip is over: its models may be unloaded, which may take a while."""
+        with self.watch("close"):
+            self.context.unpin()
+
+    def close(self) -> None:
+        """Let go of everything; what it raises is logged."""
+        try:
+            with self.watch("close"):
+                self.context.unpin()
+                if self.member is not None:
+                    self.member.close()
+        except Exception:
+            log.exception("closing %s failed", self.name)
 
     def feed(self, window: Window) -> None:
         """Hand over a window; a feature's value is left in it for its consumers."""
@@ -106,12 +121,10 @@ class MemberRun:
                 self.result = out[0]
             else:
                 self.failure = Failure("failed", "bad_result", f"finish returned {type(out[0]).__name__}, not {kind.__name__}")
-        self.done = True
 
     def fail(self, failure: Failure) -> None:
         """End it from outside."""
         self.failure = self.failure or failure
-        self.done = True
 
     def _run(self, phase: Phase, call: Callable[[], Any]) -> bool:
         """Call unless it has failed already; True where the call returned."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -36,7 +35,6 @@ class Pass:
     feeding: set[str]
     through: Counter[str] = field(default_factory=Counter)
     decoded: bool = False
-    thread: threading.Thread | None = None
 
 
 @dataclass(frozen=True, slots=True)

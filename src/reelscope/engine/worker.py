@@ -24,6 +24,8 @@ from typing import Any
 
 __all__ = ["Boot", "main", "registry_reference", "unpicklable"]
 
+log = logging.getLogger(__name__)
+
 PACKAGES = ("numpy", "opencv-python-headless", "onnxruntime", "onnxruntime-gpu", "torch")  # of which a wrong one shows in odd ways
 CLOSE_S = 3.0  # at the end nothing is left to be saved: who does not end within this, ends with the process
 TICK_S = 1.0  # how often idle models are looked at
@@ -37,6 +39,7 @@ class Boot:
     Attributes:
         registry: A picklable registry, or "module:NAME" of one.
         board: Its board's file.
+        parent: Process id of the parent. log_level: of our own log.
         batches: Batch sizes that had to shrink in an earlier life.
     """
 
@@ -46,6 +49,7 @@ class Boot:
     plan: Any
     board: str
     log_level: int
+    parent: int
     batches: dict[Any, int]
 
 
@@ -66,7 +70,9 @@ def main(fd: int) -> None:
     def tell(message: Any) -> None:
         send(connection, lock, message)
 
-    logging.basicConfig(handlers=[_ToParent(tell)], level=boot.log_level, force=True)
+    faulthandler.enable()
+    logging.basicConfig(handlers=[_ToParent(tell)], level=logging.WARNING, force=True)
+    logging.getLogger("reelscope").setLevel(boot.log_level)
     code = 0
     try:
         _serve(boot, connection, tell)
@@ -85,8 +91,9 @@ def _serve(boot: Boot, connection: Connection, tell: Any) -> None:
     from reelscope.engine.board import Board
     from reelscope.engine.host import Host, make_models
     from reelscope.engine.limits import apply_in_worker
-    from reelscope.engine.messages import Begin, End, Feed, Finish, Forget, Preload, Ready, Stop
+    from reelscope.engine.messages import Begin, Broken, End, Feed, Finish, Forget, Preload, Ready, Stop
     from reelscope.engine.windows import Attachment
+    from reelscope.errors import ReelscopeError
 
     apply_in_worker(boot.plan, boot.settings)
     registry = _find(boot.registry)
@@ -96,12 +103,19 @@ def _serve(boot: Boot, connection: Connection, tell: Any) -> None:
     host = Host(registry, tell, models=models, board=board, threads=boot.plan.threads, keep=boot.settings.optimisation.clips_in_flight)
     host.remember_batches(boot.batches)
     attachment = Attachment()
-    threading.Thread(target=_tick, args=(models,), name="tick", daemon=True).start()
+    threading.Thread(target=_tick, args=(models, boot.parent), name="tick", daemon=True).start()
     tell(Ready(view(boot.plan)))
     while True:
-        match pickle.loads(connection.recv_bytes()):
+        message = pickle.loads(connection.recv_bytes())
+        board.take()
+        match message:
             case Feed(run, window):
-                host.feed(run, attachment.open(window), window.key)
+                if host.knows(run):
+                    try:
+                        host.feed(run, attachment.open(window), window.key)
+                    except ReelscopeError as error:
+                        if host.knows(run):  # else its slot was given to another window by right
+                            tell(Broken(run, error.message))
             case Begin() as message:
                 host.begin(message)
             case End(run):
@@ -172,11 +186,16 @@ def _find(reference: Any) -> Any:
     return getattr(importlib.import_module(module), name)
 
 
-def _tick(models: Any) -> None:
-    """Unload idle models; and show the watchdog, which needs no interpreter, that this process still runs."""
+def _tick(models: Any, parent: int) -> None:
+    """Unload idle models; end without a parent; show the watchdog, which needs no interpreter, that this process still runs."""
     while True:
         faulthandler.dump_traceback_later(STUCK_S, exit=True)
-        models.tidy()
+        if os.getppid() != parent:  # also where another child of it holds our connection open
+            os._exit(1)
+        try:
+            models.tidy()
+        except Exception:
+            log.exception("unloading idle models failed")
         time.sleep(TICK_S)
 
 
@@ -191,7 +210,8 @@ class _ToParent(logging.Handler):
         from reelscope.engine.messages import LogLine
 
         with contextlib.suppress(Exception):  # a log line must not end a worker
-            self.tell(LogLine(record.name, record.levelno, self.format(record)))
+            trace = "".join(traceback.format_exception(*record.exc_info)) if record.exc_info else ""
+            self.tell(LogLine(record.name, record.levelno, record.getMessage(), trace))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ Raise reelscope.engine.reuse.DECODE_VERSION when samples may change: kept result
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -29,15 +29,15 @@ JITTER_S = 0.03
 GAP_MARGIN_S = 1.0
 
 
-def decode_sound(probe: Probe, work_dir: Path) -> AudioTrack | None:
+def decode_sound(probe: Probe, work_dir: Path, *, stop: Callable[[], bool] = lambda: False) -> AudioTrack | None:
     """Decode the chosen sound track on the picture's clock.
 
     Args:
         probe: Facts of the clip.
-        work_dir: Where the two raw files go.
+        work_dir: Where the two raw files go. stop: asked for each frame; once it is true nothing more is decoded.
 
     Returns:
-        The track, or None where the clip has no sound track.
+        The track, or None where the clip has no sound track, or where it was stopped.
 
     Raises:
         NotApplicable: It has one, of which nothing decodes.
@@ -58,6 +58,8 @@ def decode_sound(probe: Probe, work_dir: Path) -> AudioTrack | None:
             resampler: Any = None
             key: Any = None
             for frame in _decode(container, stream):
+                if stop():
+                    return None
                 if frame is None:
                     errors += 1
                     continue
