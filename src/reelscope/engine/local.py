@@ -16,6 +16,7 @@ import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +106,8 @@ class LocalEngine:
         self._looked = time.monotonic()
         self._pauses: list[tuple[float, float]] = []  # when a pause of the whole program was noticed, and how long it was
         sweep(self._spare)  # what dead owners left: sound and spools of their clips
-        atexit.register(_close_at_exit, weakref.ref(self))
+        self._at_exit = partial(_close_at_exit, weakref.ref(self))
+        atexit.register(self._at_exit)
 
     @property
     def _spare(self) -> Path:
@@ -120,6 +122,7 @@ class LocalEngine:
     def close(self) -> None:
         """End every worker and let go of everything loaded; clips that are still on their way are given up."""
         self._closed.set()
+        atexit.unregister(self._at_exit)
         self.stop()
         if self._guard is not None:
             self._guard.close()
