@@ -17,12 +17,15 @@ MEMORY_GOAL_MIB = 150.0
 
 
 def batch(bench: Bench) -> Part:
-    """Many clips in one call against the same clips one at a time, models loaded, in each mode."""
+    """Many clips in one call against the same clips one at a time, models loaded: in each mode, and each as it is by default."""
     part = Part("batch")
     clips = [str(c) for c in batch_clips(bench.work, bench.clip, count=bench.clips, most_s=bench.most_s)]
     rows = []
-    for name, workers in bench.modes.items():
-        with bench.process(workers, many=True) as runner:
+    modes = {name: (workers, workers) for name, workers in bench.modes.items()}
+    modes["as by default: short clips here, a call in workers"] = (0, max(bench.modes.values()))
+    for name, (one_at_a_time, in_a_call) in modes.items():
+        with bench.process(one_at_a_time) as single, bench.process(in_a_call, many=True) as runner:
+            single.ask("many", clips=clips[:4])
             warm = runner.ask("many", clips=clips[:4])  # two clips on their way: members are loaded twice
             singles: list[dict[str, Any]] = []
             together: list[dict[str, Any]] = []
@@ -31,7 +34,7 @@ def batch(bench: Bench) -> Part:
                     if what == "together":
                         together.append(runner.ask("many", clips=clips))
                     else:
-                        found = [runner.one(Path(c)) for c in clips]
+                        found = [single.one(Path(c)) for c in clips]
                         singles.append({key: sum(f[key] for f in found) for key in ("seconds", "cpu_s", "duration_s")})
         ratios = [t["seconds"] / s["seconds"] for t, s in zip(together, singles, strict=True)]
         video_s = singles[0]["duration_s"]
