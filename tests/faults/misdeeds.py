@@ -30,8 +30,8 @@ class Control:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def set(self, **misdeeds: dict[str, Any]) -> None:
-        """Put these in the place of the old ones; all counts begin anew."""
+    def set(self, **misdeeds: dict[str, Any] | list[dict[str, Any]]) -> None:
+        """Put these in the place of the old ones, one or several for a member, which count together; all counts begin anew."""
         for path in self.folder.iterdir():
             path.unlink()
         part = self.folder / ".part"
@@ -65,10 +65,12 @@ def _folder() -> Path:
 def wanted(name: str, phase: str, **facts: Any) -> dict[str, Any] | None:
     """The misdeed that is due in this call, counted; None: behave."""
     try:
-        order = json.loads((_folder() / "control.json").read_text()).get(name)
+        found = json.loads((_folder() / "control.json").read_text()).get(name, [])
     except FileNotFoundError:
         return None
-    if order is None or order["phase"] != phase or any(order[key] != value for key, value in facts.items() if key in order):
+    orders = found if isinstance(found, list) else [found]
+    order = next((o for o in orders if o["phase"] == phase and all(o[k] == v for k, v in facts.items() if k in o)), None)
+    if order is None:
         return None
     if order["do"] == "work":
         return order
@@ -104,6 +106,10 @@ def _deed(order: dict[str, Any]) -> Any:
                 _wait()
                 os._exit(0)
             os._exit(3)
+        case "child":  # a process that it forked stays behind, with all that is open
+            if os.fork() == 0:
+                _wait()
+                os._exit(0)
         case "hang":  # Python code that waits for something that never comes
             _wait()
         case "hang_locked":  # native code that does not give the interpreter's lock back

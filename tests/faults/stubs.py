@@ -36,6 +36,12 @@ class _Stub(Analyzer[AnalyzerResult]):
 
     Result = AnalyzerResult
 
+    def __init__(self) -> None:
+        misbehave(self.spec.name, "make")
+
+    def close(self) -> None:
+        misbehave(self.spec.name, "close")
+
     def load(self, ctx: LoadContext) -> None:
         super().load(ctx)
         misbehave(self.spec.name, "load")

@@ -107,3 +107,15 @@ def test_samples_are_read_in_slices(tmp_path: Path) -> None:
         mono[3]  # type: ignore[index]
     with pytest.raises(ValueError, match="without steps"):
         mono[::2]
+
+
+def test_it_stops_where_nobody_waits_any_more(tmp_path: Path) -> None:
+    clip = probe(write_clip(tmp_path / "a.mp4", moving_frames(30), sound=tone(1.0)))
+    asked: list[int] = []
+
+    def stop() -> bool:
+        asked.append(1)
+        return len(asked) > 2
+
+    assert decode_sound(clip, tmp_path, stop=stop) is None
+    assert len(asked) == 3
