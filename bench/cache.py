@@ -189,7 +189,7 @@ def part_runs(name: str, count: int = 4) -> dict[str, float]:
 
 
 def part_clips(count: str) -> dict[str, Any]:
-    """So many tiny clips through one session, and what its processes hold after each."""
+    """So many tiny clips through one worker, and what it and the main process hold after each."""
     from reelscope.pipeline import Session
 
     held: list[float] = []
@@ -197,7 +197,7 @@ def part_clips(count: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="reelscope-bench-") as work:
         clip = tiny_clip(Path(work) / "tiny.mp4")
         started = time.perf_counter()
-        with Session(computing(Path(work))) as session:
+        with Session(computing(Path(work), workers=1)) as session:
             for _ in range(int(count)):
                 document = session.analyze(clip).document
                 failed = [name for name, entry in document.analyzers.items() if entry.status in ("failed", "timeout")]
@@ -218,11 +218,12 @@ def part_clips(count: str) -> dict[str, Any]:
     }
 
 
-def computing(folder: Path) -> Any:
+def computing(folder: Path, *, workers: int | None = None) -> Any:
     """Settings under which nothing that was kept spares work, and nothing is left on this machine."""
-    from reelscope.config.tree import Analysis, Settings, System
+    from reelscope.config.tree import Analysis, Placement, Settings, System
 
-    return Settings(analysis=Analysis(fresh=True), system=System(keep_results=False, data_dir=folder))
+    system = System(keep_results=False, data_dir=folder)
+    return Settings(analysis=Analysis(fresh=True), placement=Placement(workers=workers), system=system)
 
 
 def tiny_clip(path: Path) -> Path:
@@ -262,7 +263,7 @@ def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--ttl", type=float, default=8.0, help="idle time-to-live in seconds; more than 5 shows models at rest too")
-    parser.add_argument("--clips", type=int, default=0, help="send so many tiny clips through one session")
+    parser.add_argument("--clips", type=int, default=0, help="send so many tiny clips through one worker")
     parser.add_argument("--json", type=Path, help="write the figures there as well")
     parser.add_argument("--page", type=Path, help="write what is printed there, as Markdown")
     parser.add_argument("--part", nargs=2, metavar=("NAME", "ARGUMENT"), help=argparse.SUPPRESS)
