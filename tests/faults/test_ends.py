@@ -21,7 +21,14 @@ from tests.faults.tools import DEADLINE_S, Place, same, until, workers_of
 def program(place: Place, *arguments: str | Path, **popen: object) -> Iterator[subprocess.Popen[str]]:
     """A Python program of the test's own; it and its workers are gone afterwards, whatever the test does."""
     command = [sys.executable, "-m", *map(str, arguments)]
-    running = subprocess.Popen(command, env=place.environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    running = subprocess.Popen(
+        command,
+        env=place.environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a test run in the background has it ignored
+    )
     workers: list[psutil.Process] = []
     try:
         yield running
