@@ -50,6 +50,17 @@ def test_who_was_running_when_its_worker_was_killed_is_tried_again(
         assert document.analyzers[name].attempts >= 2
 
 
+def test_workers_that_died_before_the_clip_count_against_nobody(session: Session, control: Control, clip: Path, quiet: Document) -> None:
+    stopped = [seat.host for seat in session.engine._seats.values()]
+    with session.engine._lock:  # so that nobody notices before the clip has begun on them
+        for host in stopped:
+            host.process.kill()
+            host.process.wait()
+    control.set(cut_analysis={"do": "sigkill", "phase": "feed", "window": 2, "times": 1})
+    document = session.analyze(clip).document
+    same(document, quiet)
+
+
 @pytest.mark.parametrize("deed", ["segfault", "exit", "fork", "hang", "hang_locked"])
 def test_a_worker_that_ends_or_hangs_once_costs_a_second_pass(
     session: Session, control: Control, clip: Path, quiet: Document, deed: str

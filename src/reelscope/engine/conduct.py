@@ -10,7 +10,7 @@ import logging
 import queue
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -73,6 +73,8 @@ class ClipRun:
     _rounds: dict[str, deque[Round]] = field(init=False)
     _history: dict[str, int] = field(default_factory=dict)
     _again: set[str] = field(default_factory=set)
+    _heard: set[str] = field(default_factory=set)  # workers that have said something of this clip since they were started
+    _spared: Counter[str] = field(default_factory=Counter)  # their losses before that
     _pass: Pass | None = None
     _threads: list[threading.Thread] = field(default_factory=list)
     _last_window: float = 0.0
@@ -140,6 +142,8 @@ class ClipRun:
         return window_s if phase != "finish" else max(window_s, spec.finish_timeout_x * self.probe.media.duration_s)
 
     def _take(self, worker: str, message: Any) -> None:
+        if isinstance(message, Loaded | Took | Fed | Finished):
+            self._heard.add(worker)
         match message:
             case Loaded():
                 member = self.out.members[message.name]
@@ -386,6 +390,10 @@ class ClipRun:
         unfinished = tuple(self._unfinished(n, calls) for n in mine if n in begun or self._read_live(n, begun))
         others = any(r.run != self.number for r in died.running)  # of other clips, or loading before any clip wants it
         elsewhere = died.late_run != self.number if died.late_run is not None else others and not calls
+        if not calls and worker not in self._heard and self._spared[worker] < BOOTS:
+            self._spared[worker] += 1  # it was dead before it took up anything of this clip: nobody here is to blame
+            elsewhere = True
+        self._heard.discard(worker)
         lost = Lost(worker, died.kind, unfinished, died.returncode, died.detail, elsewhere, died.boots, shared=others)
         verdict = after_death(lost, self._history, self.engine.settings.faults.tries)
         self._history = dict(verdict.history)
