@@ -6,13 +6,19 @@ OUT ?= out
 VIDEO ?=
 ARGS ?=
 ENGINE_ARGS ?=
+TIER ?=
+TORCH ?= torch==2.13.0
+TORCH_ARGS ?=
+
+# The full tier on a machine without CUDA: torch and transformers in an environment of its own, so that the other one proves that it needs neither.
+FULL_VENV := .venv-full
 
 # The first interpreter of a supported version, told from the version that it reports itself.
 PYTHON ?= $(shell for p in python3.11 python3.12 python3 python; do \
 	$$p -c 'import sys; raise SystemExit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null && echo $$p && break; done)
 PYVER = $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 
-.PHONY: analyze test setup setup-dev check accuracy bench bench-long docs lock clean help
+.PHONY: analyze test test-full setup setup-dev setup-full check accuracy bench bench-long docs lock clean help
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -45,6 +51,12 @@ docs: setup-dev  ## write the generated parts of docs/ again
 
 setup: $(VENV)/.embedded-$(PYVER)  ## the environment for running
 setup-dev: $(VENV)/.dev-$(PYVER)  ## and what the tests need on top
+setup-full:  ## .venv-full: the full tier on the CPU, with torch and transformers; TORCH_ARGS chooses another build of torch
+	@$(MAKE) --no-print-directory VENV=$(FULL_VENV) $(FULL_VENV)/.full-$(PYVER)
+	@$(FULL_VENV)/bin/python -c 'import torch' 2>/dev/null || $(FULL_VENV)/bin/python -m pip install -q --disable-pip-version-check $(TORCH_ARGS) $(TORCH)
+
+test-full: setup-full  ## the tests that want torch: loaders of the full tier on tiny random checkpoints
+	$(FULL_VENV)/bin/python -m pytest -q -n 2 -m torch $(ARGS)
 
 # One stamp per lock file and Python version: a changed lock or another interpreter sets up again, nothing else does.
 $(VENV)/.%-$(PYVER): locks/%-$(PYVER).txt pyproject.toml
@@ -59,6 +71,8 @@ $(VENV)/.%-$(PYVER): locks/%-$(PYVER).txt pyproject.toml
 lock:  ## compile the lock files again (needs uv)
 	for v in 3.11 3.12; do for n in embedded dev; do uv pip compile locks/$$n.in --python-version $$v --override locks/overrides.txt \
 	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate -o locks/$$n-$$v.txt; done; \
+	  uv pip compile locks/full.in --python-version $$v --override locks/overrides-full.txt \
+	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate -o locks/full-$$v.txt; \
 	  uv pip compile locks/gpu.in --python-version $$v --override locks/overrides-gpu.txt \
 	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate -o locks/gpu-$$v.txt; done
 
@@ -69,8 +83,6 @@ clean:  ## remove the environment and the outputs
 # (both would write the same files), so `make analyze` and `make test` use it as it is. The registry's torch for Linux is built for CUDA 13,
 # as this onnxruntime-gpu is (driver 580 or newer); for another CUDA give pip's flags for its build: make setup-gpu TORCH_ARGS="...".
 .PHONY: setup-gpu
-TORCH ?= torch==2.13.0
-TORCH_ARGS ?=
 setup-gpu:  ## the environment for a machine with an NVIDIA GPU (CUDA 13); TORCH_ARGS chooses another build of torch
 	@if $(BIN)/python -m pip show -q onnxruntime >/dev/null 2>&1; then \
 	  $(BIN)/python -m pip uninstall -q -y onnxruntime onnxruntime-gpu; rm -f $(VENV)/.*-$(PYVER); fi

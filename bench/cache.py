@@ -27,7 +27,7 @@ from bench.machine import machine_facts
 from reelscope.analyzers.registry import ANALYZER_NAMES, INSTALLED
 from reelscope.features.base import LoadContext, NoOptions
 from reelscope.models.cache import CacheStats
-from reelscope.models.embedded import EMBEDDED, source_of
+from reelscope.models.catalog import Catalog
 from reelscope.models.manager import ModelManager
 
 MIB = 2**20
@@ -39,6 +39,7 @@ BACK_MAX = 0.10
 TIGHT = 0.7  # of what all models need
 MIX_SEED, MIX_CLIPS = 1, 20
 # What clips of each kind ask for. A talking head without words on screen, a silent clip with captions, everything, and picture only.
+MODELS = ("pp-ocrv6-det-small", "pp-ocrv6-rec-small", "silero-vad", "swift-f0")
 KINDS: dict[str, tuple[tuple[str, ...], ...]] = {
     "all": (("silero-vad",), ("swift-f0",), ("pp-ocrv6-det-small", "pp-ocrv6-rec-small")),
     "speech": (("silero-vad",), ("swift-f0",)),
@@ -108,7 +109,7 @@ def mixed() -> list[str]:
 
 def part_mix(share: str) -> dict[str, Any]:
     """Twenty mixed clips through one manager with that share of the memory which all models need ("none": no budget)."""
-    needed = sum(source_of(name).memory("cpu") for name in EMBEDDED)
+    needed = sum(Catalog().source_of(name).memory("cpu") for name in MODELS)
     budget = None if share == "none" else round(needed * float(share))
     with ModelManager({"cpu": budget}) as manager:
         return mix_through(manager, budget, needed)
@@ -149,7 +150,7 @@ def part_idle(ttl: str) -> dict[str, float]:
     release_memory()
     without = held_mib()
     with ModelManager(idle_s=float(ttl)) as manager:
-        handles = [manager.handle(name) for name in EMBEDDED]
+        handles = [manager.handle(name) for name in MODELS]
         for handle in handles:
             handle.pin()
             handle.session.run(None, feeds(handle.key.model))
@@ -162,7 +163,7 @@ def part_idle(ttl: str) -> dict[str, float]:
         while time.monotonic() < end:
             time.sleep(1)  # as often as the engine calls it
             manager.tidy()
-            rest = held_mib() if len(manager.loaded()) == len(EMBEDDED) else rest
+            rest = held_mib() if len(manager.loaded()) == len(MODELS) else rest
         assert not manager.loaded()
         after = held_mib()
     return {"libraries_mib": bare, "without_mib": without, "idle_mib": idle, "rest_mib": rest, "counted_mib": counted, "after_mib": after}
@@ -284,7 +285,7 @@ def report(ttl_s: float, clips: int, target: Path | None, page: Path | None) -> 
         if not met:
             missed.append(text)
 
-    loads = {name: [fresh("load", name) for _ in range(RUNS)] for name in EMBEDDED}
+    loads = {name: [fresh("load", name) for _ in range(RUNS)] for name in MODELS}
     table = Table(title=f"A model until it is ready; n = {RUNS} new processes; median (least-most), seconds", title_justify="left")
     for column in ("model", "new process", "its onnxruntime", "first load", "second", "pin", "less time"):
         table.add_column(column, justify="left" if column == "model" else "right")

@@ -53,9 +53,9 @@ def test_keyframes_of_an_earlier_analysis_go(clip: Path, tmp_path: Path) -> None
 def test_models_are_named_with_what_they_truly_are(clip: Path) -> None:
     with Session(registry=FakeRegistry(stub_analyzer("text_overlay", models=("silero-vad",)))) as session:
         (model,) = session.analyze(clip).document.analyzers["text_overlay"].models
-    from reelscope.models.embedded import find
+    from reelscope.models.catalog import Catalog
 
-    path = find("silero-vad")
+    path = Catalog().find("silero-vad")
     assert path is not None and model.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     assert (model.id, model.licence) == ("silero-vad", "MIT") and (model.revision or "").startswith("faster-whisper ")
 

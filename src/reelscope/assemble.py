@@ -10,7 +10,7 @@ from reelscope.document.schema import AnalyzerEntry, MediaInfo, ModelInfo, ShotR
 from reelscope.engine.outcome import MemberOutcome, Outcome
 from reelscope.engine.plan import TIERS, Choice, Plan
 from reelscope.media.probe import Probe, settle
-from reelscope.models.embedded import describe
+from reelscope.models.catalog import Catalog
 
 __all__ = ["best_tier", "entry", "media_facts", "models_of", "spine"]
 
@@ -42,7 +42,7 @@ def _transition(found: Any) -> ShotTransition:
     return ShotTransition(kind=found.kind, variant=found.variant, start_s=found.start_s, end_s=found.end_s, jump_cut=found.jump_cut)
 
 
-def entry(choice: Choice, outcome: Outcome) -> AnalyzerEntry:
+def entry(choice: Choice, outcome: Outcome, models: Catalog) -> AnalyzerEntry:
     """One of the nineteen entries: how it was computed, and what came out or why nothing did."""
     made = AnalyzerEntry(status=choice.status or "ok", requested=choice.requested, code=choice.code, reason=choice.reason, hint=choice.hint)
     if choice.spec is not None:
@@ -54,7 +54,7 @@ def entry(choice: Choice, outcome: Outcome) -> AnalyzerEntry:
     run = outcome.members[choice.name]
     made.device = run.job.device
     made.options = run.job.options.model_dump(mode="json")
-    made.models = models_of(run, outcome)
+    made.models = models_of(run, outcome, models)
     made.seconds, made.attempts, made.reused = run.seconds, run.attempts, run.reused
     if run.failure is not None:
         made.status, made.code, made.reason, made.hint = run.failure.status, run.failure.code, run.failure.reason, run.failure.hint
@@ -63,7 +63,7 @@ def entry(choice: Choice, outcome: Outcome) -> AnalyzerEntry:
     return made.model_copy(update={name: getattr(result, name) for name in type(result).model_fields} | (result.model_extra or {}))
 
 
-def models_of(member: MemberOutcome, outcome: Outcome) -> list[ModelInfo]:
+def models_of(member: MemberOutcome, outcome: Outcome, models: Catalog) -> list[ModelInfo]:
     """Models that took part: the backend's own and those of the features that it read."""
     if member.reused:
         return list(member.models)
@@ -71,7 +71,7 @@ def models_of(member: MemberOutcome, outcome: Outcome) -> list[ModelInfo]:
         return []
     specs = [outcome.members[f].spec for f in member.backend.features if f in outcome.members]
     names = dict.fromkeys([*member.backend.models, *(m for spec in specs for m in getattr(spec, "models", ()))])
-    return [describe(m) for m in names]
+    return [models.describe(m) for m in names]
 
 
 def best_tier(plan: Plan) -> str:

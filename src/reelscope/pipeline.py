@@ -29,7 +29,7 @@ from reelscope.engine.hardware import PeakMemory, read_hardware
 from reelscope.engine.plan import Lookup, Unusable, make_plan
 from reelscope.errors import EngineError, InputError, OutputError
 from reelscope.events import Event, EventBus
-from reelscope.models.embedded import describe, missing
+from reelscope.models.catalog import Catalog
 from reelscope.outputs import check_room, out_folder, write_files
 from reelscope.version import VERSION
 
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from reelscope.engine.placement import Hardware
     from reelscope.engine.plan import Plan
     from reelscope.engine.reuse import Taken
+    from reelscope.features.base import FeatureSpec
     from reelscope.media.probe import Probe
 
 __all__ = ["Analysis", "Session", "Written", "analyze", "analyze_to", "lookup", "write"]
@@ -200,10 +201,11 @@ class Session:
                 sha256, stamp = _sha256(path), _stamp(path)
             self.events.publish(Event(job, "probe", total=probe.media.duration_s))
             with _timed(phases, "plan"):
+                models = Catalog.of(self.settings)
                 length_s = probe.media.duration_s
                 has_picture, has_sound = probe.video_index is not None, probe.audio_index is not None
                 whole = self.plan(only=only, skip=skip, has_picture=has_picture, has_sound=has_sound, material_s=length_s)
-                known = keys(whole, clip_sha256=sha256, models=lambda name: describe(name).sha256)
+                known = keys(whole, clip_sha256=sha256, models=lambda name: models.describe(name).sha256)
                 taken = take(
                     whole, self._kept, clip_sha256=sha256, keys=known, registry=self.registry, work_dir=work_dir, spine=SPINE,
                     fresh=self.settings.analysis.fresh,
@@ -219,7 +221,7 @@ class Session:
             with _timed(phases, "merge"):
                 media = media_facts(probe, outcome)
                 shots, keyframes = spine(outcome)
-                entries = {name: entry(whole.choices[name], outcome) for name in ANALYZER_NAMES}
+                entries = {name: entry(whole.choices[name], outcome, models) for name in ANALYZER_NAMES}
             self.events.publish(Event(job, "merge"))
         seconds = time.perf_counter() - started
         document = Document(
@@ -317,7 +319,7 @@ class Session:
         """What would run for a clip of `material_s` seconds, and where."""
         hardware = self.engine.hardware
         return make_plan(
-            only=only, skip=skip, settings=self.settings, lookup=lookup(self.registry),
+            only=only, skip=skip, settings=self.settings, lookup=lookup(self.registry, Catalog.of(self.settings)),
             has_picture=has_picture, has_sound=has_sound, hardware=hardware, many=self.many, material_s=material_s, spine=SPINE,
         )  # fmt: skip
 
@@ -330,7 +332,7 @@ class Session:
         from reelscope.engine.reuse import Decoded, keep
 
         made = {
-            name: Kept(m.result, m.seconds, m.job.device, m.attempts, tuple(models_of(m, outcome)))
+            name: Kept(m.result, m.seconds, m.job.device, m.attempts, tuple(models_of(m, outcome, Catalog.of(self.settings))))
             for name, m in outcome.members.items()
             if m.ok and not m.reused
         }
@@ -352,8 +354,10 @@ def _cache_info(outcome: Outcome) -> CacheInfo:
     )
 
 
-def lookup(registry: Registry = INSTALLED) -> Lookup:
+def lookup(registry: Registry = INSTALLED, models: Catalog | None = None) -> Lookup:
     """What exists in this installation and runs on this machine."""
+
+    known = models or Catalog()
 
     def analyzer(name: str) -> tuple[Any, Any] | None:
         found = registry.analyzer(name)
@@ -362,11 +366,20 @@ def lookup(registry: Registry = INSTALLED) -> Lookup:
     def unusable(backend: Backend) -> Unusable | None:
         packages = [p for p in backend.packages if importlib.util.find_spec(p) is None]
         if packages:
-            return Unusable(f"the Python package {packages[0]} is not installed", "make setup")
-        models = [m for m in backend.models if missing(m)]
-        return Unusable(f"the model {models[0]} is missing from its package", "make setup") if models else None
+            return Unusable(f"the Python package {packages[0]} is not installed", "make setup-full" if backend.tier == "full" else "make setup")
+        needed = (*backend.models, *(m for f in _features(registry, backend.features) for m in f.models))
+        lack = next((found for m in needed if (found := known.lack(m)) is not None), None)
+        return Unusable(lack.reason, lack.hint) if lack is not None else None
 
     return Lookup(analyzer, lambda name: registry.feature(name).spec, unusable)
+
+
+def _features(registry: Registry, names: Sequence[str]) -> Iterator[FeatureSpec]:
+    """Specifications of features and of what they read themselves."""
+    for name in names:
+        spec = registry.feature(name).spec
+        yield from _features(registry, spec.features)
+        yield spec
 
 
 def write(analysis: Analysis, out_dir: Path, *, formats: Sequence[str] = ("json", "html")) -> Written:

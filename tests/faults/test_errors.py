@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from reelscope.document.schema import Document
-from reelscope.models.embedded import find
+from reelscope.models.catalog import Catalog
 from reelscope.pipeline import Session
 from tests.faults.misdeeds import Control
 from tests.faults.stubs import BATCH, MODEL, use_model
@@ -77,7 +77,7 @@ def test_out_of_memory_with_one_item_fails_its_analyzer(session: Session, contro
 def test_a_model_damaged_between_two_clips_is_refused_by_name_until_it_is_mended(
     place: Place, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source = find("swift-f0")
+    source = Catalog().find("swift-f0")
     assert source is not None
     file, whole = tmp_path / "model.onnx", tmp_path / "whole.onnx"
     shutil.copy(source, file)
@@ -103,7 +103,7 @@ def test_a_model_damaged_between_two_clips_is_refused_by_name_until_it_is_mended
 
 
 def test_a_damaged_model_is_tried_again_in_the_same_worker_once_it_is_mended(place: Place, clip: Path, tmp_path: Path) -> None:
-    source = find("swift-f0")
+    source = Catalog().find("swift-f0")
     assert source is not None
     file = tmp_path / "model.onnx"
     shutil.copy(source, file)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from reelscope.errors import ModelError
-from reelscope.models.embedded import source_of
+from reelscope.models.catalog import Catalog
 from reelscope.models.memory import release_memory
 from reelscope.models.sessions import SessionRequest, open_session
 from reelscope.models.sources import ModelSource
@@ -68,7 +68,7 @@ def test_a_gpu_that_this_onnxruntime_cannot_use_is_an_error() -> None:
     if CUDA in onnxruntime.get_available_providers():
         pytest.skip("this onnxruntime offers CUDA")
     with pytest.raises(ModelError, match="swift-f0 does not run on cuda:0") as caught:
-        open_session(SessionRequest(source_of("swift-f0"), "cuda:0"))
+        open_session(SessionRequest(Catalog().source_of("swift-f0"), "cuda:0"))
     assert caught.value.code == "wrong_device"
 
 
@@ -133,8 +133,8 @@ def test_cuda_libraries_of_this_environment_are_loaded_before_the_first_session(
 
 
 def test_a_real_model_runs_and_is_let_go() -> None:
-    session = open_session(SessionRequest(source_of("swift-f0")))
-    assert session.device == "cpu" and session.bytes == source_of("swift-f0").memory("cpu")
+    session = open_session(SessionRequest(Catalog().source_of("swift-f0")))
+    assert session.device == "cpu" and session.bytes == Catalog().source_of("swift-f0").memory("cpu")
     limits = {"fmin": np.asarray(60, np.float32), "fmax": np.asarray(600, np.float32)}
     hz, _ = session.run(["pitch", "confidence"], {"audio": np.zeros((1, 2560), np.float32), **limits})
     assert hz.shape == (1, 10)

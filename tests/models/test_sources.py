@@ -15,9 +15,13 @@ import pytest
 
 from reelscope.errors import ModelError
 from reelscope.models import embedded, sources
-from reelscope.models.embedded import EMBEDDED, describe, find, missing, source_of
+from reelscope.models.catalog import Catalog
+from reelscope.models.manifest import manifest
 from reelscope.models.manager import ModelManager
 from reelscope.models.sources import ModelSource, file_sha256, register, verify
+
+models = Catalog()
+describe, find, missing, source_of = models.describe, models.find, models.missing, models.source_of
 
 
 @pytest.fixture
@@ -128,11 +132,14 @@ def test_a_file_is_read_again_only_when_it_has_changed(tmp_path: Path, monkeypat
 # --- models inside packages
 
 
+EMBEDDED = [name for name, entry in manifest().items() if entry.tier == "embedded"]
+
+
 @pytest.mark.parametrize("name", EMBEDDED)
 def test_the_installed_files_are_the_pinned_ones(name: str) -> None:
-    model, path = EMBEDDED[name], find(name)
+    model, path = manifest()[name], find(name)
     assert path is not None
-    assert importlib.metadata.version(model.distribution) in model.pins, "the locks name a version that is not pinned"
+    assert importlib.metadata.version(str(model.distribution)) in (model.pins or {}), "the locks name a version that is not pinned"
     source = source_of(name)
     verify(source)
     assert source.bytes == path.stat().st_size

@@ -33,10 +33,11 @@ def catalog(settings: Settings) -> list[Row]:
     """All nineteen under these settings, for a clip with picture and sound."""
     from reelscope.engine.hardware import read_hardware
     from reelscope.engine.plan import make_plan
+    from reelscope.models.catalog import Catalog
     from reelscope.pipeline import lookup
 
     plan = make_plan(
-        only=None, skip=(), settings=settings, lookup=lookup(), has_picture=True, has_sound=True, hardware=read_hardware(settings)
+        only=None, skip=(), settings=settings, lookup=lookup(models=Catalog.of(settings)), has_picture=True, has_sound=True, hardware=read_hardware(settings)
     )
     rows = []
     for name, choice in plan.choices.items():

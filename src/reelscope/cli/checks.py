@@ -180,9 +180,9 @@ def inference() -> Check:
     """Providers on which onnxruntime truly runs a model, not those that it lists."""
     import onnxruntime
 
-    from reelscope.models.embedded import find
+    from reelscope.models.catalog import Catalog
 
-    model = find("silero-vad")
+    model = Catalog().find("silero-vad")
     version = f"onnxruntime {onnxruntime.__version__}"
     if model is None:
         return Check("inference", "fail", f"{version}: no model to try it with", "reinstall the faster-whisper package")
@@ -237,12 +237,14 @@ def disk() -> Check:
 
 def models() -> Check:
     """Models that come inside packages."""
-    from reelscope.models.embedded import EMBEDDED, find
+    from reelscope.models.catalog import Catalog
+    from reelscope.models.manifest import manifest
 
-    lacking = [f"{model.purpose} ({model.distribution})" for name, model in EMBEDDED.items() if not _has_content(find(name))]
+    catalog, inside = Catalog(), [entry for entry in manifest().values() if entry.tier == "embedded"]
+    lacking = [f"{model.purpose} ({model.distribution})" for model in inside if not _has_content(catalog.find(model.name))]
     if lacking:
         return Check("models", "fail", f"missing: {', '.join(lacking)}", "reinstall these packages from their wheels: make setup")
-    return Check("models", "ok", f"inside packages: {', '.join(model.purpose for model in EMBEDDED.values())}")
+    return Check("models", "ok", f"inside packages: {', '.join(model.purpose for model in inside)}")
 
 
 def _has_content(path: Path | None) -> bool:

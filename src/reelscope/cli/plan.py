@@ -52,6 +52,7 @@ def plan(
     from reelscope.cli.terminal import console, read_settings
     from reelscope.engine.hardware import read_hardware
     from reelscope.engine.plan import make_plan
+    from reelscope.models.catalog import Catalog
     from reelscope.pipeline import SPINE, lookup
 
     flags = settings_flags(tier=tier, backend=backend or (), set_=set_ or (), cpus=cpus, workers=workers)
@@ -68,7 +69,7 @@ def plan(
         only=names_of(only, "--only") if only else None,
         skip=names_of(skip or (), "--skip"),
         settings=settings,
-        lookup=lookup(),
+        lookup=lookup(models=Catalog.of(settings)),
         has_picture=has_picture,
         has_sound=has_sound,
         hardware=machine,

@@ -10,7 +10,7 @@ from pathlib import Path
 from reelscope.config.tree import Settings
 from reelscope.errors import ConfigError
 
-__all__ = ["DATA_VARIABLE", "data_dir"]
+__all__ = ["DATA_VARIABLE", "data_dir", "models_dir"]
 
 DATA_VARIABLE = "REELSCOPE_DATA_DIR"
 
@@ -38,3 +38,12 @@ def data_dir(settings: Settings, *, env: Mapping[str, str] = os.environ, platfor
             "there is no home folder to keep results in", code="no_home", hint=f"set system.data_dir or {DATA_VARIABLE}"
         ) from None
     return home / ("Library/Application Support" if platform == "darwin" else ".local/share") / "reelscope"
+
+
+def models_dir(settings: Settings, *, env: Mapping[str, str] = os.environ) -> Path:
+    """The folder of the model store; it need not exist yet: `models.dir`, else `models` in the data folder.
+
+    Raises:
+        ConfigError: As for `data_dir`.
+    """
+    return settings.models.dir if settings.models.dir is not None else data_dir(settings, env=env) / "models"

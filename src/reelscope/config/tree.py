@@ -109,7 +109,9 @@ class Performance(Node):
 
 
 class Models(Node):
-    """What stays loaded."""
+    """Where models lie and what stays loaded."""
+
+    dir: Path | None = Field(default=None, description="folder of the model store; not set: models in the data folder")
 
     ram_mib: Annotated[int, Field(ge=16)] | None = Field(
         default=None, description="memory for loaded models in each worker; the least recently used goes first; not set: no limit"
@@ -196,6 +198,9 @@ class Analysis(Node):
     )
     backends: dict[str, str] = Field(default={}, description="backend to use for an analyzer, by name, instead of the best usable one")
     options: dict[str, dict[str, Any]] = Field(default={}, description="options of an analyzer; docs/analyzers/ lists them")
+    licence: Literal["any", "permissive"] = Field(
+        default="any", description="permissive: only models under Apache, MIT or BSD licences; any: also those accepted by name"
+    )
     fresh: bool = Field(default=False, description="compute everything anew instead of using kept results")
 
 

@@ -28,6 +28,7 @@ from reelscope.engine.placement import WorkerPlan
 from reelscope.engine.runner import Failure, MemberRun
 from reelscope.features.base import Clip, LoadContext
 from reelscope.media.frames import Window
+from reelscope.models.catalog import Catalog
 from reelscope.models.manager import ModelManager
 
 __all__ = ["Host", "Nobody", "make_models"]
@@ -313,7 +314,8 @@ def make_models(settings: Settings, plan: WorkerPlan, tell: Tell) -> ModelManage
     """The model manager of one process, with its worker's budgets; what happens in it is told as `ModelNews`."""
     limits = {"cpu": plan.ram_budget_mib} | {d: plan.gpu_budget_mib for d in plan.member_device.values() if d != "cpu"}
     budgets = {device: mib << 20 for device, mib in limits.items() if mib is not None}
-    return ModelManager(budgets, idle_s=settings.models.idle_s, tell=lambda event: tell(ModelNews(event)))
+    sources = Catalog.of(settings).source_of
+    return ModelManager(budgets, idle_s=settings.models.idle_s, sources=sources, tell=lambda event: tell(ModelNews(event)))
 
 
 def _feed(clip: _Clip, member: _Member, window: Window) -> None:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from reelscope.errors import EngineError, ModelError
 from reelscope.models.cache import CacheEvent, CacheStats, EventKind
-from reelscope.models.embedded import source_of
+from reelscope.models.catalog import Catalog
 from reelscope.models.memory import release_memory
 from reelscope.models.sessions import ModelSession, SessionRequest, open_session
 from reelscope.models.sources import ModelSource, verify
@@ -138,7 +138,7 @@ class ModelManager:
     Args:
         budgets: Bytes that sessions may hold, by device ("cpu", "cuda:0"); None or absent: no limit.
         idle_s: `tidy` unloads what nobody has used for so long; None: never.
-        open_session: Opens a request; sources: finds a model by name. Tests put their own here.
+        open_session: Opens a request; sources: finds a model by name; None: among registered ones and those inside packages.
         clock: Seconds; release: gives memory back to the system after unloading.
         tell: Called with every CacheEvent, from the thread that caused it, without a lock held; it must not raise.
         allow_cpu: Whether a model that does not run on its GPU may run on the CPU; otherwise that is an error.
@@ -150,14 +150,14 @@ class ModelManager:
         *,
         idle_s: float | None = None,
         open_session: Callable[[SessionRequest], ModelSession] = open_session,
-        sources: Callable[[str], ModelSource] = source_of,
+        sources: Callable[[str], ModelSource] | None = None,
         clock: Callable[[], float] = time.monotonic,
         release: Callable[[], None] = release_memory,
         tell: Callable[[CacheEvent], None] = lambda event: None,
         allow_cpu: bool = False,
     ) -> None:
         self._budgets = dict(budgets or {})
-        self._idle_s, self._open, self._find, self._clock = idle_s, open_session, sources, clock
+        self._idle_s, self._open, self._find, self._clock = idle_s, open_session, sources or Catalog().source_of, clock
         self._release, self._tell, self._allow_cpu = release, tell, allow_cpu
         self._lock = threading.Lock()
         self._slots: dict[Key, _Slot] = {}

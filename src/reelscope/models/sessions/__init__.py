@@ -9,7 +9,8 @@ from reelscope.models.sessions.base import ModelSession, SessionRequest
 
 __all__ = ["RUNTIMES", "ModelSession", "SessionRequest", "open_session"]
 
-RUNTIMES = {"onnx": "reelscope.models.sessions.onnx", "torch": "reelscope.models.sessions.torch"}  # modules with open_session(request)
+# Modules with open_session(request).
+RUNTIMES = {name: f"reelscope.models.sessions.{name}" for name in ("onnx", "litert", "torch", "transformers")}
 
 
 def open_session(request: SessionRequest) -> ModelSession:

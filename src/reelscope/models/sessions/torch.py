@@ -8,7 +8,7 @@ from typing import Any
 from reelscope.errors import ModelError
 from reelscope.models.sessions.base import SessionRequest
 
-__all__ = ["TorchSession", "open_session"]
+__all__ = ["TorchSession", "device_of", "held_by", "open_session"]
 
 
 class TorchSession:
@@ -45,13 +45,31 @@ def open_session(request: SessionRequest) -> TorchSession:
         raise ModelError(f"model {source.name}: the torch runtime needs a loader")
     before = _allocated(request.device)
     model = source.loader(request)
-    tensors = [*model.parameters(), *model.buffers()] if hasattr(model, "parameters") else []
-    places = sorted({_place(t) for t in tensors}) or [request.device]
-    if places != [request.device] and not (request.allow_cpu and places == ["cpu"]):
-        raise ModelError(f"model {source.name} lies on {', '.join(places)}, not on {request.device}", code="wrong_device")
+    device = device_of(source.name, model, request)
     # Parameters are exact; the allocator's difference also counts what other threads load at the same time.
-    size = sum(t.numel() * t.element_size() for t in tensors) or max(0, _allocated(request.device) - before)
-    return TorchSession(source.name, model, device=places[0], size=max(size, source.memory(places[0])))
+    size = held_by(model) or max(0, _allocated(request.device) - before)
+    return TorchSession(source.name, model, device=device, size=max(size, source.memory(device)))
+
+
+def device_of(name: str, model: Any, request: SessionRequest) -> str:
+    """Where the model's parameters and buffers lie.
+
+    Raises:
+        ModelError: Not on the device asked for, and the CPU was not allowed.
+    """
+    places = sorted({_place(t) for t in _tensors(model)}) or [request.device]
+    if places != [request.device] and not (request.allow_cpu and places == ["cpu"]):
+        raise ModelError(f"model {name} lies on {', '.join(places)}, not on {request.device}", code="wrong_device")
+    return places[0]
+
+
+def held_by(model: Any) -> int:
+    """Bytes of its parameters and buffers."""
+    return sum(t.numel() * t.element_size() for t in _tensors(model))
+
+
+def _tensors(model: Any) -> list[Any]:
+    return [*model.parameters(), *model.buffers()] if hasattr(model, "parameters") else []
 
 
 def _place(tensor: Any) -> str:

@@ -1,0 +1,144 @@
+"""Finding models by name: registered ones, those inside packages, those in the store; and why one cannot be used here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from reelscope.config import Settings
+from reelscope.config.places import models_dir
+from reelscope.document.schema import ModelInfo
+from reelscope.errors import ConfigError, ModelError, nearest
+from reelscope.models import embedded
+from reelscope.models.manifest import Entry, manifest
+from reelscope.models.sources import ModelSource, content_sha256, file_sha256, registered
+from reelscope.models.store import ModelStore
+
+__all__ = ["Catalog", "Lack", "Licences"]
+
+Licences = Literal["any", "permissive"]
+
+
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """Why a model cannot be used, and the command that changes it."""
+
+    reason: str
+    hint: str | None = None
+
+
+class Catalog:
+    """The models of an installation.
+
+    Args:
+        root: Folder of the model store; None: only what packages carry and what was registered.
+        licences: "permissive" leaves out what is not Apache, MIT or BSD.
+    """
+
+    def __init__(self, root: Path | None = None, *, licences: Licences = "any") -> None:
+        self.store = None if root is None else ModelStore(root)
+        self.licences = licences
+
+    @classmethod
+    def of(cls, settings: Settings) -> Catalog:
+        """The models that these settings lead to; without a home folder only those inside packages."""
+        try:
+            root = models_dir(settings)
+        except ConfigError:
+            root = None
+        return cls(root, licences=settings.analysis.licence)
+
+    def entry(self, name: str) -> Entry:
+        """A model's entry in the manifest.
+
+        Raises:
+            ModelError: There is no such model (`model_missing`).
+        """
+        found = manifest().get(name)
+        if found is None:
+            raise ModelError(
+                f"there is no model {name!r}{nearest(name, manifest())}", code="model_missing", hint="`reelscope models list` shows them"
+            )
+        return found
+
+    def find(self, name: str) -> Path | None:
+        """The model's file or folder; None where it is not there, and for a registered model without a file."""
+        other = registered(name)
+        if other is not None:
+            return other.path
+        entry = self.entry(name)
+        if entry.in_package:
+            return embedded.find(entry)
+        owner = self._owner(entry)
+        if self.store is None or not self.store.present(owner):
+            return None
+        return self.store.source(entry, owner).path
+
+    def missing(self, name: str) -> bool:
+        """Whether the model's file is not there; a registered model that its loader makes needs none."""
+        other = registered(name)
+        return self.find(name) is None and (other is None or other.loader is None)
+
+    def lack(self, name: str) -> Lack | None:
+        """Why a model cannot be used here; None where it can, as far as can be told without reading its files."""
+        if registered(name) is not None:
+            return None if not self.missing(name) else Lack(f"the model {name} is missing")
+        entry = self.entry(name)
+        if not entry.permissive and self.licences == "permissive":
+            return Lack(f"the model {name} is under {_terms(entry)}, and only permissive licences are allowed", "--licence any")
+        if entry.in_package:
+            return Lack(f"the model {name} is missing from its package", "make setup") if self.missing(name) else None
+        owner = self._owner(entry)
+        pull = f"reelscope models pull {owner.name}" if self._public(owner) else "reelscope models import DIR"
+        accept = "" if entry.permissive else f" --accept-licence {owner.name}"
+        if self.missing(name):
+            return Lack(f"the model {name} is not in the store", pull + accept)
+        record = self.store.record(owner) if self.store is not None else None
+        if not entry.permissive and (record is None or not record.accepted):
+            return Lack(f"the licence of the model {name} was not accepted: {_terms(entry)}", pull + accept)
+        return None
+
+    def describe(self, name: str) -> ModelInfo:
+        """What the document says of a model: what brought it, the true sha256 of its content, its licence."""
+        other = registered(name)
+        if other is not None:
+            sha256 = file_sha256(other.path) if other.path is not None else None
+            return ModelInfo(id=name, revision=other.revision, sha256=sha256, licence=other.licence)
+        entry = self.entry(name)
+        if entry.in_package:
+            path = embedded.find(entry)
+            sha256 = file_sha256(path) if path is not None else None
+            return ModelInfo(id=name, revision=embedded.revision(entry), sha256=sha256, licence=entry.licence)
+        source = self.source_of(name)
+        return ModelInfo(id=name, revision=source.revision, sha256=content_sha256(source), licence=entry.licence)
+
+    def source_of(self, name: str) -> ModelSource:
+        """The model ready to be opened, with the sha256 that its files must have; they are not read.
+
+        Raises:
+            ModelError: There is no such model, it is not here (`model_missing`), or nothing says what its file must be
+                (`model_unverified`).
+        """
+        other = registered(name)
+        if other is not None:
+            return other
+        entry = self.entry(name)
+        if entry.in_package:
+            return embedded.package_source(entry)
+        owner = self._owner(entry)
+        if self.store is None:
+            raise ModelError(f"model {name} is not in the store", code="model_missing", hint=f"reelscope models pull {owner.name}")
+        return self.store.source(entry, owner)
+
+    def _owner(self, entry: Entry) -> Entry:
+        return entry if entry.files_of is None else self.entry(entry.files_of)
+
+    @staticmethod
+    def _public(owner: Entry) -> bool:
+        """Whether all its files can be pulled."""
+        return owner.source is not None and all(f.path is not None for f in owner.files)
+
+
+def _terms(entry: Entry) -> str:
+    return entry.licence if entry.opt_in is None else f"{entry.licence} ({entry.opt_in})"

@@ -1,0 +1,46 @@
+"""Models of the transformers library, loaded from a folder of the store; never from a hub, never through pickle."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from reelscope.errors import ModelError
+from reelscope.models.sessions.base import SessionRequest
+from reelscope.models.sessions.torch import TorchSession, device_of, held_by
+
+__all__ = ["TransformersSession", "open_session"]
+
+
+class TransformersSession(TorchSession):
+    """A loaded model. folder: where its configuration and its tokenizer lie."""
+
+    def __init__(self, name: str, model: Any, *, device: str, size: int, folder: Path) -> None:
+        super().__init__(name, model, device=device, size=size)
+        self.folder = folder
+
+
+def open_session(request: SessionRequest) -> TransformersSession:
+    """Load the class that the source names, in the precision asked for, in evaluation mode.
+
+    Raises:
+        ModelError: The installed transformers has no such class, or the model does not lie on the device asked for.
+    """
+    source = request.source
+    if source.path is None or source.loads is None:
+        raise ModelError(f"model {source.name}: the transformers runtime needs a folder and a class")
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")  # read when huggingface_hub is imported: nothing asks a hub for anything
+    import torch
+    import transformers
+
+    kind = getattr(transformers, source.loads, None)
+    if kind is None:
+        raise ModelError(f"model {source.name}: transformers {transformers.__version__} has no {source.loads}", hint="make setup-full")
+    dtype = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}[request.precision]
+    model = kind.from_pretrained(source.path, dtype=dtype, local_files_only=True, use_safetensors=True)
+    model = model.to(request.device).eval()
+    device = device_of(source.name, model, request)
+    return TransformersSession(
+        source.name, model, device=device, size=max(held_by(model), source.memory(device)), folder=Path(source.path)
+    )
