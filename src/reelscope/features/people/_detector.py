@@ -1,0 +1,129 @@
+"""Finding people in a picture: MediaPipe's pose detector, opened as a plain TensorFlow Lite file.
+
+The model is a single-shot detector whose boxes are faces with four points of the body beside them (BlazePose, Bazarevsky et al. 2020): the
+middle of the hips, a point on the circle about it that encloses the whole body, and the same for the shoulders and the upper body.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+__all__ = ["INPUT_PX", "Detection", "Tile", "anchors", "decode", "detect", "tile_input", "tiles_of"]
+
+INPUT_PX = 224
+STRIDES_PX = (8, 16, 32, 32, 32)
+PER_CELL = 2  # anchors per cell and layer; layers of the same stride lie behind each other
+MERGE_IOU = 0.3  # detections that overlap more are one person (the model's published setting)
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A square part of the picture in pixels; it may reach beyond the picture, where it is black."""
+
+    x: float
+    y: float
+    side: float
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """A person found. Attributes are in pixels of the picture.
+
+    Attributes:
+        xywh_px: Box of the face. points_px: float32 [4, 2]: hips, full-body circle, shoulders, upper-body circle.
+        score: 0-1.
+    """
+
+    score: float
+    xywh_px: tuple[float, float, float, float]
+    points_px: np.ndarray
+
+
+def anchors() -> np.ndarray:
+    """Centres of the 2254 anchors, float32 [2254, 2] as x, y of the input, 0-1."""
+    out: list[np.ndarray] = []
+    for stride in sorted(set(STRIDES_PX)):
+        cells = INPUT_PX // stride
+        centre = (np.arange(cells, dtype=np.float32) + 0.5) / cells
+        grid = np.stack(np.meshgrid(centre, centre), axis=-1).reshape(-1, 2)  # rows first
+        out.append(np.repeat(grid, PER_CELL * STRIDES_PX.count(stride), axis=0))
+    return np.concatenate(out)
+
+
+def tiles_of(width: int, height: int) -> tuple[Tile, ...]:
+    """The whole picture in a square, its shorter side padded on both ends."""
+    side = float(max(width, height))
+    return (Tile((width - side) / 2, (height - side) / 2, side),)
+
+
+def tile_input(cv2: Any, rgb: np.ndarray, tile: Tile) -> np.ndarray:
+    """The model's input, float32 [1, 224, 224, 3] in -1 to 1; what lies beyond the picture is black.
+
+    Args:
+        rgb: uint8 [h, w, 3].
+    """
+    height, width = rgb.shape[:2]
+    scale = INPUT_PX / tile.side
+    left, top = max(0, round(tile.x)), max(0, round(tile.y))
+    right, bottom = min(width, round(tile.x + tile.side)), min(height, round(tile.y + tile.side))
+    size = (max(1, round((right - left) * scale)), max(1, round((bottom - top) * scale)))
+    small = cv2.resize(rgb[top:bottom, left:right], size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    out = np.full((1, INPUT_PX, INPUT_PX, 3), -1.0, np.float32)
+    x, y = round((left - tile.x) * scale), round((top - tile.y) * scale)
+    part = small[: INPUT_PX - y, : INPUT_PX - x].astype(np.float32) / 127.5 - 1
+    out[0, y : y + part.shape[0], x : x + part.shape[1]] = part
+    return out
+
+
+def decode(raw: np.ndarray, logits: np.ndarray, centres: np.ndarray, tile: Tile, limit: float) -> list[Detection]:
+    """Detections of one tile, the best first; several for one person are averaged by their score.
+
+    Args:
+        raw: float32 [2254, 12] in input pixels against the anchor: x, y (centre), width, height, then four points.
+        logits: float32 [2254]. centres: as from anchors(). limit: least score.
+    """
+    score = 1 / (1 + np.exp(-np.clip(logits, -80, 80)))
+    keep = np.flatnonzero(score >= limit)
+    if not len(keep):
+        return []
+    keep = keep[np.argsort(-score[keep])]
+    rows, score = raw[keep] / INPUT_PX, score[keep]
+    pairs = rows.reshape(len(rows), 6, 2).copy()
+    pairs[:, [0, 2, 3, 4, 5]] += centres[keep][:, None]
+    boxes = np.concatenate([pairs[:, 0] - pairs[:, 1] / 2, pairs[:, 1]], axis=1)
+    out: list[Detection] = []
+    left = np.ones(len(keep), bool)
+    for i in range(len(keep)):
+        if not left[i]:
+            continue
+        same = left & (_iou(boxes[i], boxes) >= MERGE_IOU)
+        same[i] = True
+        left &= ~same
+        weight = score[same] / score[same].sum()
+        box = weight @ boxes[same] * tile.side
+        points = np.tensordot(weight, pairs[same][:, 2:], 1) * tile.side + (tile.x, tile.y)
+        x, y, w, h = box.tolist()
+        out.append(Detection(float(score[i]), (x + tile.x, y + tile.y, w, h), points.astype(np.float32)))
+    return out
+
+
+def _iou(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    low = np.maximum(box[:2], boxes[:, :2])
+    high = np.minimum(box[:2] + box[2:], boxes[:, :2] + boxes[:, 2:])
+    shared = np.prod(np.clip(high - low, 0, None), axis=1)
+    return shared / np.maximum(np.prod(box[2:]) + np.prod(boxes[:, 2:], axis=1) - shared, 1e-9)
+
+
+def detect(
+    cv2: Any, run: Callable[[Sequence[np.ndarray]], list[np.ndarray]], centres: np.ndarray, rgb: np.ndarray, limit: float
+) -> list[Detection]:
+    """Everybody in the picture, the best first. `run` takes the model's inputs and gives its outputs."""
+    found: list[Detection] = []
+    for tile in tiles_of(rgb.shape[1], rgb.shape[0]):
+        raw, logits = run([tile_input(cv2, rgb, tile)])
+        found += decode(raw[0], logits[0, :, 0], centres, tile, limit)
+    return found
