@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pydantic import Field
 
 from reelscope.analyzers.base import AnalyzerSpec, AudioNeed, Backend, Options
 from reelscope.config import Settings
@@ -20,6 +21,10 @@ SMALL, LARGE = FrameNeed(None, 90), FrameNeed(2, 540)
 
 class Threshold(Options):
     threshold: float = 0.5
+
+
+class Address(Options):
+    server: str | None = Field(default=None, examples=["http://127.0.0.1:8000/v1"])
 
 
 def backend(name: str = "b", *, tier: Any = "embedded", rank: int = 1, **needs: Any) -> Backend:
@@ -94,6 +99,36 @@ def test_a_named_backend_is_taken_or_refused_never_replaced() -> None:
     assert plan({"body_pose": LADDER}, settings=named, unusable={"e": Unusable("gone")}).choices["body_pose"].status == "unavailable"
     with pytest.raises(ConfigError, match="no backend 'x'"):
         plan({"body_pose": LADDER}, settings={"analysis": {"backends": {"body_pose": "x"}}})
+
+
+SERVED = (backend("local", tier="full", rank=1), backend("server", tier="full", rank=2, needs_option="server"))
+SERVER = {"options": {"body_pose": {"server": "http://127.0.0.1:1/v1"}}}
+
+
+@pytest.mark.parametrize(
+    ("analysis", "missing", "chosen"),
+    [
+        ({}, (), "local"),
+        (SERVER, (), "server"),  # who names a server wants it, whatever else there is
+        (SERVER, ("local",), "server"),
+        (SERVER | {"backends": {"body_pose": "local"}}, (), "local"),
+        (SERVER | {"tier": "embedded"}, (), None),
+    ],
+)
+def test_a_backend_that_an_option_gives_a_server_runs_only_with_it(analysis: dict[str, Any], missing: Any, chosen: str | None) -> None:
+    given = {m: Unusable("no weights", "pull them") for m in missing}
+    found = plan({"body_pose": SERVED}, options=Address, unusable=given, settings={"analysis": analysis}).choices["body_pose"]
+    assert (found.backend.name if found.backend is not None and found.status is None else None) == chosen
+
+
+def test_a_missing_option_is_told_where_nothing_else_is_missing_or_the_backend_is_named() -> None:
+    why = ("the backend server needs the option server", "--option body_pose.server=http://127.0.0.1:8000/v1")
+    gone = {"local": Unusable("no weights", "pull them")}
+    both = plan({"body_pose": SERVED}, options=Address, unusable=gone).choices["body_pose"]
+    assert (both.status, both.reason, both.hint) == ("unavailable", "no weights", "pull them")
+    alone = plan({"body_pose": SERVED[1:]}, options=Address).choices["body_pose"]
+    named = plan({"body_pose": SERVED}, options=Address, settings={"analysis": {"backends": {"body_pose": "server"}}}).choices["body_pose"]
+    assert (alone.status, alone.reason, alone.hint) == (named.status, named.reason, named.hint) == ("unavailable", *why)
 
 
 @pytest.mark.parametrize("where", ["only", "skip"])

@@ -169,6 +169,11 @@ def test_a_model_of_unknown_content_leaves_its_member_and_its_readers_without_a_
     assert EVERYTHING - known.keys() == {"voice", "speech_flow", "temporal_flow"}
 
 
+def test_what_a_server_computes_and_its_readers_have_no_key() -> None:
+    without = key_table(plan(backends=changed_backend("text_overlay", needs_option="threshold")))
+    assert EVERYTHING - without.keys() == {"text_overlay", "scene_segmentation"}
+
+
 def test_another_clip_changes_every_key() -> None:
     assert changed(plan(), clip="d2" * 32) == EVERYTHING
     assert decode_key(CLIP) != decode_key("d2" * 32)

@@ -49,6 +49,8 @@ class Backend:
         after: Analyzers whose results it must have; soft_after: whose results it uses where they are there.
         batch: Default batch size; threads: threads it makes good use of; ram_mib, vram_mib: what it holds when loaded.
         cost: CPU core-seconds per second of clip, measured; the plan balances workers by it.
+        needs_option: Option without which it cannot run: the address of a server that does the work. What that server holds is not known,
+            so nothing that it made is kept for later runs.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Backend:
     ram_mib: int = 0
     vram_mib: int = 0
     cost: float = 0.01
+    needs_option: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

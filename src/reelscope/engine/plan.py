@@ -137,10 +137,11 @@ class _World:
     gpus: tuple[Gpu, ...]
     crowded: dict[tuple[str, str], Unusable] = field(default_factory=dict)
 
-    def unusable(self, spec: AnalyzerSpec, backend: Backend) -> Unusable | None:
+    def unusable(self, spec: AnalyzerSpec, backend: Backend, options: Options) -> Unusable | None:
         """Why a backend cannot run; a GPU too small comes first: nobody should fetch weights for nothing."""
         return (
-            self.crowded.get((spec.name, backend.name))
+            _lacks_option(spec, backend, options)
+            or self.crowded.get((spec.name, backend.name))
             or fits_no_gpu(spec.name, backend, self.gpus, self.settings, group=spec.group)
             or self.lookup.unusable(backend)
         )
@@ -187,7 +188,7 @@ def _choose(name: str, asked: bool, world: _World) -> Choice:
         return Choice(name, True, "unavailable", code="not_built", reason=NOT_BUILT)
     spec, options_type = found
     options = _options(name, options_type, settings.analysis.options.get(name, {}))
-    backend, why = _backend(spec, named, world)
+    backend, why = _backend(spec, named, options, world)
     base = Choice(name, True, None, spec, backend, options)
     if backend is None:
         return replace(base, status="unavailable", code="no_backend", reason=why.reason, hint=why.hint)
@@ -215,7 +216,7 @@ def _options(name: str, kind: type[Options], given: Mapping[str, Any]) -> Option
         raise ConfigError(f"--option {name}.{key}={first['input']}: {first['msg']}") from None
 
 
-def _backend(spec: AnalyzerSpec, named: str | None, world: _World) -> tuple[Backend | None, Unusable]:
+def _backend(spec: AnalyzerSpec, named: str | None, options: Options, world: _World) -> tuple[Backend | None, Unusable]:
     tier = world.settings.analysis.tier
     by_name = {b.name: b for b in spec.backends}
     if named is not None:
@@ -224,19 +225,33 @@ def _backend(spec: AnalyzerSpec, named: str | None, world: _World) -> tuple[Back
                 f"analysis.backends: {spec.name} has no backend {named!r}{nearest(named, by_name)}", hint=f"it has: {', '.join(by_name)}"
             )
         _check_gpu_pin(spec, [by_name[named]], world.settings)
-        why = world.unusable(spec, by_name[named])
+        why = world.unusable(spec, by_name[named], options)
         return (by_name[named], Unusable("")) if why is None else (None, why)
     allowed = [b for b in spec.backends if tier == "auto" or TIERS.index(b.tier) <= TIERS.index(tier)]
     if pinned_gpu(spec.name, world.settings) is not None:
         _check_gpu_pin(spec, spec.backends, world.settings)
         allowed = [b for b in allowed if b.vram_mib > 0]
     first: Unusable | None = None
+    asked_for: Unusable | None = None  # told only where there is nothing else to tell: few have a server of their own
     for backend in sorted(allowed, key=lambda b: -b.rank):
-        why = world.unusable(spec, backend)
+        why = world.unusable(spec, backend, options)
         if why is None:
             return backend, Unusable("")
-        first = first or why
-    return None, first or Unusable(f"it has no backend in the {tier} tier", f"choose another tier than {tier}")
+        if _lacks_option(spec, backend, options) is not None:
+            asked_for = asked_for or why
+        else:
+            first = first or why
+    return None, first or asked_for or Unusable(f"it has no backend in the {tier} tier", f"choose another tier than {tier}")
+
+
+def _lacks_option(spec: AnalyzerSpec, backend: Backend, options: Options) -> Unusable | None:
+    """Why a backend that an option must give something to cannot run; None where the option is set or none is needed."""
+    name = backend.needs_option
+    if name is None or getattr(options, name, None) is not None:
+        return None
+    field = type(options).model_fields.get(name)
+    example = next(iter((field.examples if field is not None else None) or ()), "VALUE")
+    return Unusable(f"the backend {backend.name} needs the option {name}", f"--option {spec.name}.{name}={example}")
 
 
 def _check_gpu_pin(spec: AnalyzerSpec, backends: Sequence[Backend], settings: Settings) -> None:

@@ -73,7 +73,7 @@ def keys(plan: Plan, *, clip_sha256: str, models: Callable[[str], str | None]) -
         models: sha256 of a model by name; None where it is not known: then the member, and who reads it, has no key.
 
     Returns:
-        Key (64 hex digits) by name; members without a key are left out.
+        Key (64 hex digits) by name; members without a key are left out, among them those whose work a server does.
     """
     running = {c.name: c for c in plan.running}
     done: dict[str, str | None] = {}
@@ -95,6 +95,8 @@ def keys(plan: Plan, *, clip_sha256: str, models: Callable[[str], str | None]) -
             frames, audio, names, reads = choice.frames, choice.backend.audio, choice.backend.models, _reads(choice, running)
             options = choice.options.model_dump(mode="json") if choice.options is not None else {}
             parts |= {"kind": "analyzer", "version": choice.spec.version, "backend": choice.backend.name, "options": options}
+            if choice.backend.needs_option is not None:  # a server does the work: what it holds has no sha256
+                return None
         sums = {model: models(model) for model in names}
         inputs = {other: key_of(other) for other in reads}
         if None in sums.values() or None in inputs.values():
