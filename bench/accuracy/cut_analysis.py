@@ -1,6 +1,7 @@
-"""Cuts, jump cuts, false cuts and gradual transitions against truth, beside PySceneDetect's AdaptiveDetector and, where torch and its package
-are installed, TransNetV2 on the same frames. TransNetV2 tells cuts and gradual transitions apart, not the kinds of these, so for it a gradual
-transition of any kind counts as found from the same intersection over union.
+"""Cuts, jump cuts, false cuts and gradual transitions against truth, beside others on the same frames.
+
+The others: PySceneDetect's AdaptiveDetector, and TransNetV2 where torch and its package are installed. It tells cuts and gradual
+transitions apart, not the kinds of these: for it a gradual transition of any kind counts as found from the same intersection over union.
 
 Shared clips run through the whole pipeline. Generated edits (`_cut_material`) go to the feature frame by frame, without an encoder in
 between. The model was fitted on edits of the same takes with seed 11 (bench/fit_cuts.py, which prints the figures for clips left out of
