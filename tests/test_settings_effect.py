@@ -14,7 +14,7 @@ import pytest
 
 from reelscope.analyzers.base import Analyzer, AnalyzerSpec, Backend, Options, Window
 from reelscope.config import Settings, leaves
-from reelscope.config.places import data_dir
+from reelscope.config.places import data_dir, models_dir
 from reelscope.document.names import ANALYZER_NAMES
 from reelscope.document.schema import AnalyzerResult
 from reelscope.engine import conduct, limits, local
@@ -27,6 +27,8 @@ from reelscope.engine.shared import shared_parent
 from reelscope.errors import ReelscopeError
 from reelscope.features.base import Clip, Inputs, LoadContext
 from reelscope.media.frames import FrameNeed
+from reelscope.models.catalog import Catalog
+from reelscope.models.fetch import why_offline
 from reelscope.pipeline import Session, write
 from tests.clips import moving_frames, write_clip
 from tests.engine.stubs import FakeRegistry, stub_analyzer
@@ -215,6 +217,16 @@ def clips_at_once(settings: Settings) -> int:
     return most[0]
 
 
+def lacks(settings: Settings) -> str | None:
+    """What the command line advises for a model under a licence that is to be accepted."""
+    lack = Catalog.of(settings).lack("age-utkface")
+    return lack.hint if lack is not None else None
+
+
+def refuses_to_fetch(settings: Settings) -> bool:
+    return why_offline(settings, {}) is not None
+
+
 def kept_room(settings: Settings) -> int | None:
     kept = open_kept(settings)
     return None if kept is None else kept._max_bytes // 2**20
@@ -232,6 +244,9 @@ PARTS: list[tuple[str, Any, Any, Callable[[Settings], Any], Any, Any]] = [
     ("placement.gpu_gib.detection", 3, None, lambda s: budget(s, "detection"), 3 * 1024, 10 * 1024),
     ("placement.gpu_gib.people", 3, None, lambda s: budget(s, "people"), 3 * 1024, 7 * 1024),
     ("placement.nice", 0, 7, niceness, 0, 7),
+    ("models.dir", "/somewhere", "/else", lambda s: models_dir(s), Path("/somewhere"), Path("/else")),
+    ("models.offline", True, False, refuses_to_fetch, True, False),
+    ("analysis.licence", "permissive", "any", lacks, "--licence any", "reelscope models pull age-utkface --accept-licence age-utkface"),
     ("models.ram_mib", 64, None, lambda s: on_two_gpus(s).workers[0].ram_budget_mib, 64, None),
     ("models.idle_s", 5.0, None, lambda s: make_models(s, WorkerPlan("here", "cpu", (), ()), lambda news: None)._idle_s, 5.0, None),
     ("faults.window_timeout_s", 5.0, None, lambda s: limit_s(s, "feed"), 5.0, 60.0),

@@ -36,6 +36,9 @@ def analyze(
     tier: Annotated[str | None, typer.Option("--tier", metavar="T", help="Best tier to use: auto, embedded, compact or full.")] = None,
     backend: Annotated[list[str] | None, typer.Option("--backend", metavar="NAME=B", help="Use backend B for analyzer NAME.")] = None,
     option: Annotated[list[str] | None, typer.Option("--option", metavar="NAME.KEY=V", help="Set an option of analyzer NAME.")] = None,
+    licence: Annotated[
+        str | None, typer.Option("--licence", metavar="L", help="Models to use: permissive (Apache, MIT, BSD), or any accepted by name.")
+    ] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=V", help="Set any setting, such as performance.window_s=1.")
     ] = None,
@@ -60,6 +63,7 @@ def analyze(
     state.debug |= debug
     flags = settings_flags(
         tier=tier,
+        licence=licence,
         backend=backend or (),
         option=option or (),
         set_=set_ or (),
@@ -80,6 +84,7 @@ def analyze(
 def settings_flags(
     *,
     tier: str | None = None,
+    licence: str | None = None,
     backend: Sequence[str] = (),
     option: Sequence[str] = (),
     set_: Sequence[str] = (),
@@ -105,6 +110,8 @@ def settings_flags(
         flags[f"analysis.options.{key}"] = FlagValue(value, f"--option {given}")
     if tier is not None:
         flags["analysis.tier"] = FlagValue(tier, "--tier")
+    if licence is not None:
+        flags["analysis.licence"] = FlagValue(licence, "--licence")
     if formats:
         flags["output.formats"] = FlagValue(",".join(formats), "--format")
     if cpus is not None:

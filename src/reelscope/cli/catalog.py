@@ -37,7 +37,13 @@ def catalog(settings: Settings) -> list[Row]:
     from reelscope.pipeline import lookup
 
     plan = make_plan(
-        only=None, skip=(), settings=settings, lookup=lookup(models=Catalog.of(settings)), has_picture=True, has_sound=True, hardware=read_hardware(settings)
+        only=None,
+        skip=(),
+        settings=settings,
+        lookup=lookup(models=Catalog.of(settings)),
+        has_picture=True,
+        has_sound=True,
+        hardware=read_hardware(settings),
     )
     rows = []
     for name, choice in plan.choices.items():

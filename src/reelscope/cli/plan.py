@@ -30,6 +30,9 @@ def plan(
     skip: Annotated[list[str] | None, typer.Option("--skip", metavar="A,B", help="Do not run these analyzers.")] = None,
     tier: Annotated[str | None, typer.Option("--tier", metavar="T", help="Best tier to use: auto, embedded, compact or full.")] = None,
     backend: Annotated[list[str] | None, typer.Option("--backend", metavar="NAME=B", help="Use backend B for analyzer NAME.")] = None,
+    licence: Annotated[
+        str | None, typer.Option("--licence", metavar="L", help="Models to use: permissive (Apache, MIT, BSD), or any accepted by name.")
+    ] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=V", help="Set any setting, such as placement.pin.text_overlay=cpu:1.")
     ] = None,
@@ -55,7 +58,7 @@ def plan(
     from reelscope.models.catalog import Catalog
     from reelscope.pipeline import SPINE, lookup
 
-    flags = settings_flags(tier=tier, backend=backend or (), set_=set_ or (), cpus=cpus, workers=workers)
+    flags = settings_flags(tier=tier, licence=licence, backend=backend or (), set_=set_ or (), cpus=cpus, workers=workers)
     settings = checked_options(read_settings(flags)).settings
     has_picture = has_sound = True
     length_s = 0.0

@@ -15,12 +15,19 @@ __all__ = ["analyzers", "config_path", "config_show", "demo", "report"]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-def analyzers(as_json: Json = False) -> None:
+def analyzers(
+    tier: Annotated[str | None, typer.Option("--tier", metavar="T", help="Best tier to use: auto, embedded, compact or full.")] = None,
+    licence: Annotated[
+        str | None, typer.Option("--licence", metavar="L", help="Models to use: permissive (Apache, MIT, BSD), or any accepted by name.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """List the analyzers with the backend that would run here and, where none would, what is missing."""
+    from reelscope.cli.analyze import settings_flags
     from reelscope.cli.catalog import catalog
     from reelscope.cli.terminal import console, read_settings
 
-    rows = catalog(read_settings().settings)
+    rows = catalog(read_settings(settings_flags(tier=tier, licence=licence)).settings)
     if as_json:
         sys.stdout.write(json.dumps([row.as_dict() for row in rows], indent=2) + "\n")
         return

@@ -112,7 +112,9 @@ class Models(Node):
     """Where models lie and what stays loaded."""
 
     dir: Path | None = Field(default=None, description="folder of the model store; not set: models in the data folder")
-
+    offline: bool = Field(
+        default=False, description="never fetch a model; HF_HUB_OFFLINE, TRANSFORMERS_OFFLINE and REELSCOPE_OFFLINE=1 do the same"
+    )
     ram_mib: Annotated[int, Field(ge=16)] | None = Field(
         default=None, description="memory for loaded models in each worker; the least recently used goes first; not set: no limit"
     )

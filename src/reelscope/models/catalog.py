@@ -15,7 +15,7 @@ from reelscope.models.manifest import Entry, manifest
 from reelscope.models.sources import ModelSource, content_sha256, file_sha256, registered
 from reelscope.models.store import ModelStore
 
-__all__ = ["Catalog", "Lack", "Licences"]
+__all__ = ["Catalog", "Lack", "Licences", "how_to_get"]
 
 Licences = Literal["any", "permissive"]
 
@@ -86,17 +86,17 @@ class Catalog:
             return None if not self.missing(name) else Lack(f"the model {name} is missing")
         entry = self.entry(name)
         if not entry.permissive and self.licences == "permissive":
-            return Lack(f"the model {name} is under {_terms(entry)}, and only permissive licences are allowed", "--licence any")
+            return Lack(f"the model {name} is under {entry.terms}; only permissive licences are allowed here", "--licence any")
         if entry.in_package:
-            return Lack(f"the model {name} is missing from its package", "make setup") if self.missing(name) else None
+            setup = "make setup-full" if entry.tier == "full" else "make setup"
+            return Lack(f"the model {name} is missing from its package", setup) if self.missing(name) else None
         owner = self._owner(entry)
-        pull = f"reelscope models pull {owner.name}" if self._public(owner) else "reelscope models import DIR"
-        accept = "" if entry.permissive else f" --accept-licence {owner.name}"
-        if self.missing(name):
-            return Lack(f"the model {name} is not in the store", pull + accept)
         record = self.store.record(owner) if self.store is not None else None
-        if not entry.permissive and (record is None or not record.accepted):
-            return Lack(f"the licence of the model {name} was not accepted: {_terms(entry)}", pull + accept)
+        accepted = entry.permissive or (record is not None and record.accepted)
+        if self.missing(name):
+            return Lack(f"the model {name} is not in the store", how_to_get(owner, accepted=accepted))
+        if not accepted:
+            return Lack(f"the licence of the model {name} was not accepted ({entry.terms})", how_to_get(owner, accepted=False))
         return None
 
     def describe(self, name: str) -> ModelInfo:
@@ -128,17 +128,17 @@ class Catalog:
             return embedded.package_source(entry)
         owner = self._owner(entry)
         if self.store is None:
-            raise ModelError(f"model {name} is not in the store", code="model_missing", hint=f"reelscope models pull {owner.name}")
+            raise ModelError(f"model {name} is not in the store", code="model_missing", hint=how_to_get(owner, accepted=entry.permissive))
         return self.store.source(entry, owner)
 
     def _owner(self, entry: Entry) -> Entry:
         return entry if entry.files_of is None else self.entry(entry.files_of)
 
-    @staticmethod
-    def _public(owner: Entry) -> bool:
-        """Whether all its files can be pulled."""
-        return owner.source is not None and all(f.path is not None for f in owner.files)
 
-
-def _terms(entry: Entry) -> str:
-    return entry.licence if entry.opt_in is None else f"{entry.licence} ({entry.opt_in})"
+def how_to_get(owner: Entry, *, accepted: bool) -> str:
+    """The command that brings a model into the store, with the licence to be accepted where it is not."""
+    if owner.brings is not None:
+        command = f"reelscope models import {owner.brings} --as {owner.name}"
+    else:
+        command = f"reelscope models pull {owner.name}" if owner.public else "reelscope models import DIR"
+    return command if accepted else f"{command} --accept-licence {owner.name}"

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reelscope.errors import ModelError
+from reelscope.models import stamps
+from reelscope.models.stamps import Stamp
 
 if TYPE_CHECKING:
     from reelscope.models.sessions.base import SessionRequest
@@ -21,11 +23,12 @@ MIB = 2**20
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One file of a model, as it must be."""
+    """One file of a model, as it must be. stamped: whether its sum is kept beside it (reelscope.models.stamps)."""
 
     path: Path
     sha256: str
     bytes: int
+    stamped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,24 +103,29 @@ def registered(name: str) -> ModelSource | None:
     return _registered.get(name)
 
 
-def file_sha256(path: Path, *, again: bool = False) -> str:
+def file_sha256(path: Path, *, again: bool = False, stamped: bool = False) -> str:
     """The file's sha256 in hex, kept until the file changes (size, times of change, inode).
 
     Args:
         path: The file; 32 MB take 20 ms.
         again: Read it now, whatever is kept.
+        stamped: Keep it beside the file too, for other processes.
 
     Raises:
         OSError: The file cannot be read.
     """
-    status = path.stat()
-    key = (path, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+    stamp = Stamp.of(path.stat())
+    key = (path, stamp.size, stamp.mtime_ns, stamp.ctime_ns, stamp.inode)
     found = None if again else _hashes.get(key)
+    if found is None and stamped and not again:
+        found = stamps.known(path, stamp)
     if found is None:
         with path.open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
-        with _lock:
-            _hashes[key] = found
+        if stamped:
+            stamps.note(path, stamp, found)
+    with _lock:
+        _hashes[key] = found
     return found
 
 
@@ -129,8 +137,8 @@ def content_sha256(source: ModelSource) -> str | None:
     """
     files = source.files
     if len(files) <= 1:
-        return file_sha256(files[0].path) if files else None
-    lines = sorted(f"{file.path.name} {file_sha256(file.path)}\n" for file in files)
+        return file_sha256(files[0].path, stamped=files[0].stamped) if files else None
+    lines = sorted(f"{file.path.name} {file_sha256(file.path, stamped=file.stamped)}\n" for file in files)
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
@@ -150,7 +158,7 @@ def verify(source: ModelSource, *, again: bool = False) -> None:
 
 def _verify(source: ModelSource, file: Part, *, again: bool) -> None:
     try:
-        found = file_sha256(file.path, again=again)
+        found = file_sha256(file.path, again=again, stamped=file.stamped)
     except FileNotFoundError:
         raise ModelError(f"model {source.name}: the file {file.path.name} is missing", code="model_missing", hint=source.hint) from None
     except OSError as error:
