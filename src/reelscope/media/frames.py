@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "EVERY_FRAME",
+    "EYES",
     "NATIVE_LUMA",
     "SAMPLED_LARGE",
     "SAMPLED_SMALL",
@@ -142,5 +143,7 @@ SAMPLED_SMALL = FrameNeed(fps=4, short_side_px=180)
 """Four a second, small: colours, layout."""
 SAMPLED_LARGE = FrameNeed(fps=5, short_side_px=540)
 """Five a second, large enough to read: text, stills."""
+EYES = FrameNeed(fps=30, short_side_px=360)
+"""Thirty a second, large enough for an eye: a blink lasts 0.1 to 0.4 s."""
 NATIVE_LUMA = FrameNeed(fps=1, format="gray8")
 """One a second, unscaled luma: what scaling would hide (sharpness, noise, blockiness)."""
