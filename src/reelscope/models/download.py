@@ -27,6 +27,9 @@ from reelscope.version import VERSION
 
 __all__ = ["Client", "Places", "Wanted"]
 
+GITHUB = "https://raw.githubusercontent.com"
+HUB = "https://huggingface.co"
+
 CHUNK = 2**18
 CHANGED = "the source or a proxy on the way changed it; nothing was kept"
 TIMEOUT_S = 30.0  # without a byte: a line that is only slow sends some
@@ -44,8 +47,8 @@ Told = Callable[[int], None]
 class Places:
     """Where files come from. token: for the hub and nobody else."""
 
-    github: str = "https://raw.githubusercontent.com"
-    hub: str = "https://huggingface.co"
+    github: str = GITHUB
+    hub: str = HUB
     token: str | None = None
 
     @classmethod
@@ -55,7 +58,7 @@ class Places:
         Raises:
             InputError: HF_ENDPOINT is not https.
         """
-        hub = env.get("HF_ENDPOINT") or cls.hub
+        hub = env.get("HF_ENDPOINT") or HUB
         if not _allowed(hub):
             raise InputError(f"HF_ENDPOINT: {hub} is not https", code="bad_setting", hint="for example HF_ENDPOINT=https://huggingface.co")
         return cls(hub=hub.rstrip("/"), token=(env.get("HF_TOKEN") or "").strip() or None)

@@ -40,10 +40,16 @@ def why_offline(settings: Settings, env: Mapping[str, str] = os.environ) -> str 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What is to be pulled. left_out: those of the same tiers that are not, with the reason and the command that takes them."""
+    """What is to be pulled.
+
+    Attributes:
+        left_out: Models of the same tiers that are not, with the reason and the command that takes them.
+        on_request: Those that are not because another one does the same.
+    """
 
     entries: tuple[Entry, ...]
     left_out: tuple[tuple[Entry, str, str], ...] = ()
+    on_request: tuple[Entry, ...] = ()
 
 
 def choose(store: ModelStore, manifest: Mapping[str, Entry], words: Iterable[str], accept: Collection[str] = ()) -> Chosen:
@@ -54,6 +60,7 @@ def choose(store: ModelStore, manifest: Mapping[str, Entry], words: Iterable[str
     """
     taken: dict[str, Entry] = {}
     left: dict[str, tuple[Entry, str, str]] = {}
+    other: dict[str, Entry] = {}
     for word in words:
         if word in manifest:
             owner = manifest[manifest[word].folder]
@@ -76,12 +83,12 @@ def choose(store: ModelStore, manifest: Mapping[str, Entry], words: Iterable[str
                 command = how_to_get(entry, accepted=accepted)
                 if store.present(entry) and accepted:
                     taken[entry.name] = entry
+                elif entry.on_request:
+                    other[entry.name] = entry
                 elif not entry.public:
                     left[entry.name] = (entry, "no public source has its files", command)
                 elif not accepted:
                     left[entry.name] = (entry, f"its licence is accepted by name: {entry.terms}", command)
-                elif entry.on_request:
-                    left[entry.name] = (entry, f"another model is the usual one for {entry.purpose}", command)
                 else:
                     taken[entry.name] = entry
         else:
@@ -90,7 +97,11 @@ def choose(store: ModelStore, manifest: Mapping[str, Entry], words: Iterable[str
                 code="model_missing",
                 hint="`reelscope models list` shows them",
             )
-    return Chosen(tuple(taken.values()), tuple(row for name, row in left.items() if name not in taken))
+    return Chosen(
+        tuple(taken.values()),
+        tuple(row for name, row in left.items() if name not in taken),
+        tuple(entry for name, entry in other.items() if name not in taken),
+    )
 
 
 class Puller:
