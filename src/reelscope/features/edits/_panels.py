@@ -215,32 +215,31 @@ class Panels:
         seams = _chains(self._chunks, [[(s, a, b) for s, a, b in c.seams if min(a, b) >= ACTIVE] for c in self._chunks], _same_seam)
         rects = _chains(self._chunks, [[(r, a, b) for r, a, b in c.rects if min(a, b) >= ACTIVE] for c in self._chunks], _same_rect)
         out = []
-        for start_s, end_s, members in seams:
-            seam = members[len(members) // 2][0]
-            place = "x" if seam.vertical else "y"
-            figures = [(place, seam.at), ("rows", _mean(m[0].rows for m in members)), ("step", _mean(m[0].step for m in members))]
-            out.append(_edit("split_screen", start_s, end_s, shots, figures, members))
-        for start_s, end_s, members in rects:
-            r = members[len(members) // 2][0]
-            figures = [("x", r.x), ("y", r.y), ("w", r.w), ("h", r.h), ("cover", _mean(m[0].cover for m in members))]
-            out.append(_edit("picture_in_picture", start_s, end_s, shots, figures, members))
+        for chain in seams:
+            seam = chain.members[len(chain.members) // 2][0]
+            figures = [("x" if seam.vertical else "y", seam.at)]
+            figures += [("rows", _mean(m[0].rows for m in chain.members)), ("step", _mean(m[0].step for m in chain.members))]
+            out.append(_edit("split_screen", chain, shots, figures))
+        for chain in rects:
+            r = chain.members[len(chain.members) // 2][0]
+            figures = [("x", r.x), ("y", r.y), ("w", r.w), ("h", r.h), ("cover", _mean(m[0].cover for m in chain.members))]
+            out.append(_edit("picture_in_picture", chain, shots, figures))
         splits = [e for e in out if e.kind == "split_screen"]
         return _joined(splits) + [e for e in out if e.kind == "picture_in_picture"]
 
 
-def _edit(
-    kind: EditKind,
-    start_s: float,
-    end_s: float,
-    shots: Sequence[tuple[float, float]],
-    figures: list[tuple[str, float]],
-    members: list[_Found],
-) -> Edit:
-    """An edit with its ends on the nearest cuts where these lie within a chunk, which is how exactly chunks can tell."""
-    cuts = {t for shot in shots for t in shot}
-    near = [min((c for c in cuts if abs(c - t) < CHUNK_S), key=lambda c, t=t: abs(c - t), default=t) for t in (start_s, end_s)]  # type: ignore[misc]
-    changes = [("change_a", _mean(m[1] for m in members)), ("change_b", _mean(m[2] for m in members))]
-    return Edit(kind, near[0], near[1], tuple((name, round(float(v), 4)) for name, v in [*figures, *changes]))
+def _edit(kind: EditKind, chain: _Chain, shots: Sequence[tuple[float, float]], figures: list[tuple[str, float]]) -> Edit:
+    """An edit with its ends on cuts: the one inside the outermost chunk, else one less than a chunk beyond it, else the chunk's end."""
+    cuts = sorted({t for shot in shots for t in shot})
+    first, last = chain.chunks[0], chain.chunks[-1]
+    start_s = next((c for c in cuts if first.start_s - 0.1 <= c < first.end_s - 0.1), None)
+    if start_s is None:
+        start_s = next((c for c in reversed(cuts) if first.start_s - CHUNK_S < c < first.start_s), first.start_s)
+    end_s = next((c for c in reversed(cuts) if last.start_s + 0.1 < c <= last.end_s + 0.1), None)
+    if end_s is None:
+        end_s = next((c for c in cuts if last.end_s < c < last.end_s + CHUNK_S), last.end_s)
+    changes = [("change_a", _mean(m[1] for m in chain.members)), ("change_b", _mean(m[2] for m in chain.members))]
+    return Edit(kind, start_s, max(start_s, end_s), tuple((name, round(float(v), 4)) for name, v in [*figures, *changes]))
 
 
 def _joined(splits: list[Edit]) -> list[Edit]:
@@ -257,23 +256,29 @@ def _joined(splits: list[Edit]) -> list[Edit]:
     return [e for e in out if e.end_s - e.start_s >= MIN_EDIT_S - 1e-6]
 
 
-def _chains(chunks: list[_Chunk], found: list[list[_Found]], same: Callable[[Any, Any], bool]) -> list[tuple[float, float, list[_Found]]]:
-    """(start_s, end_s, members) of findings that go on from chunk to chunk, missing at most GAP_CHUNKS of them."""
-    chains: list[list[tuple[int, _Found]]] = []
+@dataclass(slots=True)
+class _Chain:
+    """The same finding in chunk after chunk. last: index of its last chunk."""
+
+    chunks: list[_Chunk]
+    members: list[_Found]
+    last: int
+
+
+def _chains(chunks: list[_Chunk], found: list[list[_Found]], same: Callable[[Any, Any], bool]) -> list[_Chain]:
+    """Findings that go on from chunk to chunk, missing at most GAP_CHUNKS of them."""
+    chains: list[_Chain] = []
     for i, items in enumerate(found):
         for item in items:
-            fitting = next((c for c in chains if i - GAP_CHUNKS - 1 <= c[-1][0] < i and same(c[-1][1][0], item[0])), None)
+            fitting = next((c for c in chains if i - GAP_CHUNKS - 1 <= c.last < i and same(c.members[-1][0], item[0])), None)
             if fitting is not None:
-                fitting.append((i, item))
+                fitting.chunks.append(chunks[i])
+                fitting.members.append(item)
+                fitting.last = i
             else:
-                chains.append([(i, item)])
-    out = []
-    for chain in chains:
-        start_s, end_s = chunks[chain[0][0]].start_s, chunks[chain[-1][0]].end_s
-        # one chunk alone is an accident of edges and motion, unless the clip has no more of them
-        if end_s - start_s >= MIN_EDIT_S - 0.2 and (len(chain) >= 2 or len(chunks) == 1):
-            out.append((start_s, end_s, [member for _, member in chain]))
-    return out
+                chains.append(_Chain([chunks[i]], [item], i))
+    # one chunk alone is an accident of edges and motion, unless the clip has no more of them
+    return [c for c in chains if len(c.chunks) >= 2 or (len(chunks) == 1 and c.chunks[0].end_s - c.chunks[0].start_s >= MIN_EDIT_S - 0.2)]
 
 
 def _same_seam(a: Seam, b: Seam) -> bool:
