@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import Field
 
 from reelscope.analyzers.base import Analyzer, AnalyzerSpec, Backend
+from reelscope.analyzers.camera_analysis._size import NOT_RUN, ShotSize, SizeEvidence, shot_size
 from reelscope.document.schema import AnalyzerResult, Model, Seconds, Segment, Series, Summary, Value
 from reelscope.features.base import Inputs
 from reelscope.timebase import coverage, round_s
@@ -20,7 +21,6 @@ __all__ = ["ANALYZER", "CameraAnalyzer", "CameraResult", "CameraSegment", "Camer
 
 Move = Literal["static", "pan_left", "pan_right", "tilt_up", "tilt_down", "zoom_in", "zoom_out", "roll", "handheld"]
 
-NO_SIZE = "shot size needs faces or people, which no backend here detects"
 NOT_MEASURED = "too little structure in the picture, or too short, to measure its motion"
 
 
@@ -60,7 +60,7 @@ class CameraSegment(Segment, Figures):
 class ShotCameraFigures(Model):
     """One shot: its figures over the whole of it (`move`: what fills most of its time), or null with the reason.
 
-    `size` is the shot size, null with `size_reason`.
+    `size` is the shot size, null with `size_reason`; `size_evidence`: what it was decided on.
     """
 
     shot: int
@@ -68,8 +68,9 @@ class ShotCameraFigures(Model):
     end_s: Seconds
     camera: Figures | None
     reason: str | None = None
-    size: str | None = None
-    size_reason: str | None = NO_SIZE
+    size: ShotSize | None = None
+    size_reason: str | None = NOT_RUN
+    size_evidence: SizeEvidence | None = None
 
 
 class CameraSummary(Summary):
@@ -93,9 +94,9 @@ class CameraAnalyzer(Analyzer[CameraResult]):
 
     spec: ClassVar[AnalyzerSpec] = AnalyzerSpec(
         "camera_analysis",
-        version=1,
+        version=2,
         group="detection",
-        backends=(Backend("flow", "embedded", rank=10, features=("motion", "shots"), cost=0.005),),
+        backends=(Backend("flow", "embedded", rank=10, features=("motion", "shots"), soft_after=("object_detection",), cost=0.005),),
     )
     Result: ClassVar[type[AnalyzerResult]] = CameraResult
 
@@ -104,6 +105,7 @@ class CameraAnalyzer(Analyzer[CameraResult]):
 
         motion: Motion = inputs.features["motion"]
         shots: Shots = inputs.features["shots"]
+        objects = inputs.results.get("object_detection")
         segments: list[CameraSegment] = []
         rows: list[ShotCameraFigures] = []
         whole: list[Stretch] = []
@@ -115,6 +117,8 @@ class CameraAnalyzer(Analyzer[CameraResult]):
             else:
                 row.camera = Figures(**total.figures())
                 whole.append(total)
+            if objects is not None:
+                row.size, row.size_evidence, row.size_reason = shot_size(objects.tracks, start_s, end_s)
             rows.append(row)
             segments += [CameraSegment(start_s=round_s(p.start_s), end_s=round_s(p.end_s), shot=index, **p.figures()) for p in parts]
         measured = measured_intervals(motion, shots)

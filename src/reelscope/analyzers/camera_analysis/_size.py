@@ -1,0 +1,102 @@
+"""Shot size from the faces and people of object_detection: how much of a person the picture shows, in head heights. Pure functions.
+
+Film terms are steps of the same ladder: from the top of the head down, a close-up ends at the shoulders, a medium close-up at the chest, a
+medium shot at the waist, a medium long shot at the knees, a long shot below the feet. A grown person is about 7.5 head heights tall
+(chest 2, waist 3, knees 5.5; the proportions of artists' canons).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from statistics import median
+from typing import Any, Literal
+
+from reelscope.document.schema import Model, Value
+
+__all__ = ["NOBODY", "NOT_RUN", "ShotSize", "SizeEvidence", "shot_size"]
+
+ShotSize = Literal["extreme_close_up", "close_up", "medium_close_up", "medium", "medium_long", "long", "extreme_long"]
+
+NOT_RUN = "shot size needs the faces and people of object_detection, which is not there"
+NOBODY = "shot size is told by faces and people, and none was found in this shot"
+CUT_OFF = "a person without a visible face reaches over the picture's edge: how much of them is seen cannot be told"
+SELDOM = "faces and people were found in too little of this shot"
+
+HEAD_PER_FACE = 1.35  # crown to chin over forehead to chin: a face's box begins at the hairline
+EXTREME_FACE = 0.6  # of the picture's height: features, not a face
+# Head heights from the crown to the picture's lower edge, at most:
+LADDER: tuple[tuple[float, ShotSize], ...] = ((1.7, "close_up"), (2.5, "medium_close_up"), (4.0, "medium"), (6.2, "medium_long"))
+EXTREME_LONG_PERSON = 1 / 3  # of the picture's height: the place rules, not the person
+EXTREME_LONG_HEAD = EXTREME_LONG_PERSON / 7.5
+EDGE = 0.02  # of the picture: a box that comes so near to its edge is cut off by it
+MIN_SHARE = 0.25  # of the moments at which anybody was looked for
+
+
+class SizeEvidence(Model):
+    """What a shot size was decided on: medians over the shot of the largest face (or person) of each moment.
+
+    Attributes:
+        face_height: Of the picture's height. heads_shown: head heights from the crown to the picture's lower edge. person_height: of the
+            picture's height, where no face was seen. share: of the shot's sampled moments at which it was seen.
+    """
+
+    face_height: Value = None
+    heads_shown: Value = None
+    person_height: Value = None
+    share: Value = None
+
+
+def shot_size(tracks: Iterable[Any], start_s: float, end_s: float) -> tuple[ShotSize | None, SizeEvidence | None, str | None]:
+    """(size, evidence, reason why there is none) of one shot.
+
+    Args:
+        tracks: Of object_detection: label, points with t_s and xywh_norm.
+    """
+    faces, people = (_largest(tracks, label, start_s, end_s) for label in ("face", "person"))
+    moments = sorted({*faces, *people})
+    if not moments:
+        return None, None, NOBODY
+    expected = max(len(moments), (end_s - start_s) / _step_s(moments))
+    if len(faces) >= MIN_SHARE * expected and 2 * len(faces) >= len(people):
+        boxes = list(faces.values())
+        face = median(box[3] for box in boxes)
+        heads = median((1.0 - (y + h - HEAD_PER_FACE * h)) / (HEAD_PER_FACE * h) for _, y, _, h in boxes)
+        evidence = SizeEvidence(face_height=face, heads_shown=heads, share=min(1.0, len(faces) / expected))
+        return _by_face(face, heads), evidence, None
+    if len(people) < MIN_SHARE * expected:
+        return None, None, SELDOM
+    whole = [box for box in people.values() if box[1] > EDGE and box[1] + box[3] < 1 - EDGE]
+    if 2 * len(whole) < len(people):
+        return None, None, CUT_OFF
+    height = median(box[3] for box in whole)
+    evidence = SizeEvidence(person_height=height, share=min(1.0, len(people) / expected))
+    return ("extreme_long" if height < EXTREME_LONG_PERSON else "long"), evidence, None
+
+
+def _by_face(face: float, heads: float) -> ShotSize:
+    if face >= EXTREME_FACE:
+        return "extreme_close_up"
+    if HEAD_PER_FACE * face < EXTREME_LONG_HEAD:
+        return "extreme_long"
+    return next((size for most, size in LADDER if heads <= most), "long")
+
+
+def _largest(tracks: Iterable[Any], label: str, start_s: float, end_s: float) -> dict[float, tuple[float, float, float, float]]:
+    """The largest box of a label at each moment of a shot."""
+    out: dict[float, tuple[float, float, float, float]] = {}
+    for track in tracks:
+        if track.label != label:
+            continue
+        for point in track.points:
+            if start_s <= point.t_s < end_s:
+                box = tuple(point.xywh_norm)
+                held = out.get(point.t_s)
+                if held is None or box[2] * box[3] > held[2] * held[3]:
+                    out[point.t_s] = box
+    return out
+
+
+def _step_s(moments: Sequence[float]) -> float:
+    """Time between samples: the median distance, at least a tenth of a second."""
+    steps = [b - a for a, b in zip(moments, moments[1:], strict=False)]
+    return max(0.1, median(steps)) if steps else 0.2
