@@ -25,6 +25,8 @@ app = typer.Typer(help="Models: what is here, fetching or importing it, checking
 
 DEFAULT_TIER = "compact"  # some 20 MB for any computer; the full tier is for a GPU and has tens of GB
 
+WIDE = 110  # columns of a terminal that has room for what a model is for
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Accept = Annotated[
     list[str] | None,
@@ -68,18 +70,19 @@ def list_models(
     from rich.table import Table
     from rich.text import Text
 
+    out = console()
     table = Table(box=None, pad_edge=False, header_style="bold")
-    whole = {"model": max(len(s.entry.name) for s in states), "tier": 8, "MB": 6, "state": max(len(s.word) for s in states)}
-    for title in ("model", "tier", "MB", "state", "licence", "for"):  # on a small terminal the last two give way
-        table.add_column(title, no_wrap=True, min_width=whole.get(title), justify="right" if title == "MB" else "left")
+    titles = ("model", "tier", "MB", "state", "licence", *(("for",) if out.width >= WIDE else ()))
+    for title in titles:
+        table.add_column(title, no_wrap=title != "licence", justify="right" if title == "MB" else "left", overflow="ellipsis")
     styles = {"in package": "green", "in store": "green", "damaged": "bold red", "licence not accepted": "yellow"}
     for s in states:
-        licence = s.entry.licence + ("" if s.entry.permissive else " *")
+        licence = s.entry.licence + ("" if s.entry.permissive else "*")
         size = "" if s.entry.files_of else _mb(s.bytes)
-        table.add_row(s.entry.name, s.entry.tier, size, Text(s.word, style=styles.get(s.word, "dim")), licence, s.entry.purpose)
-    out = console()
+        row = (s.entry.name, s.entry.tier, size, Text(s.word, style=styles.get(s.word, "dim")), licence, s.entry.purpose)
+        table.add_row(*row[: len(titles)])
     out.print(table)
-    out.print(Text("* used only when accepted by name: --accept-licence NAME, with pull or import"), soft_wrap=True)
+    out.print(Text("*: used only when accepted by name: --accept-licence NAME, with pull or import"), soft_wrap=True)
     for s in states:
         if s.detail and s.word in ("damaged", "not here"):
             out.print(Text(f"{s.entry.name}: {s.detail}" + (f"; to change that: {s.hint}" if s.hint else "")), soft_wrap=True)

@@ -10,6 +10,7 @@ import hashlib
 import http.client
 import ipaddress
 import json
+import os
 import re
 import ssl
 import time
@@ -148,20 +149,24 @@ class Client:
                 with part.open("rb") as file:
                     while chunk := file.read(CHUNK):
                         digest.update(chunk)
-            told(have)
-            if have == wanted.bytes and part.exists():
-                return digest
-            out = part.open("ab")
         except OSError as error:
             raise store_error(part, error) from error
-        with out:
-            with self._open(url, start=have) as answer:
-                if have and not _continues(answer, have, wanted.bytes):  # the server does not resume: from the start
-                    out.truncate(0)
-                    digest, have = _Digest(wanted), 0
-                    told(0)
-                self._check_length(url, answer, have, wanted, part)
-                while chunk := _read(answer):
+        told(have)
+        if have == wanted.bytes and part.exists():
+            return digest
+        with self._open(url, start=have) as answer:
+            if have and answer.status == 206 and not _continues(answer, have, wanted.bytes):
+                raise _Lost("the server sends another part than it is asked for", restart=True)
+            if have and answer.status != 206:  # it does not resume: from the start
+                digest, have = _Digest(wanted), 0
+                told(0)
+            self._check_length(url, answer, have, wanted, part)
+            try:
+                out = part.open("ab" if have else "wb")
+            except OSError as error:
+                raise store_error(part, error) from error
+            with out:
+                while chunk := answer.read(CHUNK):
                     have += len(chunk)
                     if have > wanted.bytes:
                         part.unlink(missing_ok=True)
@@ -169,19 +174,18 @@ class Client:
                     digest.update(chunk)
                     try:
                         out.write(chunk)
+                        out.flush()
                     except OSError as error:
                         raise store_error(part, error) from error
                     told(have)
-            try:
-                out.flush()
-            except OSError as error:
-                raise store_error(part, error) from error
+                with contextlib.suppress(OSError):  # /dev/full and network disks: what was not kept is found when it is read
+                    os.fsync(out.fileno())
         if have < wanted.bytes:
             raise _Lost(f"the connection ended after {have} of {wanted.bytes} bytes")
         return digest
 
     @staticmethod
-    def _check_length(url: str, answer: http.client.HTTPResponse, have: int, wanted: Wanted, part: Path) -> None:
+    def _check_length(url: str, answer: _Answer, have: int, wanted: Wanted, part: Path) -> None:
         """Refuse an answer of another length before it is read."""
         said = answer.headers.get("Content-Length", "")
         if said.isdigit() and int(said) + have != wanted.bytes:
@@ -192,7 +196,7 @@ class Client:
                 hint=CHANGED,
             )
 
-    def _open(self, url: str, *, start: int = 0) -> http.client.HTTPResponse:
+    def _open(self, url: str, *, start: int = 0) -> _Answer:
         """Send a request; what may succeed later is `_Lost`."""
         if not _allowed(url):
             raise ModelError(f"{url} is not https", code="not_https")
@@ -201,7 +205,7 @@ class Client:
         if start:
             request.add_header("Range", f"bytes={start}-")
         try:
-            return _Answer(self._opener.open(request, timeout=self._timeout_s))  # type: ignore[return-value]
+            return _Answer(self._opener.open(request, timeout=self._timeout_s))
         except urllib.error.HTTPError as error:
             with error:
                 raise self._refusal(url, error, start) from None
@@ -314,14 +318,10 @@ class _Answer:
             self._answer.close()
 
 
-def _read(answer: Any) -> bytes:
-    return answer.read(CHUNK)  # type: ignore[no-any-return]
-
-
-def _continues(answer: Any, start: int, total: int) -> bool:
+def _continues(answer: _Answer, start: int, total: int) -> bool:
     """Whether an answer is the rest that was asked for."""
     said = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", answer.headers.get("Content-Range", ""))
-    return answer.status == 206 and said is not None and int(said[1]) == start and said[2] in ("*", str(total))
+    return said is not None and int(said[1]) == start and said[2] in ("*", str(total))
 
 
 def _size(part: Path) -> int:

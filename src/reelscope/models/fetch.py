@@ -152,11 +152,11 @@ class Puller:
         with store.lock(entry) as folder:
             record = store.record(entry)
             accepted = not entry.permissive
-            if record is not None and revision in (None, record.revision) and self._lacking(folder, store.pins(entry)) == []:
+            pins = store.pins(entry)
+            if record is not None and pins and revision in (None, record.revision) and not self._lacking(folder, pins):
                 if accepted and not record.accepted:
                     store.note(entry, Record(record.revision, True, record.files, record.origin))
-                if store.pins(entry):
-                    return 0
+                return 0
             if self._offline is not None:
                 bring = f"reelscope models import DIR{f' --as {entry.name}' if entry.recorded else ''}"
                 raise ModelError(
