@@ -15,6 +15,8 @@ torch = pytest.importorskip("torch", reason="needs PyTorch, which is not install
 
 from reelscope.models.upload import WindowUpload, uploads  # noqa: E402
 
+pytestmark = pytest.mark.torch
+
 NEED = FrameNeed(fps=4, size_px=(6, 4))
 OTHER = FrameNeed(fps=4, size_px=(3, 2))
 
