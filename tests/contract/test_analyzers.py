@@ -32,6 +32,7 @@ class Row:
 
 PICTURE, SOUND = frozenset(WITHOUT_PICTURE), frozenset(WITHOUT_SOUND)
 ROWS = (
+    Row("object_detection", PICTURE),
     Row("text_overlay", PICTURE),
     Row("camera_analysis", PICTURE),
     Row("scene_segmentation", PICTURE),
