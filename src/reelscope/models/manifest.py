@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 from typing import Any, Literal
@@ -145,6 +145,10 @@ def parse(text: str) -> dict[str, Entry]:
     for entry in found.values():
         if entry.files_of is not None and entry.files_of not in found:
             raise ValueError(f"model {entry.name}: files_of names {entry.files_of!r}, which is no model")
+    for name, entry in found.items():
+        owner = found[entry.folder]
+        if entry.permissive and not owner.permissive:  # a part is under the terms of the whole
+            found[name] = replace(entry, opt_in=owner.opt_in or f"its files are under {owner.licence}")
     return found
 
 
