@@ -106,6 +106,14 @@ def test_a_small_fast_box_is_followed_by_its_centre():
     assert _follow(Tracker(high=0.5), grown) == [[0], [1]]
 
 
+def test_who_passes_behind_somebody_does_not_take_that_box():
+    tracker = Tracker(high=0.5)
+    for k in range(5):  # one stands, sways and turns; the other comes from the right and vanishes behind
+        tracker.update(k * 0.2, [(0.30, 0.3, 0.1, 0.3), (0.66 - 0.06 * k, 0.3, 0.1, 0.3)], [0.9, 0.9])
+    assert tracker.update(1.0, [(0.30, 0.3, 0.1, 0.3)], [0.9]) == [0]
+    assert tracker.update(1.2, [(0.34, 0.3, 0.1, 0.3)], [0.9]) == [0]  # nearer to where the hidden one is heading
+
+
 def test_labels_never_mix():
     box = (0.2, 0.2, 0.3, 0.3)
     frames = [[(box, 0.9)], [(box, 0.9), (box, 0.8)], [(box, 0.8)]]

@@ -1,8 +1,10 @@
 """One tracker for everything that is detected frame by frame: faces, people, hands, objects.
 
 The association is ByteTrack's (Zhang et al., ECCV 2022): confident boxes first, then the doubtful ones for tracks that would otherwise be
-lost, so that a face half behind a hand keeps its number. It is written here because the kept libraries (supervision, trackers, norfair)
-bring matplotlib, pandas or a second OpenCV for about a hundred lines, and count time in frames: our samples are irregular, a few a second.
+lost, so that a face half behind a hand keeps its number. As in DeepSORT (Wojke et al. 2017) tracks that were just seen choose before those
+that were not: who passes behind somebody must not take that person's box. And as in OC-SORT (Cao et al. 2023) what was seen last counts
+beside what was predicted: people turn on their heels. It is written here because the kept libraries (supervision, trackers, norfair) bring
+matplotlib, pandas or a second OpenCV for about a hundred lines, and count time in frames: our samples are irregular, a few a second.
 
 Boxes are (x, y, width, height) in any one unit; normalised ones should have been taken from a picture that is not extremely long, since
 distances are measured in box sizes per axis. Pure Python: a frame has a handful of boxes. SciPy is imported when boxes compete.
@@ -118,6 +120,7 @@ class _Live:
     width: float
     height: float
     seen_s: float
+    last: Xywh
 
     @property
     def box(self) -> Xywh:
@@ -190,6 +193,7 @@ class Tracker:
                 free.remove(tracks[c])
             return [i for i in rows if numbers[i] < 0]
 
+        sure = join(sure, [t for t in free if t.seen_s == self._before], self._overlap)
         sure = join(sure, list(free), self._overlap)
         join(doubtful, [t for t in free if t.seen_s == self._before], self._overlap)
         sure = join(sure, [t for t in free if t_s - t.seen_s <= JUMP_S], _jump)
@@ -199,8 +203,10 @@ class Tracker:
         return numbers
 
     def _overlap(self, track: _Live, box: Xywh) -> float | None:
-        """1 - IoU, None below the least one."""
+        """1 - IoU, None below the least one. What was just seen is also looked for where it was."""
         iou = iou_xywh(track.box, box)
+        if track.seen_s == self._before:
+            iou = max(iou, iou_xywh(track.last, box))
         return 1 - iou if iou >= self.iou_min and iou > 0 else None
 
     def _take(self, track: _Live, box: Xywh) -> None:
@@ -209,13 +215,13 @@ class Tracker:
         track.width += SIZE_STEP * (box[2] - track.width)
         track.height += SIZE_STEP * (box[3] - track.height)
         assert self._now is not None
-        track.seen_s = self._now
+        track.seen_s, track.last = self._now, box
 
     def _begin(self, box: Xywh, label: str) -> int:
         assert self._now is not None
         x, y, width, height = box
         number, self._next = self._next, self._next + 1
-        self._tracks.append(_Live(number, label, _Axis(x + width / 2, width), _Axis(y + height / 2, height), width, height, self._now))
+        self._tracks.append(_Live(number, label, _Axis(x + width / 2, width), _Axis(y + height / 2, height), width, height, self._now, box))
         return number
 
 
