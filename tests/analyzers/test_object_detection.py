@@ -371,6 +371,16 @@ def test_the_detector_looks_at_every_kth_picture_across_windows(every: int, aske
     analyzer.close()
 
 
+def test_yolov8_runs_on_the_same_road() -> None:
+    raw = np.zeros((1, 84, 8400), np.float32)
+    raw[0, :4, 5], raw[0, 4 + 41, 5] = [320, 320, 64, 64], 0.8
+    analyzer = ANALYZER()
+    analyzer.load(_context("yolov8", {"yolov8x": Stub(raw)}))
+    result = _run(analyzer, _windows(20, each=10))
+    assert [(t.label, t.sightings) for t in result.tracks] == [("cup", 20)]
+    assert result.summary.vocabulary == [*COCO, "face"]  # hands are looked for on the CPU only
+
+
 def test_embedded_reports_people_and_faces_as_they_were_measured() -> None:
     face = FaceTrack(
         0, 0, 0.4, 1.2, 0, np.array([0.4, 0.6, 0.8, 1.0]), np.tile(np.float32(BOX), (4, 1)), np.full(4, 0.9, np.float32), np.zeros((4, 3))
