@@ -23,9 +23,11 @@ PYVER = $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])'
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
-analyze: setup  ## analyse VIDEO=clip.mp4 (the demo reel without it); OUT=dir says where, ARGS passes flags on
+analyze: setup  ## analyse VIDEO=clip.mp4 (the demo reel without it); OUT=dir says where, TIER=compact|full fetches models first, ARGS passes flags on
+	@if [ "$(TIER)" = compact ] || [ "$(TIER)" = full ]; then \
+	  for tier in compact $(filter full,$(TIER)); do $(BIN)/reelscope models pull "$$tier" || exit 1; done && $(BIN)/reelscope models verify || exit 1; fi
 	@if [ -n "$(VIDEO)" ]; then clip="$(VIDEO)"; else clip="$(OUT)/demo.mp4"; mkdir -p "$(OUT)" && $(BIN)/reelscope demo "$$clip"; fi && \
-	$(BIN)/reelscope analyze "$$clip" --out "$(OUT)" $(ARGS)
+	$(BIN)/reelscope analyze "$$clip" --out "$(OUT)" $(if $(TIER),--tier "$(TIER)") $(ARGS)
 
 test: setup-dev  ## the tests: no network, no weights; those that want Debian's chromium or ffmpeg are skipped by name without them
 	$(BIN)/python -m pytest -q -n 2 $(ARGS)

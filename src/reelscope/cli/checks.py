@@ -237,18 +237,16 @@ def disk() -> Check:
 
 def models() -> Check:
     """Models that come inside packages."""
-    from reelscope.models.catalog import Catalog
-    from reelscope.models.manifest import manifest
+    from reelscope.cli.model_checks import packages
 
-    catalog, inside = Catalog(), [entry for entry in manifest().values() if entry.tier == "embedded"]
-    lacking = [f"{model.purpose} ({model.distribution})" for model in inside if not _has_content(catalog.find(model.name))]
-    if lacking:
-        return Check("models", "fail", f"missing: {', '.join(lacking)}", "reinstall these packages from their wheels: make setup")
-    return Check("models", "ok", f"inside packages: {', '.join(model.purpose for model in inside)}")
+    return packages()
 
 
-def _has_content(path: Path | None) -> bool:
-    return path is not None and path.stat().st_size > 0
+def model_store() -> Check:
+    """Models that were pulled or imported."""
+    from reelscope.cli.model_checks import store
+
+    return store()
 
 
 def opencv() -> Check:
@@ -302,5 +300,5 @@ def _seen(view: dict[str, Any]) -> str:
 
 
 CHECKS: tuple[Callable[[], Check], ...] = (
-    python, settings, decoder, processors, memory, shared_memory, gpu, inference, privacy, models, opencv, onnx, disk, workers,
+    python, settings, decoder, processors, memory, shared_memory, gpu, inference, privacy, models, model_store, opencv, onnx, disk, workers,
 )  # fmt: skip
