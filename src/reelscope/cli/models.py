@@ -42,8 +42,7 @@ def list_models(
     """List every model: what it is for, its licence, its size, whether it is here."""
     from reelscope.cli.terminal import console, read_settings
     from reelscope.models.catalog import Catalog
-    from reelscope.models.fetch import TIERS
-    from reelscope.models.manifest import manifest
+    from reelscope.models.manifest import TIERS, manifest
     from reelscope.models.states import state
 
     if tier is not None and tier not in TIERS:

@@ -7,23 +7,21 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 from urllib.parse import quote
 
 from reelscope.config import Settings
-from reelscope.document.schema import Tier
 from reelscope.errors import ModelError, nearest
 from reelscope.models.catalog import how_to_get
 from reelscope.models.download import Client, Wanted
 from reelscope.models.importing import is_wanted, weights_missing
-from reelscope.models.manifest import Entry, FilePin, Pin
+from reelscope.models.manifest import TIERS, Entry, FilePin, Pin
 from reelscope.models.sources import file_sha256
 from reelscope.models.store import ModelStore, Record, part_of
 
 __all__ = ["Chosen", "Progress", "Puller", "choose", "why_offline"]
 
 OFFLINE = ("REELSCOPE_OFFLINE", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
-TIERS: tuple[str, ...] = get_args(Tier)
 COMMIT = re.compile(r"[0-9a-f]{40}")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -56,7 +54,8 @@ def choose(store: ModelStore, manifest: Mapping[str, Entry], words: Iterable[str
     """The models that names and tiers stand for; of a tier those that need nothing more than to be fetched.
 
     Raises:
-        ModelError: A word is neither a model nor a tier (`model_missing`), or names a model that cannot be pulled (`not_public`).
+        ModelError: A word is neither a model nor a tier (`model_missing`), or names a model that cannot be pulled (`in_package`,
+            `not_public`) or whose licence is not accepted (`licence_not_accepted`).
     """
     taken: dict[str, Entry] = {}
     left: dict[str, tuple[Entry, str, str]] = {}
@@ -74,6 +73,7 @@ def choose(store: ModelStore, manifest: Mapping[str, Entry], words: Iterable[str
                     code="not_public",
                     hint=how_to_get(owner, accepted=owner.permissive or _accepted(store, owner, accept)),
                 )
+            _check_licence(store, owner, accept)
             taken[owner.name] = owner
         elif word in TIERS:
             for entry in manifest.values():
@@ -141,12 +141,7 @@ class Puller:
             InputError, OutputError: The store cannot be written to or has no room.
         """
         store = self._store
-        if not entry.permissive and not _accepted(store, entry, self._accept):
-            raise ModelError(
-                f"the model {entry.name} is under {entry.terms}",
-                code="licence_not_accepted",
-                hint=f"read it, then: reelscope models pull {entry.name} --accept-licence {entry.name}",
-            )
+        _check_licence(store, entry, self._accept)
         if revision is not None and not entry.on_hub:
             raise ModelError(f"the revision of the model {entry.name} is pinned", code="model_pinned", hint="leave --revision out")
         with store.lock(entry) as folder:
@@ -219,6 +214,15 @@ class Puller:
     @staticmethod
     def _lacking(folder: Path, pins: Iterable[FilePin]) -> list[str]:
         return [f.name for f in pins if not _matches(folder / f.name, f.pin.sha256)]
+
+
+def _check_licence(store: ModelStore, entry: Entry, accept: Collection[str]) -> None:
+    if not entry.permissive and not _accepted(store, entry, accept):
+        raise ModelError(
+            f"the model {entry.name} is under {entry.terms}",
+            code="licence_not_accepted",
+            hint=f"read it, then: reelscope models pull {entry.name} --accept-licence {entry.name}",
+        )
 
 
 def _accepted(store: ModelStore, entry: Entry, accept: Collection[str]) -> bool:

@@ -8,12 +8,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from reelscope.document.schema import Tier
 
-__all__ = ["PERMISSIVE", "SAFE_NAME", "Entry", "FilePin", "Pin", "Refused", "Source", "manifest", "parse", "parse_refused", "refused"]
+__all__ = [
+    "PERMISSIVE",
+    "SAFE_NAME",
+    "TIERS",
+    "Entry",
+    "FilePin",
+    "Pin",
+    "Refused",
+    "Source",
+    "manifest",
+    "parse",
+    "parse_refused",
+    "refused",
+]
 
+TIERS: tuple[str, ...] = get_args(Tier)
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")  # no path, nothing hidden: what a hub lists becomes a name in the store
 
 # Licences that allow use, change and redistribution, also commercially, without asking for more than notices.
