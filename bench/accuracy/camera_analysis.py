@@ -18,12 +18,15 @@ import numpy as np
 from bench.accuracy._camera_clips import COMBINED, MOVES, Part, Recipe, Source, load_sources, recipe, render, shake_recipe
 from bench.accuracy.rows import Context, Row
 from reelscope.analyzers.camera_analysis import CameraAnalyzer, CameraResult, CameraSegment
+from reelscope.config import Settings
+from reelscope.config.tree import Analysis, System
 from reelscope.document.schema import MediaInfo
 from reelscope.features.base import Clip, Inputs, LoadContext, NoOptions
 from reelscope.features.motion import MotionFeature
 from reelscope.features.shots import Shots, Transition
 from reelscope.media.encode import ClipWriter
 from reelscope.media.frames import EVERY_FRAME, Frames, Window
+from reelscope.pipeline import Session
 
 NAME = "camera_analysis"
 REPORT_SEED = 60601
@@ -232,6 +235,7 @@ def real_rows(media: Path) -> list[Row]:
         rows.append(Row(NAME, f"static stays static: {name}, share of segment time", 1, share, "", "1", share == 1.0, note=note))
     for text, name, hit, seen in observed(results):
         rows.append(Row(NAME, f"observed: {text} ({name})", 1, float(hit), "", "1", hit, note=seen))
+    rows.append(size_row(media))
     return rows
 
 
@@ -255,3 +259,30 @@ def observed(results: dict[str, CameraResult]) -> Iterator[tuple[str, str, bool,
     rate = sum((s.zoom_rate_s or 0.0) * (s.end_s - s.start_s) for s in here) / max(1e-9, sum(s.end_s - s.start_s for s in here))
     hit = bool(here) and max(here, key=lambda s: s.end_s - s.start_s).move == "zoom_in"
     yield "zoom in 1.67x over 4 s", name, hit, f"{text(here)}; x{np.exp(4 * rate):.2f} over 4 s"
+
+
+# By eye, before the first run over all of them; two words where a shot lies between them. Stage: from behind, no face.
+SHOT_SIZES = {
+    "talking-woman-flag-512.mp4": ("close_up", "extreme_close_up"),
+    "vertical-selfie-man-office.mp4": ("medium_close_up", "close_up"),
+    "vertical-woman-lake-zoom-out.mp4": ("medium",),
+    "dog-and-woman-driveway.mp4": ("long",),
+    "children-jumping-bed.mp4": ("long",),
+    "stage-applause-handheld.mp4": ("medium", "medium_long"),
+    "obama-statement-lower-third.mp4": ("medium",),
+    "vertical-drummer-rehearsal.mp4": ("long",),
+    "basketball-gym-two-players.mp4": ("long", "extreme_long"),
+}
+
+
+def size_row(media: Path) -> Row:
+    """Shot sizes told right; what is not told counts as neither right nor wrong."""
+    told, right, found = 0, 0, []
+    with Session(Settings(analysis=Analysis(tier="embedded", fresh=True), system=System(keep_results=False))) as session:
+        for name, wanted in SHOT_SIZES.items():
+            document = session.analyze(media / name, only=["camera_analysis", "object_detection"]).document
+            size = max(document.shots, key=lambda shot: shot.end_s - shot.start_s).size
+            told += size is not None
+            right += size in wanted
+            found.append(f"{name.split('-')[0]} {name.split('-')[1]} {size}")
+    return Row(NAME, "shot size right, of those told", told, right / told if told else None, "", "", note="; ".join(found))
