@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ __all__ = ["INPUT_PX", "Detection", "Tile", "anchors", "decode", "detect", "tile
 INPUT_PX = 224
 STRIDES_PX = (8, 16, 32, 32, 32)
 PER_CELL = 2  # anchors per cell and layer; layers of the same stride lie behind each other
+SQUARE_TO = 1.4  # a picture no longer than this (4:3) is looked at as a whole only
+OVERLAP = 0.2  # of neighbouring squares, of their side; two for 16:9
 MERGE_IOU = 0.3  # detections that overlap more are one person (the model's published setting)
 
 
@@ -55,9 +58,15 @@ def anchors() -> np.ndarray:
 
 
 def tiles_of(width: int, height: int) -> tuple[Tile, ...]:
-    """The whole picture in a square, its shorter side padded on both ends."""
-    side = float(max(width, height))
-    return (Tile((width - side) / 2, (height - side) / 2, side),)
+    """The whole picture in a square, then overlapping squares of its shorter side that cover it; a nearly square one has only the first."""
+    long, short = float(max(width, height)), float(min(width, height))
+    out = [Tile((width - long) / 2, (height - long) / 2, long)]
+    if long > short * SQUARE_TO:
+        count = max(2, ceil((long / short - OVERLAP) / (1 - OVERLAP)))
+        for k in range(count):
+            at = (long - short) * k / (count - 1)
+            out.append(Tile(at, 0.0, short) if width > height else Tile(0.0, at, short))
+    return tuple(out)
 
 
 def tile_input(cv2: Any, rgb: np.ndarray, tile: Tile) -> np.ndarray:
@@ -119,11 +128,8 @@ def _iou(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:
 
 
 def detect(
-    cv2: Any, run: Callable[[Sequence[np.ndarray]], list[np.ndarray]], centres: np.ndarray, rgb: np.ndarray, limit: float
+    cv2: Any, run: Callable[[Sequence[np.ndarray]], list[np.ndarray]], centres: np.ndarray, rgb: np.ndarray, tile: Tile, limit: float
 ) -> list[Detection]:
-    """Everybody in the picture, the best first. `run` takes the model's inputs and gives its outputs."""
-    found: list[Detection] = []
-    for tile in tiles_of(rgb.shape[1], rgb.shape[0]):
-        raw, logits = run([tile_input(cv2, rgb, tile)])
-        found += decode(raw[0], logits[0, :, 0], centres, tile, limit)
-    return found
+    """Everybody in the tile, the best first. `run` takes the model's inputs and gives its outputs."""
+    raw, logits = run([tile_input(cv2, rgb, tile)])
+    return decode(raw[0], logits[0, :, 0], centres, tile, limit)

@@ -36,17 +36,15 @@ class Body:
 
     Attributes:
         presence: Confidence (0-1) that the square holds a person.
-        points: float32 [33, 4]: x, y, z (same scale as x), visibility 0-1. in_picture: float32 [33]: "presence" of each point, 0-1.
+        points: float32 [33, 4]: x, y, z (same scale as x), visibility 0-1.
         next_roi: Where to look for the person in the next frame.
-        box_px: x, y, width, height of the person's mask; None where there is none. filled: mean of the mask at the visible points, 0-1.
+        box_px: x, y, width, height of the person's mask; None where there is none.
     """
 
     presence: float
     points: np.ndarray
-    in_picture: np.ndarray
     next_roi: Roi
     box_px: tuple[float, float, float, float] | None
-    filled: float
 
 
 def roi_of(centre: Sequence[float], circle: Sequence[float]) -> Roi:
@@ -100,16 +98,11 @@ def decode(outputs: Sequence[np.ndarray], roi: Roi) -> Body:
     points[:, 2] = table[:POINTS, 2] / INPUT_PX * roi.side
     points[:, 3] = _sigmoid(table[:POINTS, 3])
     mask = outputs[2][0, :, :, 0] > 0  # a logit
-    cells = np.clip((xy[:POINTS] * INPUT_PX).astype(int), 0, INPUT_PX - 1)
-    seen = points[:, 3] > 0.5
-    filled = float(np.mean(mask[cells[seen, 1], cells[seen, 0]])) if seen.any() else 0.0
     return Body(
         float(outputs[1][0, 0]),
         points,
-        _sigmoid(table[:POINTS, 4]),
         roi_of(placed[AUXILIARY[0]], placed[AUXILIARY[1]]),
         _box(mask, roi),
-        filled,
     )
 
 
