@@ -49,7 +49,15 @@ def analyzers_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def models_page() -> str:
+    """docs/models.md: its tables."""
+    from bench.models_page import models_page as page
+
+    return page()
+
+
 PAGES: dict[str, Callable[[], str]] = {
+    "models.md": models_page,
     "settings.md": settings_page,
     "cli.md": cli_page,
     "schema/analysis.schema.json": schema_file,
