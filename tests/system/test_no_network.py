@@ -47,6 +47,29 @@ if __name__ == "__main__":
         print(*(f"{name}={entry.status}:{entry.tier}" for name, entry in entries.items()), flush=True)
         time.sleep(float(rest_s))
 """
+# torch and transformers, which can ask a hub for everything: a network of theirs in an analyzer, and a checkpoint of a folder.
+FULL = """
+import sys, time
+from pathlib import Path
+from reelscope.cli.terminal import read_settings
+from reelscope.models.sessions import SessionRequest, open_session
+from reelscope.models.sources import ModelSource, Part, file_sha256
+from reelscope.pipeline import Session
+
+if __name__ == "__main__":
+    clip, rest_s, folder = sys.argv[1], float(sys.argv[2]), Path("checkpoint")
+    flags = {"placement.workers": "0", "analysis.backends.cut_analysis": "transnetv2", "system.keep_results": "false"}
+    with Session(read_settings(flags).settings) as session:
+        entry = session.analyze(clip, only=["cut_analysis"]).document.analyzers["cut_analysis"]
+        import transformers
+        sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+        transformers.ViTModel(transformers.ViTConfig(image_size=32, **sizes)).save_pretrained(folder)
+        parts = tuple(Part(p, file_sha256(p), p.stat().st_size) for p in folder.iterdir())
+        source = ModelSource("seer", runtime="transformers", path=folder, parts=parts, loads="ViTModel")
+        opened = open_session(SessionRequest(source))
+        print(f"cut_analysis={entry.status}:{entry.backend}", type(opened.model).__name__, flush=True)
+        time.sleep(rest_s)
+"""
 # A library that reports home, as onnxruntime's wheels do where nothing forbids it.
 CULPRIT = """
 import socket, threading
@@ -141,3 +164,10 @@ def test_a_session_reaches_nobody_while_it_works_nor_while_it_rests(
     assert len(entries) == 19 and not any(state.startswith(("failed", "timeout")) for state in entries.values()), said
     if tier == "compact":
         assert "compact" in {state.partition(":")[2] for state in entries.values()}, said
+
+
+@pytest.mark.torch
+def test_torch_and_transformers_reach_nobody(alone: list[str], tmp_path: Path, clip: Path) -> None:
+    pytest.importorskip("torch", reason="needs torch: make test-full")
+    said, calls = run(alone, tmp_path, FULL, str(clip), str(REST_S))
+    assert calls == [] and said.split() == ["cut_analysis=ok:transnetv2", "ViTModel"]
