@@ -12,6 +12,8 @@ from reelscope.errors import InputError, ModelError, OutputError
 from reelscope.models import importing
 from reelscope.models import manifest as known
 from reelscope.models.catalog import Catalog
+from reelscope.models.download import Client, Places
+from reelscope.models.fetch import Puller
 from reelscope.models.importing import import_as, import_folder, is_wanted
 from reelscope.models.manifest import Entry, Pin, Refused, parse
 from reelscope.models.states import check, state
@@ -300,3 +302,11 @@ def test_licences_stand_between_a_model_and_its_use(catalog: Catalog, store: Mod
     assert strict is not None and strict.hint == "--licence any"
     brought = catalog.lack("exported")
     assert brought is not None and brought.hint == "reelscope models import exported.onnx --as exported --accept-licence exported"
+
+
+def test_a_damaged_model_without_a_public_source_asks_for_its_folder(catalog: Catalog, store: ModelStore) -> None:
+    (store.folder(EYES) / "one.onnx").write_bytes(b"x" + ONE[1:])
+    nobody = Client(Places(github="http://127.0.0.1:9", hub="http://127.0.0.1:9"), tries=1)
+    with pytest.raises(ModelError, match="no public source") as caught:
+        Puller(store, nobody).pull(EYES)
+    assert caught.value.code == "not_public" and caught.value.hint == "reelscope models import DIR"

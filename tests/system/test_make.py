@@ -11,7 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from reelscope.models.importing import import_folder
+from reelscope.models.manifest import manifest
+from reelscope.models.store import ModelStore
 from tests.clips import moving_frames, tone, write_clip
+from tests.conftest import SHARED
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.system
@@ -46,3 +50,24 @@ def test_a_bad_clip_ends_make_with_its_reason(tmp_path: Path) -> None:
     done = make("analyze", f"VIDEO={tmp_path / 'none.mp4'}", f"OUT={tmp_path / 'out'}")
     assert done.returncode == 2  # make's own code for a recipe that failed
     assert "no such file" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_tier_is_fetched_first_and_a_machine_without_network_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REELSCOPE_OFFLINE", "1")
+    done = make("analyze", f"VIDEO={tmp_path / 'clip.mp4'}", f"OUT={tmp_path / 'out'}", "TIER=compact")
+    assert done.returncode == 2 and "REELSCOPE_OFFLINE=1 forbids every connection" in done.stderr
+    assert "to fetch into" in done.stdout and not (tmp_path / "out").exists()
+
+
+def test_a_tier_that_is_here_is_verified_and_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not (SHARED / "models/MANIFEST.json").is_file():
+        pytest.skip("needs ../shared/models, which is not here")
+    import_folder(ModelStore(tmp_path / "store"), manifest(), SHARED / "models")
+    monkeypatch.setenv("REELSCOPE_MODELS__DIR", str(tmp_path / "store"))
+    monkeypatch.setenv("REELSCOPE_OFFLINE", "1")
+    clip = write_clip(tmp_path / "clip.mp4", moving_frames(45), sound=tone(1.5))
+    done = make("analyze", f"VIDEO={clip}", f"OUT={tmp_path / 'out'}", "TIER=compact")
+    assert done.returncode == 0, done.stderr
+    assert "yolox-nano: here already" in done.stdout and "yolox-nano: ok" in done.stdout
+    document = json.loads((tmp_path / "out/analysis.json").read_text(encoding="utf-8"))
+    assert document["run"]["tier"] == "compact"

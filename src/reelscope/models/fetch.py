@@ -68,11 +68,7 @@ def choose(store: ModelStore, manifest: Mapping[str, Entry], words: Iterable[str
                     f"the model {word} comes inside the package {owner.distribution}: there is nothing to pull", code="in_package"
                 )
             if not owner.public and not store.present(owner):
-                raise ModelError(
-                    f"no public source has the files of the model {owner.name}",
-                    code="not_public",
-                    hint=how_to_get(owner, accepted=owner.permissive or _accepted(store, owner, accept)),
-                )
+                raise _not_public(owner, accepted=owner.permissive or _accepted(store, owner, accept))
             _check_licence(store, owner, accept)
             taken[owner.name] = owner
         elif word in TIERS:
@@ -152,6 +148,8 @@ class Puller:
                 if accepted and not record.accepted:
                     store.note(entry, Record(record.revision, True, record.files, record.origin))
                 return 0
+            if not entry.public:
+                raise _not_public(entry, accepted=True)
             if self._offline is not None:
                 bring = f"reelscope models import DIR{f' --as {entry.name}' if entry.recorded else ''}"
                 raise ModelError(
@@ -214,6 +212,11 @@ class Puller:
     @staticmethod
     def _lacking(folder: Path, pins: Iterable[FilePin]) -> list[str]:
         return [f.name for f in pins if not _matches(folder / f.name, f.pin.sha256)]
+
+
+def _not_public(entry: Entry, *, accepted: bool) -> ModelError:
+    hint = how_to_get(entry, accepted=accepted)
+    return ModelError(f"no public source has the files of the model {entry.name}", code="not_public", hint=hint)
 
 
 def _check_licence(store: ModelStore, entry: Entry, accept: Collection[str]) -> None:
