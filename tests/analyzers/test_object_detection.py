@@ -210,8 +210,8 @@ def test_the_hand_model_has_the_last_word(presence: float, found: int) -> None:
         ([0.6, 0.6], False),
         ([0.6, 0.6, 0.6], True),
         ([0.5, 0.5, 0.5], False),
-        ([0.46] * 5, True),
-        ([0.4] * 40, False),
+        ([0.56] * 4, True),
+        ([0.5] * 40, False),
         ([0.9] + [0.3] * 20, False),
     ],
 )

@@ -80,7 +80,7 @@ class ObjectDetection(Analyzer[ObjectResult]):
                 frames=(SAMPLED_LARGE,),
                 features=("shots", "faces"),
                 ram_mib=60,
-                cost=0.1,
+                cost=0.13,
             ),
             Backend(
                 "mediapipe",
@@ -91,7 +91,7 @@ class ObjectDetection(Analyzer[ObjectResult]):
                 frames=(SAMPLED_LARGE,),
                 features=("shots", "faces", "people"),
                 ram_mib=30,
-                cost=0.03,
+                cost=0.04,
             ),
         ),
     )
