@@ -129,8 +129,8 @@ def _exchange(connection: _Connection, address: Address, method: str, path: str,
     except OSError as error:
         raise Unreachable(f"nobody answers there ({error.strerror or error})") from None
     connection.request(method, address.base + path, body=data, headers=headers)
-    answer = connection.getresponse()
-    raw = answer.read(MAX_ANSWER_BYTES + 1)
+    with connection.getresponse() as answer:
+        raw = answer.read(MAX_ANSWER_BYTES + 1)
     if connection.was_cut:
         raise HttpError("the server did not answer in time", timed_out=True)
     if answer.status != 200:
@@ -151,6 +151,7 @@ class _Connection(http.client.HTTPConnection):
     def __init__(self, address: Address) -> None:
         super().__init__(address.host, address.port, timeout=CONNECT_S)
         self._address = address
+        self._socket: Any = None  # `sock` is forgotten once the headers of an answer without a length are there
         self.was_cut = False
 
     def connect(self) -> None:
@@ -159,16 +160,16 @@ class _Connection(http.client.HTTPConnection):
         if self._address.scheme == "https":
             sock = ssl.create_default_context().wrap_socket(sock, server_hostname=self._address.host)
         sock.settimeout(None)  # the timer below ends whatever takes too long
-        self.sock = sock
+        self.sock = self._socket = sock
         if self.was_cut:
             self.cut()
 
     def cut(self) -> None:
         """End it from another thread: what it waits for ends at once."""
         self.was_cut = True
-        if self.sock is not None:
+        if self._socket is not None:
             with suppress(OSError):
-                self.sock.shutdown(socket.SHUT_RDWR)
+                self._socket.shutdown(socket.SHUT_RDWR)
 
 
 def _is_loopback(host: str) -> bool:
