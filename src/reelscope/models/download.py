@@ -268,6 +268,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
 
     def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> urllib.request.Request | None:
         if not _allowed(newurl) or (req.type == "https" and urlsplit(newurl).scheme != "https"):
+            fp.close()
             raise ModelError(f"{req.full_url} leads to {newurl}, which is not https", code="not_https")
         found = super().redirect_request(req, fp, code, msg, headers, newurl)
         if found is not None:
