@@ -229,7 +229,7 @@ def test_a_track_is_cut_at_shots_and_short_parts_fall_out() -> None:
     assert [(t.shot, len(t.t_s), t.live_id) for t in faces.tracks] == [(0, 3, 0), (1, 2, 0), (2, 1, 0)]
     assert [t.track_id for t in faces.tracks] == [0, 1, 2] and faces.tracks[0].end_s == pytest.approx(0.55)
     assert faces.tracks[2].end_s == pytest.approx(1.2)  # one sure sighting in a shot of 0.25 s
-    weak = follow([[found(100, 0.75)]] * 6, ((0.0, 0.95), (0.95, 1.2)))
+    weak = follow([[found(100, 0.75)]] * 6, ((0.0, 0.95), (0.95, 1.2)))  # five unsure ones, then one in a short shot
     assert [t.shot for t in weak.tracks] == [0]
 
 
@@ -240,9 +240,9 @@ def test_a_track_is_cut_at_shots_and_short_parts_fall_out() -> None:
         ([0.99, 0.99], [0.0, 0.2], 5.0, True),
         ([0.99, 0.99], [0.0, 0.1], 5.0, False),  # sampled at 10/s: too short
         ([0.99], [0.0], 0.5, True),  # no longer shot
-        ([0.72, 0.72], [0.0, 0.2], 5.0, False),  # unsure: three
-        ([0.72, 0.72, 0.72], [0.0, 0.2, 0.4], 5.0, True),
-        ([0.65, 0.65, 0.65], [0.0, 0.2, 0.4], 5.0, False),
+        ([0.72] * 3, [0.0, 0.2, 0.4], 5.0, False),  # unsure: four
+        ([0.72] * 4, [0.0, 0.2, 0.4, 0.6], 5.0, True),
+        ([0.65] * 4, [0.0, 0.2, 0.4, 0.6], 5.0, False),
         ([0.95, 0.95, 0.4, 0.4], [0.0, 0.2, 0.4, 0.6], 5.0, True),
         ([0.95, 0.4, 0.4, 0.4], [0.0, 0.2, 0.4, 0.6], 5.0, False),
     ],
