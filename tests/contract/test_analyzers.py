@@ -40,6 +40,7 @@ ROWS = (
     Row("scene_segmentation", PICTURE),
     Row("color_analysis", PICTURE),
     Row("content_quality", PICTURE),
+    Row("eye_tracking", PICTURE),
     Row("cut_analysis", PICTURE),
     Row("audio_analysis", SOUND),
     Row("speech_flow", SOUND),
