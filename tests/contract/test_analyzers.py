@@ -36,6 +36,7 @@ ROWS = (
     Row("qwen2_vl_temporal", PICTURE, available=False),
     Row("object_detection", PICTURE),
     Row("text_overlay", PICTURE),
+    Row("background_segmentation", PICTURE),
     Row("camera_analysis", PICTURE),
     Row("scene_segmentation", PICTURE),
     Row("color_analysis", PICTURE),

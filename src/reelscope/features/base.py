@@ -77,13 +77,16 @@ class LoadContext:
     batches: Batches = field(default_factory=Batches)
     handles: list[ModelHandle] = field(default_factory=list, compare=False)
 
-    def model(self, name: str, *, precision: str = "fp32") -> ModelHandle:
-        """A handle on a model's session on this member's device; the engine holds it loaded from `begin` to `finish`.
+    def model(self, name: str, *, precision: str = "fp32", device: str | None = None) -> ModelHandle:
+        """A handle on a model's session; the engine holds it loaded from `begin` to `finish`.
+
+        Args:
+            device: "cpu" for a model that has no other place, beside others on a GPU; None: the member's own.
 
         Raises:
             ModelError: There is no such model, or its package is not installed.
         """
-        handle = self.models.handle(name, device=self.device, precision=precision, threads=self.threads)
+        handle = self.models.handle(name, device=device or self.device, precision=precision, threads=self.threads)
         self.handles.append(handle)
         return handle
 

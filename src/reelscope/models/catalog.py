@@ -103,8 +103,7 @@ class Catalog:
         """What the document says of a model: what brought it, the true sha256 of its content, its licence."""
         other = registered(name)
         if other is not None:
-            sha256 = file_sha256(other.path) if other.path is not None else None
-            return ModelInfo(id=name, revision=other.revision, sha256=sha256, licence=other.licence)
+            return ModelInfo(id=name, revision=other.revision, sha256=content_sha256(other), licence=other.licence)
         entry = self.entry(name)
         if entry.in_package:
             path = embedded.find(entry)
