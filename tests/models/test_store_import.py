@@ -18,6 +18,7 @@ from reelscope.models.importing import import_as, import_folder, is_wanted
 from reelscope.models.manifest import Entry, Pin, Refused, parse
 from reelscope.models.states import check, state
 from reelscope.models.store import RECORD, ModelStore
+from tests.conftest import SHARED
 from tests.models.loopback import sha256
 
 ONE, TWO, EARS = b"one" * 1000, b"two" * 1000, b"ears" * 500
@@ -196,6 +197,18 @@ def test_damage_in_the_store_is_mended(store: ModelStore, folder: Path) -> None:
     (folder / "two.csv").unlink()
     assert import_folder(store, MANIFEST, folder).taken == ["eyes"]
     assert place.read_bytes() == ONE
+
+
+def test_the_shared_folder_makes_the_compact_tier(store: ModelStore) -> None:
+    if not (SHARED / "models/MANIFEST.json").is_file():
+        pytest.skip("needs ../shared/models, which is not here")
+    done = import_folder(store, known.manifest(), SHARED / "models", ["age-utkface"])
+    compact = [e for e in known.manifest().values() if e.tier == "compact"]
+    assert set(done.taken) == {e.name for e in compact if e.files_of is None} and done.not_accepted == []
+    assert all(Catalog(store.root).lack(e.name) is None for e in compact)
+    refused = {p.name: why for p, why in done.refused}
+    assert "cut off" in refused["yolov8n_truncated.pt"] and {"yolov8n.pt", "model_gender_q.tflite"} < set(refused)
+    assert [p.name for p in done.unknown] == ["MANIFEST.json"]
 
 
 # --- a folder as one model
