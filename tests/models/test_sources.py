@@ -16,8 +16,8 @@ import pytest
 from reelscope.errors import ModelError
 from reelscope.models import embedded, sources
 from reelscope.models.catalog import Catalog
-from reelscope.models.manifest import manifest
 from reelscope.models.manager import ModelManager
+from reelscope.models.manifest import manifest
 from reelscope.models.sources import ModelSource, file_sha256, register, verify
 
 models = Catalog()
