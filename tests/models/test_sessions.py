@@ -208,3 +208,16 @@ def test_pytorchs_cache_is_emptied_only_where_it_is_in_use(monkeypatch: pytest.M
 def test_the_manager_imports_no_runtime() -> None:
     code = "import sys, reelscope.models.manager\nprint([m for m in ('onnxruntime', 'torch', 'numpy') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+
+
+def test_litert_starts_without_a_word() -> None:
+    """Its greeting on stderr is held back; what else is written there meanwhile is not."""
+    code = (
+        "import os, threading, time\n"
+        "from reelscope.models.catalog import Catalog\n"
+        "from reelscope.models.sessions import SessionRequest, open_session\n"
+        "session = open_session(SessionRequest(Catalog().source_of('selfie-segmentation')))\n"
+        "os.write(2, b'mine')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "mine")

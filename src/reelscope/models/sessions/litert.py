@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 import threading
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from reelscope.errors import ModelError
 from reelscope.models.sessions.base import SessionRequest
 
 __all__ = ["LiteRtSession", "open_session"]
+
+GREETING = b"INFO: Created TensorFlow Lite XNNPACK delegate"
+_greeting = threading.Lock()
+_greeted: list[bool] = []
 
 
 class LiteRtSession:
@@ -68,11 +75,38 @@ def open_session(request: SessionRequest) -> LiteRtSession:
         raise ModelError(f"model {source.name} runs on the CPU only, not on {request.device}", code="wrong_device")
     from ai_edge_litert.interpreter import Interpreter
 
-    if source.member is None:
-        interpreter = Interpreter(model_path=str(source.path), num_threads=max(1, request.threads))
-    else:
-        with zipfile.ZipFile(source.path) as archive:
-            content = archive.read(source.member)
-        interpreter = Interpreter(model_content=content, num_threads=max(1, request.threads))
-    interpreter.allocate_tensors()
+    with _first_words_held_back():
+        if source.member is None:
+            interpreter = Interpreter(model_path=str(source.path), num_threads=max(1, request.threads))
+        else:
+            with zipfile.ZipFile(source.path) as archive:
+                content = archive.read(source.member)
+            interpreter = Interpreter(model_content=content, num_threads=max(1, request.threads))
+        interpreter.allocate_tensors()
     return LiteRtSession(source.name, interpreter, size=source.memory("cpu"))
+
+
+@contextmanager
+def _first_words_held_back() -> Iterator[None]:
+    """LiteRT tells once in each process, on stderr, that it uses XNNPACK, and has no switch for that; all else is passed on."""
+    if _greeted:
+        yield
+        return
+    with _greeting:
+        try:
+            stderr = os.dup(2)
+        except OSError:  # closed, as daemons have it
+            yield
+            return
+        with tempfile.TemporaryFile() as held:
+            os.dup2(held.fileno(), 2)
+            try:
+                yield
+            finally:
+                os.dup2(stderr, 2)
+                os.close(stderr)
+                held.seek(0)
+                said = b"".join(line for line in held if not line.startswith(GREETING))
+                if said:
+                    os.write(2, said)
+        _greeted.append(True)
