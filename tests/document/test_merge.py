@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import namedtuple
+from typing import Any
 
 import pytest
 
@@ -105,3 +106,27 @@ def test_loudness_of_a_shot(shot: tuple[float, float], values: list[float | None
     audio = AnalyzerResult(series=[Series(name="momentary_lufs", unit="LUFS", t_s=[0.2, 0.6], values=values)])
     (row,) = build_shots([ShotInput(*shot)], {"audio_analysis": audio}, [])
     assert row.loudness_lufs == (None if expected is None else pytest.approx(expected, abs=1e-3))
+
+
+def told(*rows: tuple[float, float, str | None]) -> dict[str, AnalyzerResult]:
+    segments = [Segment(start_s=a, end_s=b, status="ok" if t else "failed", what_happens=t) for a, b, t in rows]
+    return {"qwen2_vl_temporal": AnalyzerResult(segments=segments)}
+
+
+@pytest.mark.parametrize(
+    ("rows", "shot", "expected"),
+    [
+        ([], (0, 4), None),
+        ([(0, 2, None), (2, 4, None)], (0, 4), None),  # failed ones tell nothing
+        ([(0, 2, "a"), (2, 4, None)], (1.5, 4), None),  # what was told is about another shot
+        ([(0, 2, "a"), (2, 4, "b")], (0, 4), "a"),  # the first of equals
+        ([(0, 2, "a"), (2, 4, "b")], (1, 4), "b"),
+        ([(0, 2, "a"), (2, 4, "b")], (1, 1.6), "a"),  # a shot within a segment
+        ([(0, 2, "a"), (2, 4, "b")], (1.9, 2.4), "b"),
+        ([(0, 2, "a")], (2, 4), None),
+        ([(0, 2, "a")], (1.9, 2.4), None),
+    ],
+)
+def test_a_shot_is_described_by_the_segment_that_is_most_about_it(rows: list[Any], shot: tuple[float, float], expected: str | None) -> None:
+    (row,) = build_shots([ShotInput(*shot)], told(*rows), [])
+    assert row.description == expected

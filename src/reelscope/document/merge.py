@@ -71,6 +71,7 @@ def build_shots(shots: Sequence[ShotInput], results: Mapping[str, AnalyzerResult
                 loudness_lufs=_loudness(results, shot),
                 sharpness=_get(_longest(results, "content_quality", shot, having="sharpness"), "sharpness"),
                 scene=_get(_longest(results, "scene_segmentation", shot), "index"),
+                description=_description(results, shot),
             )
         )
     return rows
@@ -113,6 +114,20 @@ def _camera(figures: Any) -> ShotCamera | None:
 def _texts(results: Mapping[str, AnalyzerResult], shot: ShotInput) -> list[str]:
     seen = [s for s in _segments(results, "text_overlay") if overlap_s((s.start_s, s.end_s), (shot.start_s, shot.end_s)) > 0]
     return list(dict.fromkeys(t for s in sorted(seen, key=lambda s: s.start_s) if (t := _get(s, "text"))))
+
+
+def _description(results: Mapping[str, AnalyzerResult], shot: ShotInput) -> str | None:
+    """What is told of a shot: the text of the segment that covers most of it; None where none of those that touch it has one.
+
+    A text of which most is about other shots is left out: a segment must have most of its time in the shot, or most of the shot in it.
+    """
+    segment = _longest(results, "qwen2_vl_temporal", shot, having="what_happens")
+    if segment is None:
+        return None
+    shared = overlap_s((segment.start_s, segment.end_s), (shot.start_s, shot.end_s))
+    if 2 * shared < min(segment.end_s - segment.start_s, shot.end_s - shot.start_s):
+        return None
+    return str(_get(segment, "what_happens"))
 
 
 def _speech_share(results: Mapping[str, AnalyzerResult], shot: ShotInput) -> float | None:
