@@ -38,6 +38,7 @@ ROWS = (
     Row("text_overlay", PICTURE),
     Row("background_segmentation", PICTURE),
     Row("camera_analysis", PICTURE),
+    Row("body_pose", PICTURE),
     Row("scene_segmentation", PICTURE),
     Row("color_analysis", PICTURE),
     Row("content_quality", PICTURE),

@@ -48,7 +48,6 @@ class PeopleFeature(Feature[People]):
         self._follower.reset()
         self._seen: list[Observation] = []
         self._sampled: list[float] = []
-        self._sure: set[int] = set()
 
     def feed(self, window: Window) -> PeopleWindow:
         from reelscope.features.people import _gate
@@ -59,8 +58,7 @@ class PeopleFeature(Feature[People]):
         for rgb, t_s in zip(frames.pixels, times, strict=True):
             here = _gate.observe(self._follower.feed(rgb, t_s), rgb.shape[1], rgb.shape[0])
             self._seen += here
-            self._sure |= {o.person.live_id for o in here if o.detected >= _gate.LIVE_SCORE}
-            people.append(tuple(o.person for o in here if o.person.live_id in self._sure))
+            people.append(tuple(o.person for o in here))
         self._sampled += times
         return PeopleWindow(tuple(times), tuple(people))
 

@@ -16,13 +16,12 @@ from reelscope.features._tracking import shot_of, split_at
 from reelscope.features.people._follow import Sight
 from reelscope.features.people._types import People, PersonSeen, PersonTrack
 
-__all__ = ["LIVE_SCORE", "Observation", "certainty", "observe", "tracks"]
+__all__ = ["Observation", "certainty", "observe", "tracks"]
 
 MIN_SAMPLES = 2  # one sample may be a ghost of motion blur; a shot of 0.4 s still has two
 MIN_CERTAINTY = 0.66
 """Least certainty() of a person. On the clips at hand people reach 0.65 (a face behind hands) to 0.96, dogs, leaves, cups and birds up to
 0.59, but a cartoon bird with a torso, two arms and two legs 0.65, just below. Docs: body_pose, the person gate."""
-LIVE_SCORE = 0.7  # what the detector must have given once for a body to be handed on while the clip still runs
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,7 @@ class PersonSeen:
 
 @dataclass(frozen=True, slots=True)
 class PeopleWindow:
-    """One window: the sampled times, and who was seen at each. Provisional: only single frames have been judged."""
+    """One window: the sampled times, and who was seen at each. Provisional: the gate judges whole tracks, at the end."""
 
     t_s: tuple[float, ...]
     people: tuple[tuple[PersonSeen, ...], ...]
