@@ -13,7 +13,10 @@ Box = tuple[float, float, float, float]
 
 
 def track(label: str, box: Box, *, start_s: float = 0.0, n: int = 10, step_s: float = 0.2) -> Any:
-    return SimpleNamespace(label=label, points=[SimpleNamespace(t_s=start_s + i * step_s, xywh_norm=box) for i in range(n)])
+    end_s = start_s + n * step_s
+    return SimpleNamespace(
+        label=label, start_s=start_s, end_s=end_s, points=[SimpleNamespace(t_s=start_s + i * step_s, xywh_norm=box) for i in range(n)]
+    )
 
 
 def face(height: float, chin: float) -> Box:

@@ -12,6 +12,7 @@ from statistics import median
 from typing import Any, Literal
 
 from reelscope.document.schema import Model, Value
+from reelscope.timebase import merge, total_s
 
 __all__ = ["NOBODY", "NOT_RUN", "ShotSize", "SizeEvidence", "shot_size"]
 
@@ -22,6 +23,8 @@ NOBODY = "shot size is told by faces and people, and none was found in this shot
 CUT_OFF = "a person without a visible face reaches over the picture's edge: how much of them is seen cannot be told"
 SELDOM = "faces and people were found in too little of this shot"
 
+Box = tuple[float, float, float, float]
+
 HEAD_PER_FACE = 1.35  # crown to chin over forehead to chin: a face's box begins at the hairline
 EXTREME_FACE = 0.6  # of the picture's height: features, not a face
 # Head heights from the crown to the picture's lower edge, at most:
@@ -29,7 +32,7 @@ LADDER: tuple[tuple[float, ShotSize], ...] = ((1.7, "close_up"), (2.5, "medium_c
 EXTREME_LONG_PERSON = 1 / 3  # of the picture's height: the place rules, not the person
 EXTREME_LONG_HEAD = EXTREME_LONG_PERSON / 7.5
 EDGE = 0.02  # of the picture: a box that comes so near to its edge is cut off by it
-MIN_SHARE = 0.25  # of the moments at which anybody was looked for
+MIN_SHARE = 0.25  # of the shot
 
 
 class SizeEvidence(Model):
@@ -37,7 +40,7 @@ class SizeEvidence(Model):
 
     Attributes:
         face_height: Of the picture's height. heads_shown: head heights from the crown to the picture's lower edge. person_height: of the
-            picture's height, where no face was seen. share: of the shot's sampled moments at which it was seen.
+            picture's height, where no face was seen. share: of the shot in which it was seen.
     """
 
     face_height: Value = None
@@ -50,26 +53,24 @@ def shot_size(tracks: Iterable[Any], start_s: float, end_s: float) -> tuple[Shot
     """(size, evidence, reason why there is none) of one shot.
 
     Args:
-        tracks: Of object_detection: label, points with t_s and xywh_norm.
+        tracks: Of object_detection: label, start_s, end_s, points with t_s and xywh_norm (thinned: seconds come from the ends).
     """
-    faces, people = (_largest(tracks, label, start_s, end_s) for label in ("face", "person"))
-    moments = sorted({*faces, *people})
-    if not moments:
+    tracks = list(tracks)
+    (faces, face_s), (people, person_s) = (_seen(tracks, label, start_s, end_s) for label in ("face", "person"))
+    if not faces and not people:
         return None, None, NOBODY
-    expected = max(len(moments), (end_s - start_s) / _step_s(moments))
-    if len(faces) >= MIN_SHARE * expected and 2 * len(faces) >= len(people):
-        boxes = list(faces.values())
-        face = median(box[3] for box in boxes)
-        heads = median((1.0 - (y + h - HEAD_PER_FACE * h)) / (HEAD_PER_FACE * h) for _, y, _, h in boxes)
-        evidence = SizeEvidence(face_height=face, heads_shown=heads, share=min(1.0, len(faces) / expected))
-        return _by_face(face, heads), evidence, None
-    if len(people) < MIN_SHARE * expected:
+    length_s = end_s - start_s
+    if faces and face_s >= MIN_SHARE * length_s and 2 * face_s >= person_s:
+        face = median(box[3] for box in faces)
+        heads = median((1.0 - (y + h - HEAD_PER_FACE * h)) / (HEAD_PER_FACE * h) for _, y, _, h in faces)
+        return _by_face(face, heads), SizeEvidence(face_height=face, heads_shown=heads, share=min(1.0, face_s / length_s)), None
+    if not people or person_s < MIN_SHARE * length_s:
         return None, None, SELDOM
-    whole = [box for box in people.values() if box[1] > EDGE and box[1] + box[3] < 1 - EDGE]
+    whole = [box for box in people if box[1] > EDGE and box[1] + box[3] < 1 - EDGE]
     if 2 * len(whole) < len(people):
         return None, None, CUT_OFF
     height = median(box[3] for box in whole)
-    evidence = SizeEvidence(person_height=height, share=min(1.0, len(people) / expected))
+    evidence = SizeEvidence(person_height=height, share=min(1.0, person_s / length_s))
     return ("extreme_long" if height < EXTREME_LONG_PERSON else "long"), evidence, None
 
 
@@ -81,22 +82,20 @@ def _by_face(face: float, heads: float) -> ShotSize:
     return next((size for most, size in LADDER if heads <= most), "long")
 
 
-def _largest(tracks: Iterable[Any], label: str, start_s: float, end_s: float) -> dict[float, tuple[float, float, float, float]]:
-    """The largest box of a label at each moment of a shot."""
-    out: dict[float, tuple[float, float, float, float]] = {}
+def _seen(tracks: Sequence[Any], label: str, start_s: float, end_s: float) -> tuple[list[Box], float]:
+    """The largest box of a label at each moment of a shot, and for how many seconds there is one."""
+    boxes: dict[float, Box] = {}
+    spans: list[tuple[float, float]] = []
     for track in tracks:
         if track.label != label:
             continue
+        span = max(start_s, track.start_s), min(end_s, track.end_s)
+        if span[1] > span[0]:
+            spans.append(span)
         for point in track.points:
             if start_s <= point.t_s < end_s:
                 box = tuple(point.xywh_norm)
-                held = out.get(point.t_s)
+                held = boxes.get(point.t_s)
                 if held is None or box[2] * box[3] > held[2] * held[3]:
-                    out[point.t_s] = box
-    return out
-
-
-def _step_s(moments: Sequence[float]) -> float:
-    """Time between samples: the median distance, at least a tenth of a second."""
-    steps = [b - a for a, b in zip(moments, moments[1:], strict=False)]
-    return max(0.1, median(steps)) if steps else 0.2
+                    boxes[point.t_s] = box
+    return list(boxes.values()), total_s(merge(spans))
