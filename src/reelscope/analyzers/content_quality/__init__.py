@@ -11,13 +11,17 @@ from collections.abc import Sequence
 from statistics import median
 from typing import TYPE_CHECKING, Literal
 
+from pydantic import Field
+
 from reelscope.analyzers.base import Analyzer, AnalyzerSpec, Backend, Clip, Inputs, LoadContext, Window
 from reelscope.analyzers.content_quality._judge import media_checks, reasons, video_bit_rate_bps
 from reelscope.document.schema import AnalyzerResult, Model, Segment, Series, Summary, Value
-from reelscope.media.frames import EVERY_FRAME, NATIVE_LUMA
+from reelscope.media.frames import EVERY_FRAME, NATIVE_LUMA, SAMPLED_LARGE
 from reelscope.timebase import round_s
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from reelscope.analyzers.content_quality._luma import LumaFigures
     from reelscope.analyzers.content_quality._still import FrameLog
     from reelscope.features.shots import Shots
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["ANALYZER", "CheckInfo", "ContentQuality", "QualityFigures", "QualityResult", "QualitySegment", "QualitySummary"]
 
 LUMA_FIGURES = ("sharpness", "sharpness_peak", "fine_detail", "noise_sigma", "blockiness", "banding_share")
+CLIP_EVERY = 5  # of the frames of SAMPLED_LARGE: one a second
 EXPOSURE_STEP_S = 0.25  # of the exposure series: four values a second, of every frame's
 NO_STABILITY = "camera_analysis did not measure this shot"
 NO_NATIVE = "no unscaled frame was sampled in this shot: sharpness, noise, blockiness and banding are not known"
@@ -41,6 +46,7 @@ class QualityFigures(Model):
         blockiness: How much larger steps across the 8 px grid are than elsewhere, 0 and up.
         banding_share: Share of the picture made of plateaus on smooth gradients.
         over_share, under_share: Share of the pixels at or above 250, at or below 5 of 255.
+        clip_iqa: Backend clip_iqa only: how much nearer to "Good photo." than to "Bad photo." CLIP has it, 0-1, mean of a frame a second.
     """
 
     sharpness: Value = None
@@ -51,6 +57,7 @@ class QualityFigures(Model):
     banding_share: Value = None
     over_share: Value = None
     under_share: Value = None
+    clip_iqa: Value = Field(None, exclude_if=lambda v: v is None)
 
 
 class QualitySegment(Segment, QualityFigures):
@@ -135,6 +142,21 @@ class ContentQuality(Analyzer[QualityResult]):
                 soft_after=("camera_analysis",),
                 cost=0.022,
             ),
+            # The same and a score of CLIP's. Below the embedded one, since what the score is worth was not measured: taken when named.
+            Backend(
+                name="clip_iqa",
+                tier="full",
+                rank=5,
+                models=("clip-vit-b32",),
+                packages=("cv2", "numpy", "torch", "transformers"),
+                frames=(NATIVE_LUMA, EVERY_FRAME, SAMPLED_LARGE),
+                features=("shots",),
+                soft_after=("camera_analysis",),
+                batch=32,
+                ram_mib=900,
+                vram_mib=1500,
+                cost=0.2,
+            ),
         ),
     )
     Result = QualityResult
@@ -144,6 +166,9 @@ class ContentQuality(Analyzer[QualityResult]):
         import reelscope.analyzers.content_quality._luma
         import reelscope.analyzers.content_quality._still  # noqa: F401
 
+        self._clip = ctx.model("clip-vit-b32") if ctx.backend == "clip_iqa" else None
+        self._prompts: np.ndarray | None = None
+
     def begin(self, clip: Clip) -> None:
         from reelscope.analyzers.content_quality._luma import LumaMeter
         from reelscope.analyzers.content_quality._still import FrameMeter
@@ -151,6 +176,9 @@ class ContentQuality(Analyzer[QualityResult]):
         self._luma_meter = LumaMeter()
         self._frame_meter = FrameMeter()
         self._luma: list[LumaFigures] = []
+        self._tick = 0
+        self._squares: list[tuple[float, np.ndarray]] = []
+        self._scores: list[tuple[float, float]] = []
 
     def feed(self, window: Window) -> None:
         native = window.frames(self.frames[0])
@@ -159,11 +187,40 @@ class ContentQuality(Analyzer[QualityResult]):
         small = window.frames(self.frames[1])
         for rgb, t_s in zip(small.pixels, small.pts_s, strict=True):
             self._frame_meter.add(rgb, float(t_s))
+        if self._clip is not None:
+            self._take(window)
+
+    def _take(self, window: Window) -> None:
+        """Keep one frame a second for CLIP, and ask it about a batch of them."""
+        from reelscope.analyzers.content_quality._clip import centre_crop
+
+        frames = window.frames(self.frames[2])
+        for rgb, t_s in zip(frames.pixels, frames.pts_s, strict=True):
+            if self._tick % CLIP_EVERY == 0:
+                self._squares.append((float(t_s), centre_crop(rgb)))
+            self._tick += 1
+        if len(self._squares) >= self.ctx.batch:
+            self._rate()
+
+    def _rate(self) -> None:
+        from reelscope.analyzers.content_quality._clip import prompt_points, score
+
+        assert self._clip is not None
+        model = self._clip
+        if self._prompts is None:
+            self._prompts = prompts = prompt_points(model.session)
+        else:
+            prompts = self._prompts
+        values = self.ctx.batched([square for _, square in self._squares], lambda some: score(model.session, prompts, some))
+        self._scores += [(t_s, value) for (t_s, _), value in zip(self._squares, values, strict=True)]
+        self._squares = []
 
     def finish(self, inputs: Inputs) -> QualityResult:
         from reelscope.analyzers.content_quality._still import find_spans
 
         shots: Shots = inputs.features["shots"]
+        if self._squares:
+            self._rate()
         media = inputs.clip.media
         log = self._frame_meter.log
         black_at = {t for t, black in zip(log.t_s, log.black, strict=True) if black}
@@ -194,6 +251,7 @@ class ContentQuality(Analyzer[QualityResult]):
                     frames=len(frames),
                     native_frames=len(native),
                     reason=None if native else NO_NATIVE,
+                    clip_iqa=_mean([v for t, v in self._scores if start <= t and (t < end or last) and t not in black_at]),
                     **figures,
                 )
             )
@@ -221,6 +279,7 @@ class ContentQuality(Analyzer[QualityResult]):
                     for c in media_checks(media)
                 ],
                 reason=None if n else "no frame was decoded",
+                clip_iqa=_mean([v for t, v in self._scores if t not in black_at]),
                 **_figures(luma, log, range(n)),
             ),
         )
@@ -248,6 +307,10 @@ def _stability(inputs: Inputs, shot: int) -> float | None:
     rows = camera.summary.shots if camera is not None else []
     found = [row.camera.stability for row in rows if row.shot == shot and row.camera is not None]
     return found[0] if found else None
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return sum(values) / len(values) if values else None
 
 
 def _time(figures: LumaFigures) -> float:
