@@ -502,3 +502,13 @@ def test_the_specification_is_read_without_torch_sockets_or_numpy() -> None:
         "print([m for m in ('torch', 'transformers', 'tokenizers', 'numpy', 'cv2', 'ssl', 'http.client') if m in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("factor", "size", "expected"),
+    [(28, (336, 597), (252, 448)), (32, (336, 597), (288, 512)), (28, (597, 336), (448, 252)), (28, (336, 336), (336, 336))],
+)
+def test_the_budget_in_tokens_keeps_the_common_shapes(factor: int, size: tuple[int, int], expected: tuple[int, int]) -> None:
+    most = Qwen2VlOptions().picture_tokens
+    found = fit_size(*size, factor=factor, min_pixels=3136, max_pixels=most * factor**2)
+    assert found == expected and found[0] * found[1] // factor**2 == 144

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ANALYZER", "HappeningResult", "HappeningSegment", "HappeningSummary", "Qwen2VlOptions", "Qwen2VlTemporalAnalyzer"]
 
-# 16 frames in 2 s. At a short side of 336 px a square picture has just the pixels that the default budget allows (336 * 336 = 252 * 448);
-# longer ones are shrunk to it by the analyzer, with the kernel of the models' own processors. The budget is 1 % larger than that, since
-# 1080x1920 comes as 336x597, a third of a pixel short, and would else lose a row of patches.
+# 16 frames in 2 s. At a short side of 336 px a square picture is 12 x 12 of the models' squares of 28 px, 144 tokens; longer ones are
+# shrunk to that many by the analyzer (9:16 to 252x448, 9 x 16), with the kernel of the models' own processors. The budget is one token
+# more, since 1080x1920 comes as 336x597, a third of a pixel short, and would else lose a row.
 FRAMES = FrameNeed(fps=8, short_side_px=336)
 # The smallest picture that the models' own processors make; smaller ones are enlarged to it.
 MIN_PIXELS = 56 * 56
@@ -39,8 +39,8 @@ class Qwen2VlOptions(Options):
     )
     segment_s: float = Field(default=2.0, ge=1, le=4, description="seconds of a segment")
     frames: int = Field(default=16, ge=2, le=32, multiple_of=2, description="frames shown of a segment, at most 8 for each second")
-    max_pixels: int = Field(
-        default=114_000, ge=MIN_PIXELS, le=401_408, description="pixels of a frame as it is shown; 784 of them cost a token"
+    picture_tokens: int = Field(
+        default=145, ge=4, le=512, description="tokens that a pair of frames may cost: a square of 28 or 32 pixels is one"
     )
     max_new_tokens: int = Field(default=256, ge=32, le=1024, description="tokens of an answer")
     group: int = Field(default=8, ge=1, le=32, description="segments asked about with the same context: the last text of the group before")
@@ -187,7 +187,9 @@ class Qwen2VlTemporalAnalyzer(Analyzer[HappeningResult]):
             return
         high, wide = given.pixels.shape[1:3]
         try:
-            size = fit_size(wide, high, factor=self._factor, min_pixels=MIN_PIXELS, max_pixels=self.options.max_pixels)
+            size = fit_size(
+                wide, high, factor=self._factor, min_pixels=MIN_PIXELS, max_pixels=self.options.picture_tokens * self._factor**2
+            )
         except ValueError as error:
             raise NotApplicable(str(error)) from None
         for pixels, t_s in zip(given.pixels, given.pts_s, strict=True):
