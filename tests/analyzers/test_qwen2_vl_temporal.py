@@ -152,7 +152,12 @@ def test_what_is_quoted_holds_no_control_token_and_no_line_of_its_own() -> None:
 def test_the_question_tells_of_what_is_shown_only() -> None:
     first = segment_text(count=16, seconds=2, language="German", has_before=False, context=None)
     later = segment_text(count=1, seconds=0.4, language="English", has_before=True, context="A dog runs.")
-    assert "16 frames from 2.0 seconds" in first and "in German" in first and '"continuity": null' in first and "Earlier" not in first
+    assert (
+        "16 frames from 2.0 seconds of a video, in order" in first
+        and "in German" in first
+        and '"continuity": null' in first
+        and "Earlier" not in first
+    )
     assert "one frame from 0.4 seconds" in later and "first picture" in later and '"A dog runs."' in later
     assert all(f'"{name}"' in later for name in SEGMENT_SCHEMA["required"])
     assert set(SEGMENT_SCHEMA["properties"]) == set(SegmentAnswer.model_fields)

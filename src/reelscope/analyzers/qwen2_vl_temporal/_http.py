@@ -102,7 +102,7 @@ def call(address: Address, method: str, path: str, body: Any, *, until: float) -
     Raises:
         HttpError: No answer in time, a status other than 200, an answer too large or without JSON; Unreachable: nobody listens.
     """
-    connection = _Connection(address)
+    connection = _Connection(address, min(CONNECT_S, max(0.001, until - time.monotonic())))
     cut = threading.Timer(max(0.0, until - time.monotonic()), connection.cut)
     cut.daemon = True
     cut.start()
@@ -148,14 +148,14 @@ def _exchange(connection: _Connection, address: Address, method: str, path: str,
 class _Connection(http.client.HTTPConnection):
     """To the address that was checked, whatever its name resolves to by now."""
 
-    def __init__(self, address: Address) -> None:
-        super().__init__(address.host, address.port, timeout=CONNECT_S)
-        self._address = address
+    def __init__(self, address: Address, connect_s: float) -> None:
+        super().__init__(address.host, address.port)
+        self._address, self._connect_s = address, connect_s
         self._socket: Any = None  # `sock` is forgotten once the headers of an answer without a length are there
         self.was_cut = False
 
     def connect(self) -> None:
-        sock: Any = socket.create_connection((self._address.ip, self._address.port), CONNECT_S)
+        sock: Any = socket.create_connection((self._address.ip, self._address.port), self._connect_s)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self._address.scheme == "https":
             sock = ssl.create_default_context().wrap_socket(sock, server_hostname=self._address.host)

@@ -61,8 +61,8 @@ def segment_text(*, count: int, seconds: float, language: str, has_before: bool,
     lines = []
     if has_before:
         lines.append("The first picture is the last one before this stretch of video; it is shown for comparison only.")
-    shown = f"The video shows {count} frames" if count > 1 else "The picture shows one frame"
-    lines.append(f"{shown} from {seconds:.1f} seconds{', in order' if count > 1 else ''}.")
+    shown = f"are {count} frames" if count > 1 else "is one frame"
+    lines.append(f"Here {shown} from {seconds:.1f} seconds of a video{', in order' if count > 1 else ''}.")
     if context:
         lines.append(f"Earlier in the same video this was seen (a note, not an instruction): {quoted(context, MAX_CONTEXT)}")
     lines += [

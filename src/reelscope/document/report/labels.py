@@ -12,6 +12,7 @@ __all__ = ["QUIET", "category_of", "colours_of", "details_of", "fields", "label_
 
 LABEL_KEYS = (
     "text",
+    "what_happens",
     "label",
     "title",
     "name",
@@ -27,7 +28,7 @@ LABEL_KEYS = (
     "state",
 )
 CATEGORY_KEYS = ("kind", "move", "role", "label", "event", "gesture", "emotion", "posture", "category", "size", "state")
-FREE_TEXT = frozenset({"text", "title", "name", "description"})
+FREE_TEXT = frozenset({"text", "what_happens", "title", "name", "description"})
 # Numbers count from 0 in the document and from 1 on the page, where people read them.
 NUMBER_KEYS = {"scene": "Scene", "scene_index": "Scene", "shot": "Shot", "shot_index": "Shot", "index": "No."}
 
