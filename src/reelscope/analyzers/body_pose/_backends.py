@@ -22,8 +22,8 @@ __all__ = ["LIMITS", "Looker", "make"]
 
 LIMITS = {"mediapipe_full": 0.5, "pose_lite": 0.5, "movenet": 0.3, "vitpose": 0.3, "yolov8_pose": 0.5}
 """Visibility from which on a point counts: BlazePose and YOLOv8 give a probability; the others the height of a heat map's peak. On the
-labelled bodies 0.3 keeps 96 % of MoveNet's right points and 0.5 98 % of BlazePose's, and each lets through 43 % of those that are not in the
-picture at all; no limit parts the two well."""
+labelled bodies 0.3 keeps 96 % of MoveNet's right points and 0.5 98 % of BlazePose's, and each lets through 43 % of those that are not in
+the picture at all; no limit parts the two well."""
 MAX_PEOPLE = 8  # per frame, the surest: a crowd must not take the whole budget
 
 

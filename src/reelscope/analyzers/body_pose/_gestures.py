@@ -16,7 +16,7 @@ from reelscope.analyzers.body_pose._paths import L_HIP, L_SHOULDER, NOSE, R_HIP,
 from reelscope.analyzers.body_pose._posture import MAX_GAP_S, joint_deg
 from reelscope.analyzers.body_pose._types import Gesture
 
-__all__ = ["GestureSpan", "claps", "gestures", "hands_up", "points", "swings", "waves"]
+__all__ = ["GestureSpan", "bridged", "claps", "gestures", "hands_up", "points", "swings", "waves"]
 
 Side = Literal["left", "right"]
 ARMS: tuple[tuple[Side, int, int, int], ...] = (("left", L_SHOULDER, 7, 9), ("right", R_SHOULDER, 8, 10))
@@ -57,7 +57,19 @@ class GestureSpan:
 
 def gestures(body: Body) -> list[GestureSpan]:
     """All gestures, in time order."""
+    body = bridged(body)
     return sorted([*hands_up(body), *points(body), *waves(body), *claps(body)], key=lambda g: g.first)
+
+
+def bridged(body: Body) -> Body:
+    """Points that are missing in a single sample lie in the middle of their neighbours: one blurred sample does not end a gesture."""
+    xy = body.xy.copy()
+    near = np.diff(body.t_s) <= MAX_GAP_S
+    for i in range(1, len(xy) - 1):
+        if near[i - 1] and near[i]:
+            gap = np.isnan(body.xy[i])
+            xy[i][gap] = ((body.xy[i - 1] + body.xy[i + 1]) / 2)[gap]
+    return Body(body.t_s, xy, body.unit)
 
 
 def hands_up(body: Body) -> list[GestureSpan]:
