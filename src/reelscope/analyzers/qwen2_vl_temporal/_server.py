@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from reelscope.analyzers.qwen2_vl_temporal._answers import clean
 from reelscope.analyzers.qwen2_vl_temporal._asking import NO_TIME, Ask, Reply
 from reelscope.analyzers.qwen2_vl_temporal._http import Address, HttpError, Unreachable, call
 from reelscope.analyzers.qwen2_vl_temporal._prompt import SYSTEM
@@ -66,7 +67,7 @@ class Server:
     def _offered(self) -> str:
         try:
             found = self._send(self._address, "GET", "/models", None, until=self._clock() + self._timeout_s)
-            names = [str(m["id"]) for m in found["data"]]
+            names = [clean(str(m["id"]))[:200] for m in found["data"]]
         except Unreachable as error:
             raise AnalyzerError(f"the server at {self._address}: {error}", code="server_unreachable", hint=HINT) from None
         except HttpError as error:
@@ -137,7 +138,7 @@ class Server:
                 raise TypeError
         except (KeyError, IndexError, TypeError):
             return Reply(error="the server's answer has no text")
-        self.models[str(found.get("model") or self.model)[:200]] = None
+        self.models[clean(str(found.get("model") or self.model))[:200]] = None
         usage = found.get("usage")
         count = usage.get("completion_tokens") if isinstance(usage, dict) else None
         return Reply(text, tokens=count if isinstance(count, int) and count >= 0 else 0, cut=choice.get("finish_reason") == "length")
