@@ -42,6 +42,7 @@ ROWS = (
     Row("scene_segmentation", PICTURE),
     Row("color_analysis", PICTURE),
     Row("content_quality", PICTURE),
+    Row("age_estimation", PICTURE, available=False),
     Row("eye_tracking", PICTURE),
     Row("cut_analysis", PICTURE),
     Row("audio_analysis", SOUND),
