@@ -55,7 +55,7 @@ def test_fields_come_from_what_covers_most_of_the_shot() -> None:
             summary=CameraSummary(
                 shots=[
                     ShotCameraFigures(shot=0, start_s=0, end_s=4, camera=figures("pan_left", speed_fw_s=0.2)),
-                    ShotCameraFigures(shot=1, start_s=4, end_s=10, camera=None, reason="too dark", size="close-up"),
+                    ShotCameraFigures(shot=1, start_s=4, end_s=10, camera=None, reason="too dark", size="close_up"),
                 ]
             ),
         ),
@@ -83,7 +83,7 @@ def test_fields_come_from_what_covers_most_of_the_shot() -> None:
     }
     first, second = build_shots(shots, results, [Still(2, 1), Still(7, 1)])
     assert first.camera is not None and (first.camera.move, first.camera.speed_fw_s, first.size) == ("pan_left", 0.2, None)
-    assert (second.camera, second.size) == (None, "close-up")
+    assert (second.camera, second.size) == (None, "close_up")
     assert (first.text, second.text) == (["both"], ["both", "late"])
     assert (first.speech_share, second.speech_share) == (0.25, 0.5)
     assert first.palette == [] and second.palette[0].hex == "#102030"
