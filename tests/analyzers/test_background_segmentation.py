@@ -362,7 +362,6 @@ def test_classes_of_the_background(fake_selfie: list[int], tmp_path: Path, monke
     numbers[:30, 25:] = 1
     monkeypatch.setattr(DeepLab, "maps", lambda self, pictures: [numbers for _ in pictures])
     (tmp_path / "m.tflite").write_bytes(b"x")
-    register(ModelSource.of_file("deeplab-ade20k", tmp_path / "m.tflite", runtime="litert"))
     monkeypatch.setattr("reelscope.models.sources._registered", {})  # forgotten after the test
     register(ModelSource.of_file("deeplab-ade20k", tmp_path / "m.tflite", runtime="litert"))
     result = analyse(windows([False] * 12), People((), ()), Shots((), ((0.0, 0.9), (0.9, 2.4))), backend="deeplab_ade20k")
@@ -372,6 +371,16 @@ def test_classes_of_the_background(fake_selfie: list[int], tmp_path: Path, monke
     assert (first.setting, first.setting_reason) == (None, "one frame of this shot was classified, which is too few")
     assert (second.setting, second.indoor_evidence) == ("indoor", pytest.approx(0.7))
     assert result.summary.setting_share == pytest.approx({"indoor": 1.5 / 2.4})
+
+
+def test_on_a_gpu_the_mask_model_stays_on_the_cpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """LiteRT has no other place; a backend of the full tier uses both."""
+    (tmp_path / "m").write_bytes(b"x")
+    monkeypatch.setattr("reelscope.models.sources._registered", {})
+    register(ModelSource.of_file("mask2former-ade20k", tmp_path / "m", runtime="transformers"))
+    ctx = LoadContext(device="cuda:0", options=NoOptions(), frames=(SAMPLED_LARGE,), backend="mask2former")
+    ANALYZER().load(ctx)
+    assert {h.key.model: h.key.device for h in ctx.handles} == {"selfie-segmentation": "cpu", "mask2former-ade20k": "cuda:0"}
 
 
 # --- real
