@@ -120,6 +120,7 @@ def body_of(path: Path, aspect: float, limit: float) -> Body:
     torso = np.linalg.norm(shoulders.mean(axis=1) - xy[:, [L_HIP, R_HIP]].mean(axis=1), axis=1)
     width = np.linalg.norm(shoulders[:, 0] - shoulders[:, 1], axis=1) * TORSO_PER_SHOULDERS
     raw = np.where(np.isfinite(torso), np.fmax(torso, width), width)  # a torso bent to the lens is short, shoulders from the side are
+    raw[~(raw > 0)] = np.nan  # all in one place: nothing to measure by
     return Body(path.t_s, xy, running_median(raw, UNIT_REACH))
 
 
