@@ -52,11 +52,11 @@ class Act:
     body: Body
 
 
-def make(rng: np.random.Generator, name: str) -> Act:
-    """A figure that does `name` for a while and stands before and after."""
+def make(rng: np.random.Generator, name: str, rates_hz: tuple[float, float] = (1.2, 2.2)) -> Act:
+    """A figure that does `name` for a while and stands before and after. rates_hz: of what swings, from and to."""
     start, length = float(rng.uniform(1.0, 1.8)), float(rng.uniform(1.8, 3.2))
     end = start + length
-    act = _act(rng, name)
+    act = _act(rng, name, rates_hz)
     rest = (8.0, 4.0, 8.0, 4.0)
     turn = float(rng.uniform(0.75, 1.0))  # of the body out of the picture's plane: widths shrink
 
@@ -69,7 +69,7 @@ def make(rng: np.random.Generator, name: str) -> Act:
     walk = float(rng.uniform(0.3, 0.8)) if name == "walks" else 0.0
     xy = np.stack([_figure(arms(t), walk * t + sway[0] * np.sin(t + sway[1] * 50), turn, t if walk else None) for t in t_s.tolist()])
     if name == "clap":
-        _clap(rng, xy, t_s, start, end)
+        _clap(rng, xy, t_s, (start, end), rates_hz)
     noise = float(rng.uniform(*NOISE))
     xy += rng.normal(0, noise, xy.shape)
     xy[rng.random(xy.shape[:2]) < DROPOUT] = np.nan
@@ -79,8 +79,8 @@ def make(rng: np.random.Generator, name: str) -> Act:
     return Act(name, start, end, Body(t_s, xy * scale, running_median(unit * scale, 5)))
 
 
-def _act(rng: np.random.Generator, name: str) -> Arms:
-    f, phase = float(rng.uniform(1.2, 2.2)), float(rng.uniform(0, 6.28))
+def _act(rng: np.random.Generator, name: str, rates_hz: tuple[float, float]) -> Arms:
+    f, phase = float(rng.uniform(*rates_hz)), float(rng.uniform(0, 6.28))
     left = bool(rng.random() < 0.5)
 
     def one(pair: tuple[float, float], other: tuple[float, float] = (8.0, 4.0)) -> tuple[float, float, float, float]:
@@ -136,13 +136,13 @@ def _act(rng: np.random.Generator, name: str) -> Arms:
             return lambda t: (8.0, 4.0, 8.0, 4.0)
 
 
-def _clap(rng: np.random.Generator, xy: np.ndarray, t_s: np.ndarray, start: float, end: float) -> None:
+def _clap(rng: np.random.Generator, xy: np.ndarray, t_s: np.ndarray, span_s: tuple[float, float], rates_hz: tuple[float, float]) -> None:
     """Wrists before the chest, to and fro: forearms swing out of the picture's plane, which angles in the plane do not give."""
-    rate, phase, height = float(rng.uniform(1.2, 2.2)), float(rng.uniform(0, 6.28)), float(rng.uniform(0.2, 0.7))
+    rate, phase, height = float(rng.uniform(*rates_hz)), float(rng.uniform(0, 6.28)), float(rng.uniform(0.2, 0.7))
     near, wide = float(rng.uniform(0.05, 0.12)), float(rng.uniform(0.2, 0.4))
     for i, t in enumerate(t_s.tolist()):
-        if start <= t < end:
-            half = near + wide * (1 + np.sin(2 * np.pi * rate * (t - start) + phase)) / 2
+        if span_s[0] <= t < span_s[1]:
+            half = near + wide * (1 + np.sin(2 * np.pi * rate * (t - span_s[0]) + phase)) / 2
             middle = xy[i, 5:7].mean(axis=0)
             xy[i, 9], xy[i, 10] = middle + (half, height), middle + (-half, height)
 

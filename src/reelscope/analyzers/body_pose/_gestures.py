@@ -56,9 +56,11 @@ class GestureSpan:
 
 
 def gestures(body: Body) -> list[GestureSpan]:
-    """All gestures, in time order."""
+    """All gestures, in time order. Hands that clap swing to and fro, too: a wave in the time of a clap is none."""
     body = bridged(body)
-    return sorted([*hands_up(body), *points(body), *waves(body), *claps(body)], key=lambda g: g.first)
+    clapping = claps(body)
+    waving = [w for w in waves(body) if not any(c.first < w.last and w.first < c.last for c in clapping)]
+    return sorted([*hands_up(body), *points(body), *waving, *clapping], key=lambda g: g.first)
 
 
 def bridged(body: Body) -> Body:
