@@ -12,8 +12,10 @@ import pytest
 from reelscope.analyzers.age_estimation import AgeEstimation, figures, result
 from reelscope.analyzers.age_estimation import _age as age
 from reelscope.analyzers.age_estimation._age import AgeStream, View, estimate, unfit, view_of
+from reelscope.analyzers.age_estimation._readers import UtkFace, groups_of, interval, quantile
 from reelscope.features.faces import Faces, FaceSeen, FaceTrack
 from reelscope.media.encode import ClipWriter
+from reelscope.models.manifest import manifest
 from reelscope.models.sessions.base import SessionRequest
 from reelscope.models.sessions.litert import open_session
 from reelscope.models.sources import ModelSource
@@ -26,6 +28,9 @@ class Model:
 
     def __init__(self, *years: float) -> None:
         self.years, self.inputs = years, list[np.ndarray]()
+
+    def reader(self) -> UtkFace:
+        return UtkFace(lambda: self)
 
     def run(self, inputs: Sequence[Any]) -> list[Any]:
         self.inputs.append(inputs[0])
@@ -72,15 +77,15 @@ def test_which_views_are_good(face: FaceSeen, why: str | None) -> None:
 
 def test_a_view_is_the_mean_over_margins_and_mirrors() -> None:
     model = Model(20, 30, 40, 50)
-    view = view_of(model, PICTURE, points() * 300, 1.5)
-    assert view.years == pytest.approx(35) and view.t_s == 1.5 and view.sharpness > 0
+    view = view_of(model.reader(), PICTURE, points() * 300, 1.5)
+    assert view.answer == pytest.approx([35]) and view.t_s == 1.5 and view.sharpness > 0
     assert len(model.inputs) == 4 and all(
         i.shape == (1, 200, 200, 3) and i.dtype == np.float32 and 0 <= i.min() <= i.max() <= 1 for i in model.inputs
     )
 
 
 def test_a_face_is_looked_at_often_at_first_then_seldom() -> None:
-    stream = AgeStream(lambda: Model(30))
+    stream = AgeStream(Model(30).reader())
     for k in range(50):
         stream.look(PICTURE, k * 0.2, [seen()])
     times = [v.t_s for v in stream.views[0]]
@@ -100,7 +105,7 @@ def test_a_face_is_looked_at_often_at_first_then_seldom() -> None:
     ],
 )
 def test_interval(years: list[float], expected: tuple[float, float, float] | None) -> None:
-    found = estimate([View(float(i), y, 1.0) for i, y in enumerate(years)])
+    found = estimate(Model().reader(), [View(float(i), np.array([y], float), 1.0) for i, y in enumerate(years)])
     if expected is None:
         assert found is None
     else:
@@ -108,16 +113,38 @@ def test_interval(years: list[float], expected: tuple[float, float, float] | Non
         assert found.low <= found.age <= found.high
 
 
+LABELS = {0: "10-19", 1: "0-9", 2: "more than 20"}
+GROUPS = [(0.0, 10.0), (10.0, 20.0), (20.0, 116.0)]
+
+
+def test_age_groups_come_in_order_whatever_the_labels_order() -> None:
+    assert groups_of(LABELS) == (GROUPS, [1, 0, 2])
+    with pytest.raises(ValueError, match="no age group"):
+        groups_of({0: "young"})
+
+
+@pytest.mark.parametrize(
+    ("chances", "part", "expected"), [([1, 0, 0], 0.5, 5.0), ([0, 1, 0], 0.1, 11.0), ([0.5, 0.5, 0], 0.9, 18.0), ([0.5, 0.5, 0], 0.5, 10.0)]
+)
+def test_ages_at_a_part_of_the_probability(chances: list[float], part: float, expected: float) -> None:
+    assert quantile(np.array(chances, float), GROUPS, part) == pytest.approx(expected)
+
+
+def test_an_unsure_model_gives_a_wide_interval() -> None:
+    sure, unsure = (interval(np.array(c), GROUPS, 0.1, 0.9) for c in ([0.0, 1.0, 0.0], [0.4, 0.3, 0.3]))
+    assert sure == pytest.approx((11, 15, 19)) and unsure[0] < 5 and unsure[2] > 50
+
+
 def test_the_sharpest_views_count() -> None:
-    views = [View(i * 0.2, 40.0, 5.0) for i in range(age.MAX_VIEWS)] + [View(9.0, 90.0, 1.0)] * 20
-    found = estimate(views)
+    views = [View(i * 0.2, np.array([40.0]), 5.0) for i in range(age.MAX_VIEWS)] + [View(9.0, np.array([90.0]), 1.0)] * 20
+    found = estimate(Model().reader(), views)
     assert found is not None and found.age == 40 and found.views == age.MAX_VIEWS and found.spread == 0
 
 
 def test_each_track_has_its_own_shots_views() -> None:
     """The same live id on both sides of a cut: two people, two ages."""
-    stream = AgeStream(lambda: Model(0))
-    stream.views[0] = [View(t, 20.0 if t < 1 else 60.0, 1.0) for t in (0.0, 0.2, 0.4, 0.6, 1.0, 1.2, 1.4)]
+    stream = AgeStream(Model(0).reader())
+    stream.views[0] = [View(t, np.array([20.0 if t < 1 else 60.0]), 1.0) for t in (0.0, 0.2, 0.4, 0.6, 1.0, 1.2, 1.4)]
     found = result(Faces((track(0, 1), track(1, 2, shot=1)), (0.0,)), stream)
     assert [(s.age, s.views, s.shot) for s in found.segments] == [(20.0, 4, 0), (60.0, 3, 1)]
     assert [(t.age_low, t.age_high) for t in found.tracks] == [(s.age_low, s.age_high) for s in found.segments]
@@ -134,7 +161,7 @@ def test_each_track_has_its_own_shots_views() -> None:
     ],
 )
 def test_why_there_is_no_age(faces: Sequence[FaceSeen], reason: str) -> None:
-    stream = AgeStream(lambda: Model(30))
+    stream = AgeStream(Model(30).reader())
     for i, face in enumerate(faces):
         stream.look(PICTURE, i * 0.2, [face])
     found = figures(track(0, 1), stream)
@@ -142,7 +169,7 @@ def test_why_there_is_no_age(faces: Sequence[FaceSeen], reason: str) -> None:
 
 
 def test_no_faces() -> None:
-    found = result(Faces((), (0.0, 0.2)), AgeStream(lambda: Model(30)))
+    found = result(Faces((), (0.0, 0.2)), AgeStream(Model(30).reader()))
     assert found.segments == [] and found.summary.reason == "no face was found" and found.coverage == 1.0
 
 
@@ -157,9 +184,9 @@ def test_without_the_model_it_is_unavailable_and_says_how_to_get_it(tmp_path: Pa
     assert entry.hint and "--accept-licence age-utkface" in entry.hint
 
 
-def test_the_weights_are_opt_in() -> None:
-    (backend,) = AgeEstimation.spec.backends
-    assert backend.tier == "compact" and backend.models == ("age-utkface",)
+def test_nothing_is_embedded_and_the_compact_weights_are_opt_in() -> None:
+    assert {b.tier for b in AgeEstimation.spec.backends} == {"compact", "full"}  # nothing is embedded: nobody gets ages unasked
+    assert manifest()["age-utkface"].opt_in
 
 
 def test_a_portrait_on_the_real_model(media: Path) -> None:
@@ -181,6 +208,6 @@ def test_a_portrait_on_the_real_model(media: Path) -> None:
     ctx.unpin()
     ctx.models.close()
     assert face.mesh is not None
-    view = view_of(session, rgb, face.mesh.points, 0.0)
-    found = estimate([view] * 3)
+    reader = UtkFace(lambda: session)
+    found = estimate(reader, [view_of(reader, rgb, face.mesh.points, 0.0)] * 3)
     assert found is not None and found.low < 50 < found.high and found.low > 12

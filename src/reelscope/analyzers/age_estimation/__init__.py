@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ANALYZER", "AgeEstimation", "AgeFigures", "AgeResult", "AgeSegment", "AgeSummary", "AgeTrack"]
 
+MODELS = {"fairface": "age-fairface", "utkface": "age-utkface"}
 NO_FACES = "no face was found"
 FEW = "{} good views of this face, 3 are needed: {}"
 WHY = {"small": "it is less than 60 px wide", "unclear": "it is not clear enough for a mesh", "turned": "it is turned away"}
@@ -32,8 +33,8 @@ class AgeFigures(Model):
     """How old a face looks; null with the reason where there are too few good views.
 
     Attributes:
-        age_low, age_high: Interval that should hold the true age in 80 of 100 cases; from the model's own error and the views' spread.
-        age: Its middle: median over the views.
+        age_low, age_high: Interval that should hold the true age in 80 of 100 cases; how it is made depends on the backend, see the docs.
+        age: Where half of the probability lies on either side.
         views: Frontal, clear, large looks that went into it. spread_y: their standard deviation in years.
     """
 
@@ -83,6 +84,19 @@ class AgeEstimation(Analyzer[AgeResult]):
         group="people",
         backends=(
             Backend(
+                name="fairface",
+                tier="full",
+                rank=5,  # its weights could not be had for measuring: below the one that was measured
+                models=("age-fairface",),
+                packages=("torch", "transformers", "cv2", "numpy"),
+                frames=(SAMPLED_LARGE,),
+                features=("faces", "shots"),
+                live=("faces",),
+                ram_mib=600,
+                vram_mib=600,
+                cost=0.6,
+            ),
+            Backend(
                 name="utkface",
                 tier="compact",
                 rank=10,
@@ -100,16 +114,18 @@ class AgeEstimation(Analyzer[AgeResult]):
 
     def load(self, ctx: LoadContext) -> None:
         super().load(ctx)
-        self._model = ctx.model("age-utkface")
+        self._model = ctx.model(MODELS[ctx.backend or "utkface"])
         self._stream = self._new()
 
     def begin(self, clip: Clip) -> None:
         self._stream = self._new()
 
     def _new(self) -> AgeStream:
+        from reelscope.analyzers.age_estimation import _readers
         from reelscope.analyzers.age_estimation._age import AgeStream
 
-        return AgeStream(lambda: self._model.session)
+        kind = _readers.FairFace if self.ctx.backend == "fairface" else _readers.UtkFace
+        return AgeStream(kind(lambda: self._model.session))
 
     def feed(self, window: Window) -> None:
         frames, seen = window.frames(self.frames[0]), window.features["faces"]
@@ -148,7 +164,7 @@ def figures(face: FaceTrack, stream: AgeStream) -> AgeFigures:
     from reelscope.analyzers.age_estimation._age import estimate, views_of
 
     views, passed = views_of(face, stream)
-    found = estimate(views)
+    found = estimate(stream.reader, views)
     if found is None:
         why = WHY[max(sorted(WHY), key=passed.count)] if passed else BRIEF
         return AgeFigures(views=len(views), reason=FEW.format(len(views), why))
