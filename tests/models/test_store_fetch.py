@@ -248,6 +248,28 @@ def test_redirects_lead_to_https_only(store: ModelStore, server: Server) -> None
     assert left(store) == []
 
 
+def test_a_redirect_to_no_address_is_told(store: ModelStore, server: Server) -> None:
+    server.tricks[PATH] = [says(302, headers={"Location": "https://[broken/tiny.onnx"})]
+    with pytest.raises(ModelError, match="leads to no address") as caught:
+        puller(store, server).pull(TINY)
+    assert caught.value.code == "bad_answer" and left(store) == []
+
+
+def test_a_token_that_no_header_takes_is_not_told(store: ModelStore, server: Server) -> None:
+    serve_hub(server, COMMIT, {"config.json": b"{}", "model.safetensors": b"weights"})
+    with pytest.raises(ModelError) as caught:
+        puller(store, server, token="sec\nret").pull(HUB)
+    assert caught.value.code in ("bad_answer", "download_failed") and "sec" not in str(caught.value) and server.asked == []
+
+
+@pytest.mark.parametrize("said", ["\u00b2", "9" * 5000])
+def test_figures_in_headers_that_are_none_do_no_harm(store: ModelStore, server: Server, said: str) -> None:
+    slept: list[float] = []
+    server.tricks[PATH] = [says(503, headers={"Retry-After": said})]
+    puller(store, server, slept=slept).pull(TINY)
+    assert store.present(TINY) and slept == [1.0]
+
+
 def test_addresses_that_are_not_https_are_refused() -> None:
     assert (
         Places.of({}).hub == "https://huggingface.co"
@@ -326,6 +348,31 @@ def test_two_pulls_of_one_model_do_not_meet_and_a_dead_one_is_in_nobodys_way(sto
             other.send_signal(signal.SIGKILL)
     puller(store, server).pull(TINY)
     assert store.present(TINY)
+
+
+def test_who_is_refused_leaves_the_folder_of_the_one_at_work(store: ModelStore) -> None:
+    with store.lock(TINY) as folder:
+        assert list(folder.iterdir()) == []  # nothing has come yet: the hub is still being asked
+        with pytest.raises(ModelError, match="another process"), store.lock(TINY):
+            pass
+        part_of(folder, "tiny.onnx").write_bytes(b"begins")
+    assert left(store) == [".tiny.onnx.part"]
+
+
+def test_what_is_whole_needs_no_lock(store: ModelStore, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    puller(store, server).pull(TINY)
+
+    def read_only(entry: Entry) -> Any:
+        raise InputError("read-only file system", code="unwritable_store")
+
+    monkeypatch.setattr(store, "lock", read_only)
+    assert puller(store, server, offline="models.offline").pull(TINY) == 0
+
+
+def test_a_folder_in_a_models_folder_is_left_alone(store: ModelStore, server: Server) -> None:
+    (store.folder(TINY) / ".cache").mkdir(parents=True)
+    puller(store, server).pull(TINY)
+    assert store.present(TINY) and ".cache" in left(store)
 
 
 @pytest.mark.parametrize("name", ["REELSCOPE_OFFLINE", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"])

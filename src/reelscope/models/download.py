@@ -39,6 +39,7 @@ TRIES = 5
 FIRST_WAIT_S = 1.0
 LONGEST_WAIT_S = 60.0
 PROGRESS_BYTES = 2**20  # after so much the next loss of the connection counts as the first
+NUMBER = re.compile(r"[0-9]{1,18}")  # in a header; isdigit also takes signs that int does not
 LIST_BYTES = 16 * 2**20  # of a repository's list of files; the largest seen had some 200 kB
 
 Told = Callable[[int], None]
@@ -102,7 +103,7 @@ class Client:
                 if len(body) > LIST_BYTES:
                     raise ModelError(f"{url}: the answer is longer than {LIST_BYTES} bytes", code="bad_answer")
                 return json.loads(body)
-            except ValueError:
+            except (ValueError, RecursionError):
                 raise ModelError(f"{url}: the answer is no JSON", code="bad_answer", retryable=True) from None
             except _Lost as lost:
                 failures += 1
@@ -188,7 +189,7 @@ class Client:
     def _check_length(url: str, answer: _Answer, have: int, wanted: Wanted, part: Path) -> None:
         """Refuse an answer of another length before it is read."""
         said = answer.headers.get("Content-Length", "")
-        if said.isdigit() and int(said) + have != wanted.bytes:
+        if NUMBER.fullmatch(said) and int(said) + have != wanted.bytes:
             part.unlink(missing_ok=True)
             raise ModelError(
                 f"{url}: the file has {int(said) + have} bytes, it must have {wanted.bytes}",
@@ -218,6 +219,12 @@ class Client:
                     hint="behind a proxy of your own, name its certificate: SSL_CERT_FILE=/path/to/ca.pem",
                 ) from None
             raise _Lost(_words(error)) from None
+        except ValueError:  # its words may quote a header, and so the token
+            raise ModelError(
+                f"{url}: the request cannot be sent, or its answer leads to no address",
+                code="bad_answer",
+                hint="look at HF_TOKEN and proxies",
+            ) from None
 
     def _refusal(self, url: str, error: urllib.error.HTTPError, start: int) -> Exception:
         if error.code == 416 and start:
@@ -321,7 +328,7 @@ class _Answer:
 
 def _continues(answer: _Answer, start: int, total: int) -> bool:
     """Whether an answer is the rest that was asked for."""
-    said = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", answer.headers.get("Content-Range", ""))
+    said = re.fullmatch(r"bytes ([0-9]{1,18})-[0-9]+/([0-9]+|\*)", answer.headers.get("Content-Range", ""))
     return said is not None and int(said[1]) == start and said[2] in ("*", str(total))
 
 
@@ -349,7 +356,7 @@ def _allowed(url: str) -> bool:
 
 
 def _seconds(text: str | None) -> float | None:
-    return float(text) if text is not None and text.isdigit() else None
+    return float(text) if text is not None and NUMBER.fullmatch(text) else None
 
 
 def _words(error: BaseException) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -140,13 +140,15 @@ class Puller:
         _check_licence(store, entry, self._accept)
         if revision is not None and not entry.on_hub:
             raise ModelError(f"the revision of the model {entry.name} is pinned", code="model_pinned", hint="leave --revision out")
+        accepted = not entry.permissive
+        whole = self._whole(entry, revision)
+        if whole is not None and (whole.accepted or not accepted):
+            return 0  # without the lock, which a store on a read-only disk does not give
         with store.lock(entry) as folder:
-            record = store.record(entry)
-            accepted = not entry.permissive
-            pins = store.pins(entry)
-            if record is not None and pins and revision in (None, record.revision) and not self._lacking(folder, pins):
-                if accepted and not record.accepted:
-                    store.note(entry, Record(record.revision, True, record.files, record.origin))
+            record, whole = store.record(entry), self._whole(entry, revision)
+            if whole is not None:
+                if accepted and not whole.accepted:
+                    store.note(entry, replace(whole, accepted=True))
                 return 0
             if not entry.public:
                 raise _not_public(entry, accepted=True)
@@ -209,9 +211,12 @@ class Puller:
         self._store.take(entry, [(part_of(folder, w.name), pins[w.name]) for w in todo], record)
         return sum(w.bytes for w in todo)
 
-    @staticmethod
-    def _lacking(folder: Path, pins: Iterable[FilePin]) -> list[str]:
-        return [f.name for f in pins if not _matches(folder / f.name, f.pin.sha256)]
+    def _whole(self, entry: Entry, revision: str | None) -> Record | None:
+        """The record of a model that is here, of this revision, with nothing missing or damaged."""
+        record, pins, folder = self._store.record(entry), self._store.pins(entry), self._store.folder(entry)
+        if record is None or not pins or revision not in (None, record.revision):
+            return None
+        return record if all(_matches(folder / f.name, f.pin.sha256) for f in pins) else None
 
 
 def _not_public(entry: Entry, *, accepted: bool) -> ModelError:

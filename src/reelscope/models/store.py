@@ -161,13 +161,15 @@ class ModelStore:
             os.ftruncate(fd, 0)
             os.pwrite(fd, str(os.getpid()).encode(), 0)
             folder.mkdir(exist_ok=True)  # whoever held the lock before may have removed it
-            yield folder
+            try:
+                yield folder
+            finally:  # while it is held: another process's empty folder is not ours to remove
+                with contextlib.suppress(OSError):  # not empty: the model, or what can be resumed
+                    folder.rmdir()
         except OSError as error:
             raise store_error(folder, error) from error
         finally:
             os.close(fd)
-            with contextlib.suppress(OSError):  # not empty: the model, or what can be resumed
-                folder.rmdir()
 
     def take(self, entry: Entry, parts: Sequence[tuple[Path, FilePin]], record: Record) -> None:
         """Put verified files in their places and note them; the caller holds the lock.
@@ -187,7 +189,7 @@ class ModelStore:
         self.note(entry, record)
         keep = {RECORD, STAMPS, *(f.name for f in record.files)}
         for path in folder.iterdir():
-            if path.name not in keep:
+            if path.name not in keep and (path.is_symlink() or not path.is_dir()):  # a folder is nothing that was put there by us
                 path.unlink()
 
     def note(self, entry: Entry, record: Record) -> None:
