@@ -482,6 +482,17 @@ def test_only_persons_of_the_detector_are_looked_at(monkeypatch: pytest.MonkeyPa
     assert only[0] == (0.1, 0.1, 0.5, 0.8) and only[2][0].tolist() == pytest.approx([45 / 160, 0.5, 45])
 
 
+def test_two_boxes_of_one_person_are_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    boxes = [((0.1, 0.1, 0.5, 0.8), 0.9, "person"), ((0.1, 0.1, 0.8, 0.8), 0.6, "person"), ((0.5, 0.1, 0.4, 0.8), 0.5, "person")]
+    monkeypatch.setattr(_backends, "yolox", lambda session, rgb, least: boxes)
+
+    def model(rgb: np.ndarray, pixels: Sequence[Any], _: Sequence[np.ndarray]) -> list[np.ndarray]:
+        return [np.concatenate([figure() * 30 + (x, 20), np.ones((17, 1))], axis=1) for x in (60, 63, 120)]
+
+    looker = _backends.Boxed(SimpleNamespace(session=None), model, 0.3)
+    assert [score for _, score, _ in looker.find(np.zeros((90, 160, 3), np.uint8))] == [0.9, 0.5]
+
+
 def test_every_backend_has_a_limit_and_its_models_are_in_the_manifest() -> None:
     from reelscope.models.manifest import manifest
 

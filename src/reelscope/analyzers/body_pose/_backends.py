@@ -116,10 +116,21 @@ class Boxed(Alone):
         people = [(box, score) for box, score, label in yolox(session, rgb, LOW) if label == "person"][:MAX_PEOPLE]
         size = np.array([rgb.shape[1], rgb.shape[0]], np.float32)
         out: list[Found] = []
+        placed: list[np.ndarray] = []
         for (box, score), points in zip(people, self._model(rgb, [_pixels(box, rgb) for box, _ in people], []), strict=True):
+            if any(same_torso(points, other) for other in placed):
+                continue  # two boxes, with an arm and without it, of one person
+            placed.append(points.copy())
             points[:, :2] /= size
             out.append((box, score, points))
         return out
+
+
+def same_torso(a: np.ndarray, b: np.ndarray) -> bool:
+    """Whether shoulders and hips of two people (points [17, 3] in pixels) lie within a third of the torso of each other, on average."""
+    torso = [5, 6, 11, 12]
+    size = float(np.linalg.norm(b[[5, 6], :2].mean(axis=0) - b[[11, 12], :2].mean(axis=0)))
+    return float(np.linalg.norm(a[torso, :2] - b[torso, :2], axis=1).mean()) < size / 3
 
 
 class YoloPose(Alone):
