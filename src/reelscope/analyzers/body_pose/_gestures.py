@@ -41,6 +41,7 @@ ELBOW_SHARE = 0.7  # an elbow that moves more than this share of the wrist's swi
 CLAP_SWING = 0.2  # change of the distance between the wrists
 CLAP_NEAR = 0.5  # ... which comes down to this: wrists of pressed palms are 0.1-0.3 apart, and samples miss the moment of touch
 CLAP_TURNS = 5
+CLAP_STRAIGHT = 0.6  # share of the wrists' ways that changes their distance: sticks on a drum go up and down
 CLAP_SHARE = 0.25  # of the change that each wrist makes itself: one hand that hits the other still is no applause
 
 
@@ -157,7 +158,7 @@ def waves(body: Body) -> list[GestureSpan]:
 
 
 def claps(body: Body) -> list[GestureSpan]:
-    """Hands that come together and part again and again before the body. Evidence: turns, swing, nearest, seconds."""
+    """Hands that come together and part again and again before the body. Evidence: turns, swing, nearest, straight, seconds."""
     left, right = body.xy[:, 9], body.xy[:, 10]
     shoulders, hips = body.xy[:, [L_SHOULDER, R_SHOULDER]], body.xy[:, [L_HIP, R_HIP]]
     middle = shoulders.mean(axis=1)
@@ -173,15 +174,15 @@ def claps(body: Body) -> list[GestureSpan]:
         first, last = turns[0], turns[-1]
         swing = float(np.median(np.abs(np.diff(signal[turns]))))
         run = slice(first, last + 1)
-        shares = [
-            float(np.median(np.linalg.norm(np.diff(((p - middle) / body.unit[:, None])[turns], axis=0), axis=1))) for p in (left, right)
-        ]
-        if min(shares) < CLAP_SHARE * swing:
+        ways = [np.linalg.norm(np.diff(((p - middle) / body.unit[:, None])[turns], axis=0), axis=1) for p in (left, right)]
+        straight = float(np.median(np.abs(np.diff(signal[turns])) / np.maximum(ways[0] + ways[1], 1e-9)))
+        if min(float(np.median(way)) for way in ways) < CLAP_SHARE * swing or straight < CLAP_STRAIGHT:
             continue
         evidence: dict[str, float | None] = {
             "turns": float(len(turns)),
             "swing": swing,
             "nearest": float(np.nanmin(signal[run])),
+            "straight": straight,
             "seconds": float(body.t_s[last] - body.t_s[first]),
         }
         out.append(GestureSpan("clap", None, first, last, evidence))
