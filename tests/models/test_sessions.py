@@ -221,3 +221,20 @@ def test_litert_starts_without_a_word() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("", "mine")
+
+
+@pytest.mark.parametrize("lacks", ["tempfile.TemporaryFile = refuse", "os.close(2)"])
+def test_litert_starts_where_its_words_cannot_be_held_back(lacks: str) -> None:
+    """A machine without a writable temporary folder, a daemon without stderr: the greeting is no reason to fail."""
+    code = (
+        "import os, tempfile\n"
+        "from reelscope.models.catalog import Catalog\n"
+        "from reelscope.models.sessions import SessionRequest, open_session\n"
+        "def refuse(*rest):\n"
+        "    raise FileNotFoundError('no usable temporary directory')\n"
+        f"{lacks}\n"
+        "session = open_session(SessionRequest(Catalog().source_of('selfie-segmentation')))\n"
+        "print(session.device)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "cpu\n"

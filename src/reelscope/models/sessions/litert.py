@@ -7,7 +7,7 @@ import tempfile
 import threading
 import zipfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 from reelscope.errors import ModelError
@@ -92,21 +92,21 @@ def _first_words_held_back() -> Iterator[None]:
     if _greeted:
         yield
         return
-    with _greeting:
+    with _greeting, ExitStack() as stack:
         try:
+            held = stack.enter_context(tempfile.TemporaryFile())
             stderr = os.dup(2)
-        except OSError:  # closed, as daemons have it
+        except OSError:  # nowhere to hold them back, or stderr is closed, as daemons have it
             yield
             return
-        with tempfile.TemporaryFile() as held:
-            os.dup2(held.fileno(), 2)
-            try:
-                yield
-            finally:
-                os.dup2(stderr, 2)
-                os.close(stderr)
-                held.seek(0)
-                said = b"".join(line for line in held if not line.startswith(GREETING))
-                if said:
-                    os.write(2, said)
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+            held.seek(0)
+            said = b"".join(line for line in held if not line.startswith(GREETING))
+            with suppress(OSError):  # who reads it may be gone
+                os.write(2, said)
         _greeted.append(True)
