@@ -62,6 +62,14 @@ def own_data_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
+def no_model_left_registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test makes known under a model's name is no other test's model."""
+    from reelscope.models import sources
+
+    monkeypatch.setattr(sources, "_registered", dict(sources._registered))
+
+
+@pytest.fixture(autouse=True)
 def no_thread_left() -> Iterator[None]:
     """A thread of ours that outlives its test fails it."""
     before = set(threading.enumerate())

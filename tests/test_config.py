@@ -373,7 +373,7 @@ def test_options_get_their_types(tmp_path: Path) -> None:
         ("text_overlay.shar", "1", "text_overlay has no option 'shar', did you mean 'share'?"),
         ("text_overlay.share", "2", "text_overlay.share = 2: must be less than or equal to 1"),
         ("text_overlay.share", "lots", "must be a valid number"),
-        ("body_pose.x", "1", "body_pose takes no options, it is not part of this version"),
+        ("temporal_flow.x", "1", "temporal_flow takes no options, it is not part of this version"),
     ],
 )
 def test_a_bad_option_is_refused_by_its_place(tmp_path: Path, key: str, value: str, said: str) -> None:

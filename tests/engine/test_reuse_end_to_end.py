@@ -14,6 +14,7 @@ from reelscope.config import Settings
 from reelscope.config.places import data_dir
 from reelscope.document.schema import AnalyzerResult, ModelInfo, Segment
 from reelscope.features.shots import Shots, ShotsFeature
+from reelscope.models.catalog import Catalog
 from reelscope.pipeline import Analysis, Session
 from tests.clips import moving_frames, tone, write_clip
 from tests.engine.stubs import FakeRegistry, stub_analyzer, stub_feature
@@ -100,14 +101,12 @@ def lasting(analysis: Analysis) -> dict[str, Any]:
 
 def change_model(monkeypatch: pytest.MonkeyPatch, changed: str) -> None:
     """Another file behind a model's name, as the keys see it."""
-    import reelscope.pipeline as pipeline
+    describe = Catalog.describe
 
-    describe = pipeline.describe
+    def other(self: Catalog, name: str) -> ModelInfo:
+        return describe(self, name).model_copy(update={"sha256": "0" * 64} if name == changed else {})
 
-    def other(name: str) -> ModelInfo:
-        return describe(name).model_copy(update={"sha256": "0" * 64} if name == changed else {})
-
-    monkeypatch.setattr(pipeline, "describe", other)
+    monkeypatch.setattr(Catalog, "describe", other)
 
 
 def test_a_second_run_computes_and_decodes_nothing_and_makes_the_same_document(clip: Path, counted: Counted) -> None:
