@@ -9,12 +9,14 @@ import json
 import platform
 import tempfile
 import time
-from dataclasses import asdict
+from collections.abc import Iterable
+from dataclasses import asdict, fields
 from pathlib import Path
+from typing import Any
 
 from rich.table import Table
 
-from bench.accuracy.rows import Context, Row
+from bench.accuracy.rows import Context, Counts, Row
 from bench.console import make_console
 from reelscope.analyzers.registry import INSTALLED
 from reelscope.document.names import ANALYZER_NAMES
@@ -64,6 +66,21 @@ def as_page(rows: list[Row]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def with_kept(rows: list[Row], measured: Iterable[str], kept: Path) -> list[Row]:
+    """The rows and, in the document's order, those of analyzers that were not measured now, from an earlier run's JSON."""
+    measured = set(measured)
+    old = [_row(raw) for raw in json.loads(kept.read_text(encoding="utf-8"))["rows"]] if kept.is_file() else []
+    both = rows + [row for row in old if row.analyzer not in measured]
+    order = {name: i for i, name in enumerate(ANALYZER_NAMES)}
+    return sorted(both, key=lambda row: order.get(row.analyzer, len(order)))
+
+
+def _row(raw: dict[str, Any]) -> Row:
+    known = {f.name for f in fields(Row)}
+    counts = Counts(**raw["counts"]) if raw.get("counts") else None
+    return Row(**{k: v for k, v in raw.items() if k in known and k != "counts"}, counts=counts)
+
+
 def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -71,6 +88,9 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="about a tenth of the trials")
     parser.add_argument("--json", type=Path, help="write the rows there as well")
     parser.add_argument("--page", type=Path, help="write what is printed there, as Markdown")
+    parser.add_argument(
+        "--keep", type=Path, help="JSON of an earlier run: what is not measured now is taken from there into --json and --page"
+    )
     given = parser.parse_args()
     names = given.only.split(",") if given.only else ANALYZER_NAMES
     media = SHARED_MEDIA if (SHARED_MEDIA / "MANIFEST.json").is_file() else None
@@ -85,6 +105,8 @@ def main() -> int:
             console.print(f"{name}: {time.perf_counter() - started:.0f} s", style="dim")
     console.print(as_table(rows))
     console.print(f"reelscope {VERSION}, Python {platform.python_version()}, {platform.system()}{', quick' if given.quick else ''}")
+    if given.keep:
+        rows = with_kept(rows, names, given.keep)
     if given.page:
         given.page.parent.mkdir(parents=True, exist_ok=True)
         given.page.write_text(as_page(rows), encoding="utf-8")
