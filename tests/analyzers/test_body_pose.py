@@ -315,7 +315,7 @@ def test_movenet_gets_the_square_and_its_points_are_placed() -> None:
     session = Session()
     rgb = np.zeros((400, 300, 3), np.uint8)
     rgb[100:300, 100:180] = 255
-    (placed,) = _topdown.MoveNet(cv2, SimpleNamespace(session=session))(rgb, [(100.0, 100.0, 80.0, 200.0)], [])
+    (placed,) = _topdown.MoveNet(cv2, SimpleNamespace(session=session))([rgb], [(100.0, 100.0, 80.0, 200.0)], [])
     assert session.square.shape == (1, 192, 192, 3) and session.square.dtype == np.uint8
     rows = np.flatnonzero(session.square[0, :, 96, 0] > 127)
     assert (rows[0], rows[-1]) == pytest.approx((192 * 0.1, 192 * 0.9), abs=1.5)  # the box in a square a quarter larger
@@ -334,7 +334,7 @@ def test_blaze_lite_looks_at_the_circle_about_the_whole_body() -> None:
     keypoints[23:25, :2] = (150, 200)
     keypoints[11:13, :2] = (150, 140)
     (placed,) = _topdown.BlazeLite(cv2, SimpleNamespace(session=Session()))(
-        np.zeros((400, 300, 3), np.uint8), [(100.0, 100.0, 100.0, 200.0)], [keypoints]
+        [np.zeros((400, 300, 3), np.uint8)], [(100.0, 100.0, 100.0, 200.0)], [keypoints]
     )
     assert placed.shape == (len(BLAZE_NAMES), 3) and placed[0].tolist() == pytest.approx([150, 200, 0.5])
 
@@ -454,15 +454,14 @@ def test_the_embedded_backend_reads_the_feature_only() -> None:
 def test_a_model_on_the_feature_gets_pixels_and_gives_them_back_normalised() -> None:
     asked: list[Any] = []
 
-    def model(rgb: np.ndarray, boxes: Sequence[Any], keypoints: Sequence[np.ndarray]) -> list[np.ndarray]:
+    def model(pictures: Sequence[np.ndarray], boxes: Sequence[Any], keypoints: Sequence[np.ndarray]) -> list[np.ndarray]:
         asked.append((boxes, [k[0, :2].tolist() for k in keypoints]))
         return [np.tile(np.array([80.0, 45.0, 0.9], np.float32), (len(BLAZE_NAMES), 1)) for _ in boxes]
 
     looker = _backends.OfFeature(model)
     people = PeopleWindow((0.0, 0.2), ((person_seen(3),), ()))
     frames = window().frames(SAMPLED_LARGE)
-    for i, rgb in enumerate(frames.pixels):
-        looker.feed(rgb, float(frames.pts_s[i]), people, i)
+    looker.feed(frames.pixels, frames.pts_s.tolist(), people)
     assert asked[0] == ([(40, 22.5, 80, 45)], [[80, 45]])
     seen = person_seen(3)
     track = PersonTrack(0, 3, 0.0, 0.2, 0, np.zeros(1), np.zeros((1, 4), np.float32), np.ones(1, np.float32), seen.keypoints[None])
@@ -477,8 +476,11 @@ def test_only_persons_of_the_detector_are_looked_at(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(
         _backends, "yolox", lambda session, rgb, least: [((0.1, 0.1, 0.5, 0.8), 0.9, "person"), ((0.5, 0.5, 0.2, 0.2), 0.9, "dog")]
     )
-    looker = _backends.Boxed(SimpleNamespace(session=None), lambda rgb, boxes, _: [np.full((17, 3), 45.0, np.float32) for _ in boxes], 0.3)
-    (only,) = looker.find(np.zeros((90, 160, 3), np.uint8))
+    looker = _backends.Boxed(
+        SimpleNamespace(session=None), lambda pictures, boxes, _: [np.full((17, 3), 45.0, np.float32) for _ in boxes], 0.3
+    )
+    (only,), (other,) = looker.find(np.zeros((2, 90, 160, 3), np.uint8))
+    assert other[0] == only[0]
     assert only[0] == (0.1, 0.1, 0.5, 0.8) and only[2][0].tolist() == pytest.approx([45 / 160, 0.5, 45])
 
 
@@ -486,11 +488,11 @@ def test_two_boxes_of_one_person_are_one(monkeypatch: pytest.MonkeyPatch) -> Non
     boxes = [((0.1, 0.1, 0.5, 0.8), 0.9, "person"), ((0.1, 0.1, 0.8, 0.8), 0.6, "person"), ((0.5, 0.1, 0.4, 0.8), 0.5, "person")]
     monkeypatch.setattr(_backends, "yolox", lambda session, rgb, least: boxes)
 
-    def model(rgb: np.ndarray, pixels: Sequence[Any], _: Sequence[np.ndarray]) -> list[np.ndarray]:
+    def model(pictures: Sequence[np.ndarray], pixels: Sequence[Any], _: Sequence[np.ndarray]) -> list[np.ndarray]:
         return [np.concatenate([figure() * 30 + (x, 20), np.ones((17, 1))], axis=1) for x in (60, 63, 120)]
 
     looker = _backends.Boxed(SimpleNamespace(session=None), model, 0.3)
-    assert [score for _, score, _ in looker.find(np.zeros((90, 160, 3), np.uint8))] == [0.9, 0.5]
+    assert [[score for _, score, _ in one] for one in looker.find(np.zeros((1, 90, 160, 3), np.uint8))] == [[0.9, 0.5]]
 
 
 def test_every_backend_has_a_limit_and_its_models_are_in_the_manifest() -> None:

@@ -64,9 +64,9 @@ def test_a_batch_gives_what_its_people_give_alone() -> None:
     network = tiny()
     rgb = np.random.default_rng(1).integers(0, 256, (200, 300, 3), np.uint8)
     boxes = [(10.0, 10.0, 60.0, 150.0), (100.0, 20.0, 90.0, 90.0), (200.0, 50.0, 80.0, 140.0)]
-    together = model_of(network, 16)(rgb, boxes, [])
+    together = model_of(network, 16)([rgb] * 3, boxes, [])
     for box, points in zip(boxes, together, strict=True):
-        (alone,) = model_of(network, 1)(rgb, [box], [])
+        (alone,) = model_of(network, 1)([rgb], [box], [])
         assert points.shape == (17, 3) and np.allclose(points, alone, atol=1e-3)
         cx, cy, width, height = _topdown.vitpose_box(box)
         assert (np.abs(points[:, 0] - cx) <= width / 2 + 2).all() and (np.abs(points[:, 1] - cy) <= height / 2 + 2).all()
@@ -86,7 +86,7 @@ def test_a_peak_in_the_heat_map_is_placed_in_the_picture() -> None:
     model = _topdown.VitPose(
         cv2, torch, LoadContext("cpu", NoOptions(), ()), SimpleNamespace(session=SimpleNamespace(model=Network(), device="cpu"))
     )
-    (points,) = model(np.zeros((200, 300, 3), np.uint8), [(100.0, 20.0, 90.0, 90.0)], [])
+    (points,) = model([np.zeros((200, 300, 3), np.uint8)], [(100.0, 20.0, 90.0, 90.0)], [])
     assert network.dtype is torch.float32 and points[0].tolist() == pytest.approx([145, 65, 0.97], abs=0.1)
 
 

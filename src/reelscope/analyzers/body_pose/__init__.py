@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from reelscope.analyzers.base import Analyzer, AnalyzerSpec, Backend, Clip, Inputs, LoadContext, Window
@@ -17,6 +18,7 @@ from reelscope.analyzers.body_pose._types import (
 )
 from reelscope.document.schema import AnalyzerResult
 from reelscope.media.frames import SAMPLED_LARGE
+from reelscope.timebase import coverage
 
 if TYPE_CHECKING:
     from reelscope.analyzers.body_pose._backends import Looker
@@ -115,9 +117,7 @@ class BodyPose(Analyzer[BodyPoseResult]):
             return
         assert self._looker is not None
         frames = window.frames(self.frames[0])
-        people = window.features.get("people")
-        for i, (rgb, t_s) in enumerate(zip(frames.pixels, frames.pts_s.tolist(), strict=True)):
-            self._looker.feed(rgb, t_s, people, i)
+        self._looker.feed(frames.pixels, frames.pts_s.tolist(), window.features.get("people"))
 
     def finish(self, inputs: Inputs) -> BodyPoseResult:
         from reelscope.analyzers.body_pose._result import result_of
@@ -135,12 +135,9 @@ class BodyPose(Analyzer[BodyPoseResult]):
         self._looker = None
 
 
-def _covered(sampled: object, duration_s: float) -> float:
+def _covered(sampled: Sequence[float], duration_s: float) -> float:
     """Share of the clip near a sampled time: each stands for a second after it, as five a second are asked for."""
-    from reelscope.timebase import coverage
-
-    times = list(sampled)  # type: ignore[call-overload]
-    return coverage([(t, t + 1.0) for t in times], duration_s)
+    return coverage([(t, t + 1.0) for t in sampled], duration_s)
 
 
 ANALYZER = BodyPose

@@ -1,4 +1,4 @@
-"""What each backend does with a frame."""
+"""What each backend does with the frames of a window."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from reelscope.analyzers.body_pose._collect import LOW, Collector, Found
 from reelscope.analyzers.body_pose._paths import BLAZE_NAMES, COCO_NAMES, Path, from_people, with_points
 from reelscope.analyzers.body_pose._yolo_pose import detect as detect_yolo_pose
 from reelscope.analyzers.object_detection._yolo import Session, yolox
+from reelscope.features._tracking import Xywh
 
 if TYPE_CHECKING:
     from reelscope.features.base import LoadContext
@@ -35,8 +36,8 @@ class Looker(Protocol):
     def begin(self) -> None:
         """A new clip."""
 
-    def feed(self, rgb: np.ndarray, t_s: float, people: PeopleWindow | None, index: int) -> None:
-        """One sampled frame (uint8 [h, w, 3]); `index`: of it in the window of the feature `people`, where the backend reads it live."""
+    def feed(self, pixels: np.ndarray, times: Sequence[float], people: PeopleWindow | None) -> None:
+        """The sampled frames of a window (uint8 [n, h, w, 3]); people: the feature's value, where the backend reads it live."""
 
     def paths(self, people: People | None, shots: Sequence[tuple[float, float]]) -> list[Path]:
         """Everybody, at the end."""
@@ -57,20 +58,20 @@ class OfFeature:
     def begin(self) -> None:
         self._found: dict[tuple[int, float], np.ndarray] = {}
 
-    def feed(self, rgb: np.ndarray, t_s: float, people: PeopleWindow | None, index: int) -> None:
+    def feed(self, pixels: np.ndarray, times: Sequence[float], people: PeopleWindow | None) -> None:
         if self._model is None or people is None:
             return
-        size = np.array([rgb.shape[1], rgb.shape[0]], np.float32)
-        seen = people.people[index]
+        size = np.array([pixels.shape[2], pixels.shape[1]], np.float32)
+        seen = [(rgb, t, person) for rgb, t, here in zip(pixels, times, people.people, strict=True) for person in here]
         places = []
-        for person in seen:
+        for _, _, person in seen:
             points = person.keypoints.copy()
             points[:, :2] *= size
             places.append(points)
-        boxes = [_pixels(person.xywh_norm, rgb) for person in seen]
-        for person, points in zip(seen, self._model(rgb, boxes, places), strict=True):
+        boxes = [_pixels(person.xywh_norm, rgb) for rgb, _, person in seen]
+        for (_, t, person), points in zip(seen, self._model([rgb for rgb, _, _ in seen], boxes, places), strict=True):
             points[:, :2] /= size
-            self._found[person.live_id, t_s] = points
+            self._found[person.live_id, t] = points
 
     def paths(self, people: People | None, shots: Sequence[tuple[float, float]]) -> list[Path]:
         assert people is not None
@@ -90,11 +91,12 @@ class Alone:
     def begin(self) -> None:
         self._collector = Collector(self.limit)
 
-    def feed(self, rgb: np.ndarray, t_s: float, people: PeopleWindow | None, index: int) -> None:
-        self._collector.feed(t_s, self.find(rgb))
+    def feed(self, pixels: np.ndarray, times: Sequence[float], people: PeopleWindow | None) -> None:
+        for t, found in zip(times, self.find(pixels), strict=True):
+            self._collector.feed(t, found)
 
-    def find(self, rgb: np.ndarray) -> list[Found]:
-        """Everybody in the frame."""
+    def find(self, pixels: np.ndarray) -> list[list[Found]]:
+        """Everybody in each frame."""
         raise NotImplementedError
 
     def paths(self, people: People | None, shots: Sequence[tuple[float, float]]) -> list[Path]:
@@ -111,18 +113,22 @@ class Boxed(Alone):
         self._detector, self._model, self.limit = detector, model, limit
         self.begin()
 
-    def find(self, rgb: np.ndarray) -> list[Found]:
+    def find(self, pixels: np.ndarray) -> list[list[Found]]:
         session: Session = self._detector.session
-        people = [(box, score) for box, score, label in yolox(session, rgb, LOW) if label == "person"][:MAX_PEOPLE]
-        size = np.array([rgb.shape[1], rgb.shape[0]], np.float32)
-        out: list[Found] = []
-        placed: list[np.ndarray] = []
-        for (box, score), points in zip(people, self._model(rgb, [_pixels(box, rgb) for box, _ in people], []), strict=True):
-            if any(same_torso(points, other) for other in placed):
+        size = np.array([pixels.shape[2], pixels.shape[1]], np.float32)
+        seen: list[tuple[int, Xywh, float]] = []
+        for k, rgb in enumerate(pixels):
+            people = [(box, score) for box, score, label in yolox(session, rgb, LOW) if label == "person"]
+            seen += [(k, box, score) for box, score in people[:MAX_PEOPLE]]
+        boxes = [_pixels(box, pixels[k]) for k, box, _ in seen]
+        out: list[list[Found]] = [[] for _ in pixels]
+        placed: list[list[np.ndarray]] = [[] for _ in pixels]
+        for (k, box, score), points in zip(seen, self._model([pixels[k] for k, _, _ in seen], boxes, []), strict=True):
+            if any(same_torso(points, other) for other in placed[k]):
                 continue  # two boxes, with an arm and without it, of one person
-            placed.append(points.copy())
+            placed[k].append(points.copy())
             points[:, :2] /= size
-            out.append((box, score, points))
+            out[k].append((box, score, points))
         return out
 
 
@@ -142,11 +148,11 @@ class YoloPose(Alone):
         self._handle = handle
         self.begin()
 
-    def find(self, rgb: np.ndarray) -> list[Found]:
-        return detect_yolo_pose(self._handle.session, rgb)[:MAX_PEOPLE]
+    def find(self, pixels: np.ndarray) -> list[list[Found]]:
+        return [detect_yolo_pose(self._handle.session, rgb)[:MAX_PEOPLE] for rgb in pixels]
 
 
-def _pixels(box: Sequence[float], rgb: np.ndarray) -> tuple[float, float, float, float]:
+def _pixels(box: Sequence[float], rgb: np.ndarray) -> Xywh:
     height, width = rgb.shape[:2]
     return box[0] * width, box[1] * height, box[2] * width, box[3] * height
 

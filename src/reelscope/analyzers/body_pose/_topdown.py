@@ -28,10 +28,10 @@ Xywh = tuple[float, float, float, float]
 
 
 class Points(Protocol):
-    """A pose model over one picture."""
+    """A pose model over people, each in a picture."""
 
-    def __call__(self, rgb: np.ndarray, boxes: Sequence[Xywh], keypoints: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Points of each box; keypoints: float32 [33, 4] in pixels that the feature found there."""
+    def __call__(self, pictures: Sequence[np.ndarray], boxes: Sequence[Xywh], keypoints: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Points of each person: picture (uint8 [h, w, 3]), box, and the points (float32 [33, 4] in pixels) that the feature found."""
 
 
 def square_of(box: Xywh, margin: float) -> np.ndarray:
@@ -48,10 +48,10 @@ class MoveNet:
     def __init__(self, cv2: Any, handle: Any) -> None:
         self._cv2, self._handle = cv2, handle
 
-    def __call__(self, rgb: np.ndarray, boxes: Sequence[Xywh], keypoints: Sequence[np.ndarray]) -> list[np.ndarray]:
+    def __call__(self, pictures: Sequence[np.ndarray], boxes: Sequence[Xywh], keypoints: Sequence[np.ndarray]) -> list[np.ndarray]:
         out = []
         target = np.array([[0, 0], [MOVENET_PX, 0], [0, MOVENET_PX]], np.float32)
-        for box in boxes:
+        for rgb, box in zip(pictures, boxes, strict=True):
             corners = square_of(box, MOVENET_MARGIN)
             matrix = self._cv2.getAffineTransform(corners - 0.5, target - 0.5)
             square = self._cv2.warpAffine(rgb, matrix, (MOVENET_PX, MOVENET_PX), flags=self._cv2.INTER_AREA)
@@ -67,9 +67,9 @@ class BlazeLite:
     def __init__(self, cv2: Any, handle: Any) -> None:
         self._cv2, self._handle = cv2, handle
 
-    def __call__(self, rgb: np.ndarray, boxes: Sequence[Xywh], keypoints: Sequence[np.ndarray]) -> list[np.ndarray]:
+    def __call__(self, pictures: Sequence[np.ndarray], boxes: Sequence[Xywh], keypoints: Sequence[np.ndarray]) -> list[np.ndarray]:
         out = []
-        for box, points in zip(boxes, keypoints, strict=True):
+        for rgb, box, points in zip(pictures, boxes, keypoints, strict=True):
             hips = points[23:25, :2].mean(axis=0)
             away = points[11:13, :2].mean(axis=0) - hips
             corners = np.array([[box[0] + i * box[2], box[1] + j * box[3]] for i in (0, 1) for j in (0, 1)])
@@ -126,8 +126,8 @@ class VitPose:
     def __init__(self, cv2: Any, torch: Any, ctx: Any, handle: Any) -> None:
         self._cv2, self._torch, self._ctx, self._handle = cv2, torch, ctx, handle
 
-    def __call__(self, rgb: np.ndarray, boxes: Sequence[Xywh], keypoints: Sequence[np.ndarray]) -> list[np.ndarray]:
-        parts = [vitpose_input(self._cv2, rgb, box) for box in boxes]
+    def __call__(self, pictures: Sequence[np.ndarray], boxes: Sequence[Xywh], keypoints: Sequence[np.ndarray]) -> list[np.ndarray]:
+        parts = [vitpose_input(self._cv2, rgb, box) for rgb, box in zip(pictures, boxes, strict=True)]
         return [self._placed(heat, box) for heat, box in zip(self._ctx.batched(parts, self._infer), boxes, strict=True)]
 
     def _infer(self, parts: Sequence[np.ndarray]) -> list[np.ndarray]:
