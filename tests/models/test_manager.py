@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +14,7 @@ from reelscope.features.base import LoadContext, NoOptions
 from reelscope.models.cache import CacheEvent, CacheStats
 from reelscope.models.manager import REST_S, ModelHandle, ModelManager, victims
 from reelscope.models.sessions import SessionRequest
-from reelscope.models.sources import ModelSource
+from reelscope.models.sources import ModelSource, Part, file_sha256
 
 SECONDS = 0.5  # that each load takes on the tests' clock
 DEADLINE_S = 30.0  # for threads of ours; far above what they need
@@ -511,3 +512,38 @@ def test_counts_add_up_and_subtract() -> None:
     late = CacheStats(hits=4, misses=2, load_s=2.0, evictions=1, bytes_held=5, bytes_peak=30)
     assert late - early == CacheStats(hits=3, misses=0, load_s=0.5, evictions=1, bytes_held=5, bytes_peak=30)
     assert early + late == CacheStats(hits=5, misses=4, load_s=3.5, evictions=1, bytes_held=15, bytes_peak=50)
+
+
+def test_a_model_that_the_store_has_anew_is_loaded_anew(tmp_path: Path) -> None:
+    """A server outlives `models pull --revision`: what it makes afterwards is kept as made by the new files."""
+
+    def source(content: bytes) -> ModelSource:
+        path = tmp_path / "some.onnx"
+        path.write_bytes(content)
+        return ModelSource("some", path=path, parts=(Part(path, file_sha256(path), len(content)),))
+
+    now, opened = [source(b"first")], []
+
+    def open_one(request: SessionRequest) -> FakeSession:
+        opened.append(request.source.parts[0].sha256)
+        return FakeSession(request.device, 10)
+
+    def find(name: str) -> ModelSource:
+        if not now:
+            raise ModelError("removed", code="model_missing")
+        return now[-1]
+
+    with ModelManager(open_session=open_one, sources=find, release=lambda: None) as manager:
+        one, other = manager.handle("some"), manager.handle("some")
+        one.pin()
+        first = one.session
+        now.append(source(b"second"))
+        other.pin()
+        assert other.session is first and len(opened) == 1  # in use: a clip is done with what it began with
+        one.unpin()
+        other.unpin()
+        assert one.pin().misses == 1 and one.session is not first and len(set(opened)) == 2 and first.closed == 1  # type: ignore[attr-defined]
+        one.unpin()
+        now.clear()
+        assert one.pin().hits == 1  # removed: what was verified serves on
+        one.unpin()

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from reelscope.document.schema import ModelInfo
 from reelscope.errors import InputError, ModelError, OutputError
 from reelscope.models import importing
 from reelscope.models import manifest as known
@@ -315,6 +316,22 @@ def test_licences_stand_between_a_model_and_its_use(catalog: Catalog, store: Mod
     assert strict is not None and strict.hint == "--licence any"
     brought = catalog.lack("exported")
     assert brought is not None and brought.hint == "reelscope models import exported.onnx --as exported --accept-licence exported"
+
+
+def test_what_went_or_cannot_be_read_is_described_without_its_sum(
+    catalog: Catalog, store: ModelStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A document is written after the run: a model that was removed meanwhile must not cost it."""
+    assert catalog.describe("eyes").sha256 is not None
+
+    def refuse(*rest: object, **more: object) -> str:
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("reelscope.models.sources.file_sha256", refuse)
+        assert catalog.describe("eyes").sha256 is None
+    store.remove(EYES)
+    assert catalog.describe("eyes") == ModelInfo(id="eyes", licence=EYES.licence)
 
 
 def test_a_damaged_model_without_a_public_source_asks_for_its_folder(catalog: Catalog, store: ModelStore) -> None:

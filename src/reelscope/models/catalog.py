@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -100,17 +101,23 @@ class Catalog:
         return None
 
     def describe(self, name: str) -> ModelInfo:
-        """What the document says of a model: what brought it, the true sha256 of its content, its licence."""
+        """What the document says of a model: what brought it, the true sha256 of its content, its licence.
+
+        The sha256 is None where there is no file, where it cannot be read or went meanwhile: a document is written all the same.
+        """
         other = registered(name)
-        if other is not None:
-            return ModelInfo(id=name, revision=other.revision, sha256=content_sha256(other), licence=other.licence)
-        entry = self.entry(name)
-        if entry.in_package:
-            path = embedded.find(entry)
-            sha256 = file_sha256(path) if path is not None else None
-            return ModelInfo(id=name, revision=embedded.revision(entry), sha256=sha256, licence=entry.licence)
-        source = self.source_of(name)
-        return ModelInfo(id=name, revision=source.revision, sha256=content_sha256(source), licence=entry.licence)
+        entry = self.entry(name) if other is None else None
+        licence, revision, sha256 = (other.licence, other.revision, None) if entry is None else (entry.licence, None, None)
+        with contextlib.suppress(ModelError, OSError):
+            if entry is not None and entry.in_package:
+                path = embedded.find(entry)
+                revision = embedded.revision(entry)
+                sha256 = file_sha256(path) if path is not None else None
+            else:
+                source = self.source_of(name)
+                revision = source.revision
+                sha256 = content_sha256(source)
+        return ModelInfo(id=name, revision=revision, sha256=sha256, licence=licence)
 
     def source_of(self, name: str) -> ModelSource:
         """The model ready to be opened, with the sha256 that its files must have; they are not read.

@@ -19,7 +19,7 @@ from reelscope.models.cache import CacheEvent, CacheStats, EventKind
 from reelscope.models.catalog import Catalog
 from reelscope.models.memory import release_memory
 from reelscope.models.sessions import ModelSession, SessionRequest, open_session
-from reelscope.models.sources import ModelSource, verify
+from reelscope.models.sources import ModelSource, Part, verify
 
 __all__ = ["Key", "Loaded", "ModelHandle", "ModelManager", "victims"]
 
@@ -97,11 +97,17 @@ class ModelHandle:
 
 @dataclass(slots=True)
 class _Slot:
-    """A session or the place for one. bytes: held, or reserved while it loads; turn: orders uses; loading: held by who loads it."""
+    """A session or the place for one.
+
+    Attributes:
+        loading: Held by who loads it. stored: files that it was loaded from where they are the store's.
+        bytes: Held, or reserved while it loads. turn: orders uses.
+    """
 
     key: Key
     loading: threading.Lock = field(default_factory=threading.Lock)
     session: ModelSession | None = None
+    stored: tuple[Part, ...] = ()
     bytes: int = 0
     pins: int = 0
     used_s: float = 0.0
@@ -230,6 +236,8 @@ class ModelManager:
     def _acquire(self, key: Key, *, pin: bool) -> tuple[ModelSession, CacheStats]:
         with self._lock:
             slot = self._slots.setdefault(key, _Slot(key))
+        if pin and slot.stored:
+            self._renew(slot)
         found = self._found(slot, pin=pin)
         if found is None:
             with slot.loading:
@@ -240,6 +248,20 @@ class ModelManager:
             return found, NOTHING
         self._say("hit", key, size=found.bytes)
         return found, CacheStats(hits=1)
+
+    def _renew(self, slot: _Slot) -> None:
+        """Unload a model of which the store has other files by now: a process that serves clips outlives a `models pull --revision`, and
+        what it makes is kept and told as made by what is in the store."""
+        try:
+            now = self._find(slot.key.model).parts
+        except ModelError:  # it was removed: what is loaded was verified and serves on
+            return
+        with self._lock:
+            if slot.session is None or slot.pins or now == slot.stored:
+                return
+            freed = [self._take(slot)]
+            self._count(evictions=1)
+        self._drop(freed, "evict")
 
     def _is_loaded(self, key: Key) -> bool:
         with self._lock:
@@ -301,6 +323,7 @@ class ModelManager:
         key = slot.key
         source = self._find(key.model)
         verify(source)
+        slot.stored = source.parts
         self._make_room(slot, source.memory(key.device))
         request = SessionRequest(source, key.device, key.precision, key.threads or 1, self._limit(slot), self._allow_cpu)
         try:

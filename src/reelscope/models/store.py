@@ -110,13 +110,9 @@ class ModelStore:
             ModelError: It is not in the store (`model_missing`).
         """
         record, folder, pins = self.record(owner), self.folder(owner), self.pins(owner)
+        again = f"import {owner.brings} --as {owner.name}" if owner.brings else f"pull {owner.name}" if owner.public else "import DIR"
         if record is None or not pins:
-            raise ModelError(
-                f"model {entry.name} is not in the store",
-                code="model_missing",
-                hint=f"reelscope models pull {owner.name}" if owner.public else "reelscope models import DIR",
-            )
-        again = f"pull {owner.name}" if owner.public else "import DIR"
+            raise ModelError(f"model {entry.name} is not in the store", code="model_missing", hint=f"reelscope models {again}")
         return ModelSource(
             entry.name,
             runtime=entry.runtime,
