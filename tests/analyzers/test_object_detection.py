@@ -274,6 +274,14 @@ def test_the_collector_numbers_gates_and_splits() -> None:
     assert step_of(collector.times) == pytest.approx(0.2) and step_of([1.0]) is None
 
 
+def test_a_detector_that_looks_once_a_second_does_not_lose_what_it_follows() -> None:
+    """29.97 frames a second: every fifth of five samples is 1.001 s after the last one."""
+    collector = Collector(5 * 0.2)
+    for k in range(6):
+        collector.add(k * 1.001, [(BOX, 0.8, "dog")] if k != 3 else [])
+    assert [(p.label, len(p)) for p in collector.objects([(0.0, 6.0)], OBJECT_GATE)] == [("dog", 5)]
+
+
 # --- the result ---
 
 

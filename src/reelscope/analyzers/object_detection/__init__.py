@@ -114,9 +114,11 @@ class ObjectDetection(Analyzer[ObjectResult]):
         self._waiting: list[tuple[list[float], Any]] = []
 
     def begin(self, clip: Clip) -> None:
-        from reelscope.analyzers.object_detection._collect import Collector
+        from reelscope.analyzers.object_detection._collect import NOMINAL_STEP_S, Collector
 
-        self._objects, self._palms = Collector(), Collector()
+        fps = self.frames[0].fps  # a setting may ask for less than five
+        step_s = 1 / fps if fps else NOMINAL_STEP_S
+        self._objects, self._palms = Collector(self.options.every * step_s), Collector(HANDS_EVERY * step_s)
         self._waiting = []
         self._turn = 0
         self._spans: list[tuple[float, float]] = []

@@ -9,13 +9,15 @@ from typing import Any
 from reelscope.analyzers.object_detection._objects import Gate, Path, cut, one_label_each, worth
 from reelscope.features._tracking import Tracker, Xywh
 
-__all__ = ["HAND_GATE", "LEAST", "OBJECT_GATE", "Collector", "of_tracks", "step_of"]
+__all__ = ["HAND_GATE", "LEAST", "NOMINAL_STEP_S", "OBJECT_GATE", "Collector", "of_tracks", "step_of"]
 
 LEAST = 0.1
 """Detections below are not looked at: with YOLOX-nano they are as often beside an object as on it."""
 HIGH, LOW, NEW = 0.4, 0.15, 0.5
 """Scores that carry a track, that carry it where it was just seen, that start one. Chosen on the shared clips with YOLOX-nano."""
 LOST_S = 1.0
+LOST_STEPS = 2.5
+"""...and at least so many pictures: where the detector looks once a second, a track must not be lost between two of them."""
 OBJECT_GATE = Gate(mean=0.55, base=0.25, sum=1.0)
 """Two sightings of 0.75, three of 0.59, four of 0.55; a single one never counts. With YOLOX-nano on the shared clips, objects other than
 people: 0.55 keeps 12 right labels and 7 wrong ones, 0.45 would keep 13 and 10, 0.6 11 and 6; people are the same at all three. The false
@@ -26,11 +28,15 @@ NOMINAL_STEP_S = 0.2
 
 
 class Collector:
-    """Follows boxes from picture to picture; holds about 150 bytes a box."""
+    """Follows boxes from picture to picture; holds about 150 bytes a box.
 
-    def __init__(self) -> None:
+    Args:
+        step_s: Planned distance of the pictures.
+    """
+
+    def __init__(self, step_s: float = NOMINAL_STEP_S) -> None:
         self.times: list[float] = []
-        self._tracker = Tracker(high=HIGH, low=LOW, new=NEW, lost_s=LOST_S)
+        self._tracker = Tracker(high=HIGH, low=LOW, new=NEW, lost_s=max(LOST_S, LOST_STEPS * step_s))
         self._seen: dict[tuple[int, str], list[tuple[float, Xywh, float]]] = {}
 
     def add(self, t_s: float, found: Sequence[tuple[Xywh, float, str]]) -> None:

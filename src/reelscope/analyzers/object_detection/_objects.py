@@ -93,8 +93,11 @@ def cut(path: Path, shots: Sequence[tuple[float, float]]) -> list[Path]:
 def one_label_each(paths: Iterable[Path]) -> list[Path]:
     """Of paths with different labels that lie on each other the one with more score in all: a car is not also a suitcase."""
     kept: list[Path] = []
+    of_shot: dict[int, list[Path]] = {}  # a long clip has thousands of paths, a shot a few
     for path in sorted(paths, key=lambda p: -sum(p.scores)):
-        if not any(k.shot == path.shot and k.label != path.label and _same(k, path) for k in kept):
+        others = of_shot.setdefault(path.shot, [])
+        if not any(k.label != path.label and _same(k, path) for k in others):
+            others.append(path)
             kept.append(path)
     return kept
 

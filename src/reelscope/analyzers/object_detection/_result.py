@@ -28,9 +28,9 @@ def make_result(
     warnings: list[str] = []
     ordered = sorted(paths, key=lambda p: (p.t_s[0], -p.share, p.label))
     if len(ordered) > MAX_TRACKS:
-        longest = sorted(ordered, key=lambda p: -len(p))[:MAX_TRACKS]
+        longest = {id(p) for p in sorted(ordered, key=lambda p: -len(p))[:MAX_TRACKS]}
         warnings.append(f"{len(ordered)} objects; the {MAX_TRACKS} seen most often are written")
-        ordered = [p for p in ordered if p in longest]
+        ordered = [p for p in ordered if id(p) in longest]
     parts = [presences(p) for p in ordered]
     segments = [
         ObjectSegment(
