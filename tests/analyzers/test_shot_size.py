@@ -70,6 +70,21 @@ def test_the_largest_face_decides() -> None:
     assert shot_size([track("face", face(0.05, 0.3)), track("face", face(0.4, 0.7))], 0.0, 2.0)[0] == "close_up"
 
 
+def test_a_box_stands_for_its_time_and_not_for_the_points_of_its_path() -> None:
+    """The path of a still face is two points, that of a small one that moves behind it has one for each sample."""
+    still = track("face", face(0.4, 0.7), n=10)
+    still.points = [still.points[0], still.points[9]]
+    found, evidence, _ = shot_size([still, track("face", face(0.05, 0.3), n=10)], 0.0, 2.0)
+    assert found == "close_up" and evidence is not None and evidence.face_height == pytest.approx(0.4)
+
+
+def test_a_path_is_straight_between_its_points() -> None:
+    grows = track("face", face(0.2, 0.6), n=10)
+    grows.points = [SimpleNamespace(t_s=0.0, xywh_norm=face(0.2, 0.6)), SimpleNamespace(t_s=2.0, xywh_norm=face(0.4, 0.6))]
+    _, evidence, _ = shot_size([grows], 0.0, 2.0)
+    assert evidence is not None and evidence.face_height == pytest.approx(0.3)
+
+
 def test_a_face_seen_seldom_beside_a_whole_person_does_not_decide() -> None:
     tracks = [track("face", face(0.06, 0.2), n=3), track("person", (0.3, 0.1, 0.2, 0.7), n=10)]
     assert shot_size(tracks, 0.0, 2.0)[0] == "long"

@@ -7,6 +7,7 @@ medium shot at the waist, a medium long shot at the knees, a long shot below the
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from statistics import median
 from typing import Any, Literal
@@ -33,6 +34,7 @@ EXTREME_LONG_PERSON = 1 / 3  # of the picture's height: the place rules, not the
 EXTREME_LONG_HEAD = EXTREME_LONG_PERSON / 7.5
 EDGE = 0.02  # of the picture: a box that comes so near to its edge is cut off by it
 MIN_SHARE = 0.25  # of the shot
+STEP_S, MOST_MOMENTS = 0.2, 300  # moments that are looked at: as often as object_detection looks
 
 
 class SizeEvidence(Model):
@@ -57,7 +59,7 @@ def shot_size(tracks: Iterable[Any], start_s: float, end_s: float) -> tuple[Shot
     """
     tracks = list(tracks)
     (faces, face_s), (people, person_s) = (_seen(tracks, label, start_s, end_s) for label in ("face", "person"))
-    if not faces and not people:
+    if not face_s and not person_s:
         return None, None, NOBODY
     length_s = end_s - start_s
     if faces and face_s >= MIN_SHARE * length_s and 2 * face_s >= person_s:
@@ -83,19 +85,32 @@ def _by_face(face: float, heads: float) -> ShotSize:
 
 
 def _seen(tracks: Sequence[Any], label: str, start_s: float, end_s: float) -> tuple[list[Box], float]:
-    """The largest box of a label at each moment of a shot, and for how many seconds there is one."""
-    boxes: dict[float, Box] = {}
-    spans: list[tuple[float, float]] = []
+    """The largest box of a label at each of evenly spaced moments of a shot at which there is one, and for how many seconds there is one.
+
+    Paths are thinned, a still one more than one that moves: a box stands for the time that it lasts, not for its points.
+    """
+    spans, here = [], []
     for track in tracks:
-        if track.label != label:
-            continue
         span = max(start_s, track.start_s), min(end_s, track.end_s)
-        if span[1] > span[0]:
+        if track.label == label and track.points and span[1] > span[0]:
             spans.append(span)
-        for point in track.points:
-            if start_s <= point.t_s < end_s:
-                box = tuple(point.xywh_norm)
-                held = boxes.get(point.t_s)
-                if held is None or box[2] * box[3] > held[2] * held[3]:
-                    boxes[point.t_s] = box
-    return list(boxes.values()), total_s(merge(spans))
+            here.append((track, [p.t_s for p in track.points]))
+    count = min(MOST_MOMENTS, max(1, round((end_s - start_s) / STEP_S)))
+    boxes = []
+    for k in range(count if here else 0):
+        t_s = start_s + (k + 0.5) * (end_s - start_s) / count
+        found = [_box_at(track.points, times, t_s) for track, times in here if track.start_s <= t_s < track.end_s]
+        if found:
+            boxes.append(max(found, key=lambda box: box[2] * box[3]))
+    return boxes, total_s(merge(spans))
+
+
+def _box_at(points: Sequence[Any], times: Sequence[float], t_s: float) -> Box:
+    """Where a track is: on the straight line between the points of its path."""
+    k = bisect_right(times, t_s)
+    if k == 0 or k == len(times):
+        x, y, w, h = points[min(k, len(times) - 1)].xywh_norm
+        return x, y, w, h
+    f = (t_s - times[k - 1]) / (times[k] - times[k - 1])
+    x, y, w, h = (p + f * (q - p) for p, q in zip(points[k - 1].xywh_norm, points[k].xywh_norm, strict=True))
+    return x, y, w, h
