@@ -155,6 +155,19 @@ def test_a_symmetrical_picture_is_not_mirrored() -> None:
     ] == []
 
 
+@pytest.mark.parametrize("size", [(1, 1), (1, 40), (40, 1), (2, 2)])
+def test_pictures_of_a_pixel_have_no_edits(size: tuple[int, int]) -> None:
+    panels, replay, backdrop = Panels(), Replay(), Backdrop()
+    for k in range(30):
+        rgb = np.zeros((*size, 3), np.uint8)
+        rgb[..., 1] = 200
+        panels.add(rgb[..., 0].copy(), k * 0.1)
+        replay.add(rgb[..., 0].copy(), k * 0.1)
+        backdrop.add(rgb, k * 0.1)
+    found = [*panels.finish([(0.0, 3.0)]), *replay.finish([(0.0, 3.0)])]
+    assert found == [] and all(e.kind == "green_screen" for e in backdrop.finish([(0.0, 3.0)]))
+
+
 def test_nothing_fed_is_nothing_found() -> None:
     assert panels([]) == [] and replay([]) == [] and Backdrop().finish([(0.0, 2.0)]) == []
 

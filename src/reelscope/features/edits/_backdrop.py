@@ -27,6 +27,8 @@ def screen_share(rgb: np.ndarray) -> tuple[float, float, float]:
     Args:
         rgb: uint8 [h, w, 3].
     """
+    if rgb.shape[1] < 2:  # no neighbours to tell cloth by
+        return 0.0, 0.0, 0.0
     hsv = cv2.cvtColor(rgb, cv2.COLOR_RGB2HSV)
     hue, saturation, value = hsv[..., 0], hsv[..., 1], hsv[..., 2]
     vivid = (saturation >= MIN_SATURATION) & (value >= MIN_VALUE)

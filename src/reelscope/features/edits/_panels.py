@@ -21,6 +21,7 @@ __all__ = ["Panels", "Rect", "Seam", "find_rects", "find_seams"]
 
 CHUNK_S = 1.0  # a second of motion blurs the edges of things, and no split screen is meant to be shorter
 MIN_FRAMES = 5  # of a chunk
+MIN_SIDE_PX = 16  # there is no room for panels in less
 STEP_MIN = 7.0  # levels between neighbouring pixels, on average over the chunk: compression noise stays below 3
 STEP_RATIO = 2.5  # against the mean of the steps 3-6 px beside it: texture is steep everywhere, a seam is alone
 SEAM_ROWS = 0.72  # share of the rows on which a seam shows; two pictures may agree in colour on the others
@@ -90,7 +91,7 @@ def find_seams(steps_x: np.ndarray, steps_y: np.ndarray) -> list[Seam]:
     found = []
     for vertical, steps in ((True, steps_x), (False, steps_y.T)):
         length = steps.shape[1]
-        if length < 16:
+        if length < MIN_SIDE_PX:
             continue
         strong = _standing(steps)
         wide = strong | np.pad(strong[:, 1:], ((0, 0), (0, 1)))  # a seam between two pixels shares its step with the next one
@@ -183,6 +184,8 @@ class Panels:
 
     def add(self, gray: np.ndarray, t_s: float) -> None:
         """Take one frame, uint8 [h, w]."""
+        if min(gray.shape) < MIN_SIDE_PX:
+            return
         if self._last is not None and (gray.shape != self._last.shape or t_s - self._start_s >= CHUNK_S):
             self._close(t_s if gray.shape == self._last.shape else self._end_s)
         if self._last is None:
