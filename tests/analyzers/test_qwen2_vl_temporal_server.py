@@ -18,7 +18,7 @@ import pytest
 
 from reelscope.analyzers.qwen2_vl_temporal import _http
 from reelscope.analyzers.qwen2_vl_temporal._asking import NO_TIME, Ask
-from reelscope.analyzers.qwen2_vl_temporal._http import MAX_ANSWER_BYTES, Address, HttpError, call, find
+from reelscope.analyzers.qwen2_vl_temporal._http import MAX_ANSWER_BYTES, Address, HttpError, Unreachable, call, find
 from reelscope.analyzers.qwen2_vl_temporal._prompt import SEGMENT_SCHEMA
 from reelscope.analyzers.qwen2_vl_temporal._server import TRIES, Server
 from reelscope.config import Settings
@@ -431,3 +431,18 @@ def test_the_deadline_holds_while_connecting() -> None:
         address = Address("http", "127.0.0.1", "127.0.0.1", full.getsockname()[1], "/v1")
         with pytest.raises(HttpError, match="in time"):
             call(address, "GET", "/models", None, until=soon(0.2))
+
+
+@pytest.mark.parametrize(("left_s", "kind"), [(0.05, HttpError), (60.0, Unreachable)])
+def test_a_connection_that_the_deadline_cut_short_is_late_and_not_nobody(
+    left_s: float, kind: type[HttpError], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody ends the whole analyzer; too late ends a question."""
+
+    def wait(place: object, limit_s: float) -> None:
+        raise TimeoutError("timed out")
+
+    monkeypatch.setattr(socket, "create_connection", wait)
+    with pytest.raises(HttpError) as caught:
+        call(Address("http", "127.0.0.1", "127.0.0.1", 9, "/v1"), "GET", "/models", None, until=soon(left_s))
+    assert type(caught.value) is kind and caught.value.timed_out == (kind is HttpError)

@@ -127,6 +127,8 @@ def _exchange(connection: _Connection, address: Address, method: str, path: str,
     try:
         connection.connect()
     except OSError as error:
+        if connection.was_cut or (isinstance(error, TimeoutError) and connection.hurried):
+            raise HttpError("the server did not answer in time", timed_out=True) from None  # it had less than it takes to connect
         raise Unreachable(f"nobody answers there ({error.strerror or error})") from None
     connection.request(method, address.base + path, body=data, headers=headers)
     with connection.getresponse() as answer:
@@ -153,6 +155,7 @@ class _Connection(http.client.HTTPConnection):
         self._address, self._connect_s = address, connect_s
         self._socket: Any = None  # `sock` is forgotten once the headers of an answer without a length are there
         self.was_cut = False
+        self.hurried = connect_s < CONNECT_S
 
     def connect(self) -> None:
         sock: Any = socket.create_connection((self._address.ip, self._address.port), self._connect_s)
