@@ -172,7 +172,7 @@ def states(directions: Sequence[float | None]) -> list[tuple[float, float, bool 
     return [(s.first, s.last, s.at_camera) for s in stretches(gaze, Calibration(), 1 / FPS)]
 
 
-AWAY, NEAR, BETWEEN = 30.0, 2.0, 12.0
+AWAY, NEAR, BETWEEN = 30.0, 2.0, 9.5
 
 
 @pytest.mark.parametrize(
