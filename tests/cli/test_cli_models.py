@@ -117,6 +117,7 @@ def test_pull_of_a_hub_tells_the_recorded_commit(cli: Any, store: Path, server: 
         (["import", "given", "--as", "talker"], 2, ["no weights as safetensors", "never *.bin"]),
         (["import", "given", "--revision", "abc"], 2, ["--revision goes with --as"]),
         (["path", "talker"], 2, ["talker is not here", "reelscope models pull talker"]),
+        (["remove", "left-ear"], 2, ["left-ear is a part of the files of ears", "reelscope models remove ears"]),
         (["remove", "nobody"], 2, ["there is no model 'nobody'"]),
         (["verify", "nobody"], 2, ["there is no model 'nobody'"]),
     ],

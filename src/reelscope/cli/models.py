@@ -309,6 +309,9 @@ def remove(
     for name in _known(names):
         if entries[name].in_package:
             raise InputError(f"the model {name} lies inside the package {entries[name].distribution}", code="in_package")
+        owner = entries[name].files_of
+        if owner is not None and owner not in names:
+            raise InputError(f"the model {name} is a part of the files of {owner}", hint=f"reelscope models remove {owner} removes both")
     for name in _known(names):
         freed = store.remove(entries[name])
         sys.stdout.write(f"{name}: {f'removed, {_mb(freed)} MB freed' if freed else 'was not here'}\n")
