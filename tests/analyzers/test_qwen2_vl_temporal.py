@@ -12,7 +12,14 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from reelscope.analyzers.qwen2_vl_temporal import HELD_SEGMENTS, Qwen2VlOptions, Qwen2VlTemporalAnalyzer
+from reelscope.analyzers.qwen2_vl_temporal import (
+    HELD_SEGMENTS,
+    HappeningResult,
+    HappeningSegment,
+    HappeningSummary,
+    Qwen2VlOptions,
+    Qwen2VlTemporalAnalyzer,
+)
 from reelscope.analyzers.qwen2_vl_temporal._answers import BadAnswer, SegmentAnswer, WholeAnswer, clean, loops, read
 from reelscope.analyzers.qwen2_vl_temporal._asking import NO_TIME, Ask, Budget, Describer, Reply
 from reelscope.analyzers.qwen2_vl_temporal._prompt import SEGMENT_SCHEMA, again, quoted, segment_text, thinned, whole_text
@@ -517,3 +524,13 @@ def test_the_budget_in_tokens_keeps_the_common_shapes(factor: int, size: tuple[i
     most = Qwen2VlOptions().picture_tokens
     found = fit_size(*size, factor=factor, min_pixels=3136, max_pixels=most * factor**2)
     assert found == expected and found[0] * found[1] // factor**2 == 144
+
+
+def test_a_result_that_time_ran_out_for_is_not_one_for_later_runs() -> None:
+    good = HappeningSegment(start_s=0, end_s=2, status="ok", frames=4, what_happens="A dog runs.", objects=[])
+    bad = HappeningSegment(start_s=2, end_s=4, status="failed", frames=4, reason="the answer is empty")
+    late = bad.model_copy(update={"reason": f"the answer is empty; asked again: {NO_TIME}"})
+    assert HappeningResult(segments=[good, bad]).repeatable
+    assert not HappeningResult(segments=[good, late]).repeatable
+    assert not HappeningResult(segments=[good], summary=HappeningSummary(text_reason=NO_TIME)).repeatable
+    assert "repeatable" not in HappeningResult(segments=[good]).model_dump()

@@ -432,6 +432,16 @@ def test_what_ran_on_another_kind_of_device_than_planned_is_not_kept(store: Kept
     assert {*BACKENDS, *SPINE} - set(kept) == {"text_overlay", "scene_segmentation"}
 
 
+def test_what_time_ran_out_for_is_not_kept(store: KeptResults, work: Path) -> None:
+    class Unfinished(AnalyzerResult):
+        @property
+        def repeatable(self) -> bool:
+            return False
+
+    kept = fill(store, work, text_overlay=Kept(Unfinished(), 1.0))
+    assert {*BACKENDS, *SPINE} - set(kept) == {"text_overlay", "scene_segmentation"}
+
+
 def test_a_damaged_feature_is_made_again(store: KeptResults, work: Path, caplog: pytest.LogCaptureFixture) -> None:
     fill(store, work)
     (path,) = store.folder.glob(f"v*/*/{key_table(plan())['shots']}.files/value.txt")

@@ -118,6 +118,11 @@ class AnalyzerResult(Model):
     summary: SerializeAsAny[Summary] = Summary()
     warnings: list[str] = []
 
+    @property
+    def repeatable(self) -> bool:
+        """Whether the same clip gives the same again; a result for which time ran out is not kept for later runs."""
+        return True
+
 
 class ModelInfo(Model):
     """A model that took part, pinned by its content."""

@@ -257,8 +257,8 @@ def keep(
         decoded: What its decode pass met, where there was one.
 
     Returns:
-        Names that were kept. A result that was made without something that it would have read (since that failed), or on another kind
-        of device than planned, is not kept, nor is one that read such a result: their keys promise more.
+        Names that were kept. A result that was made without something that it would have read (since that failed), on another kind of
+        device than planned, or for which time ran out, is not kept, nor is one that read such a result: their keys promise more.
     """
     if store is None:
         return []
@@ -272,7 +272,8 @@ def keep(
             elif name in made:
                 reads = _reads(choices[name], choices) if name in choices else plan.features[name].features
                 as_planned = made[name].device.partition(":")[0] == _device_kind(plan, name)
-                whole[name] = as_planned and all(is_whole(other) for other in reads)
+                lasts = getattr(made[name].result, "repeatable", True)  # features have no such word
+                whole[name] = as_planned and lasts and all(is_whole(other) for other in reads)
             else:
                 whole[name] = name in plan.features  # its reader is `ok`, so it was there; its value is not carried to here
         return whole[name]

@@ -111,6 +111,13 @@ class HappeningResult(AnalyzerResult):
     segments: list[HappeningSegment] = []  # type: ignore[assignment]
     summary: HappeningSummary = HappeningSummary()
 
+    @property
+    def repeatable(self) -> bool:
+        """Not where the time budget was spent: a machine with less to do gets further."""
+        from reelscope.analyzers.qwen2_vl_temporal._asking import NO_TIME
+
+        return not any(NO_TIME in (reason or "") for reason in (self.summary.text_reason, *(s.reason for s in self.segments)))
+
 
 def _local(name: str, rank: int, *, weights_mib: int, work_mib: int) -> Backend:
     """A model in this process. weights_mib: in bf16, from its number of parameters; work_mib: computed for 8 segments of 16 frames of
