@@ -17,7 +17,7 @@ from reelscope.analyzers.eye_tracking._assemble import assemble
 from reelscope.analyzers.eye_tracking._blinks import find_blinks, open_levels
 from reelscope.analyzers.eye_tracking._eyes import Eye, measure_eye, shape_of
 from reelscope.analyzers.eye_tracking._gaze import Calibration, Gaze, calibrate, gaze_of, stretches
-from reelscope.analyzers.eye_tracking._stream import MAX_FACES, EyeRow, EyeStream
+from reelscope.analyzers.eye_tracking._stream import MAX_FACES, EyeLog, EyeRow, EyeStream
 from reelscope.document.schema import MediaInfo
 from reelscope.features.base import Clip, Inputs, LoadContext, NoOptions
 from reelscope.features.faces import FEATURE, Faces, FaceSeen, FacesFeature, FacesWindow, FaceTrack
@@ -283,11 +283,22 @@ def stream(mesh: MeshStub | None = None) -> EyeStream:
     return EyeStream(lambda: mesh, lambda: eyes)
 
 
+def all_rows(s: EyeStream) -> list[EyeRow]:
+    return s.rows[0].between(-1.0, 1e9)
+
+
+def test_a_log_gives_back_what_it_was_given() -> None:
+    rows = [replace(r, right=Eye(1, 2, 3, 4, 5), yaw_deg=7.5) for r in rows_at(5)]
+    log = EyeLog(rows)
+    assert log.between(0, 1) == rows and len(log) == 5
+    assert [r.t_s for r in log.between(1 / FPS, 3 / FPS)] == [1 / FPS, 2 / FPS] and EyeLog().between(0, 9) == []
+
+
 def test_every_frame_of_a_face_is_measured_also_before_its_first_sighting() -> None:
     s = stream()
     times = [i / 30 for i in range(60)]
     s.feed(frames_of(times), seen([0.2 * k for k in range(10)], lambda t: (0,) if 0.39 < t < 1.3 else ()))
-    t_s = [r.t_s for r in s.rows[0]]
+    t_s = [r.t_s for r in all_rows(s)]
     assert t_s == sorted(t_s) and len(set(t_s)) == len(t_s)
     assert t_s[0] == pytest.approx(0.4 - 7 / 30) and t_s[-1] == pytest.approx(1.2 + 13 / 30)
 
@@ -296,7 +307,7 @@ def test_a_face_is_followed_into_the_next_window_until_it_is_unseen_for_long() -
     s = stream()
     s.feed(frames_of([i / 30 for i in range(60)]), seen([1.8]))
     s.feed(frames_of([2 + i / 30 for i in range(60)]), seen([], lambda t: ()))
-    assert s.rows[0][-1].t_s == pytest.approx(1.8 + 13 / 30)
+    assert all_rows(s)[-1].t_s == pytest.approx(1.8 + 13 / 30)
     s.feed(frames_of([4.0]), seen([], lambda t: ()))
     assert len(s.rows[0]) == 7 + 6 + 8
 
@@ -304,7 +315,7 @@ def test_a_face_is_followed_into_the_next_window_until_it_is_unseen_for_long() -
 def test_a_face_that_is_lost_comes_back_with_its_next_sighting() -> None:
     s = stream(MeshStub(lambda call: not 3 <= call <= 3))
     s.feed(frames_of([i / 10 for i in range(10)]), seen([0.0, 0.5]))
-    assert [round(r.t_s, 1) for r in s.rows[0]] == [0.0, 0.1, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]  # 0.3 and 0.4: backwards from 0.5
+    assert [round(r.t_s, 1) for r in all_rows(s)] == [0.0, 0.1, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]  # 0.3 and 0.4: backwards from 0.5
 
 
 def test_small_and_surplus_faces_are_named() -> None:
@@ -320,7 +331,7 @@ def test_faces_without_a_mesh_and_empty_windows_measure_nothing() -> None:
     s = stream()
     s.feed(frames_of([]), FacesWindow((), ()))
     s.feed(frames_of([0.0]), FacesWindow((0.0,), ((FaceSeen(0, (0.2, 0.2, 0.6, 0.6), 0.7),),)))
-    assert not s.rows and s.times == [0.0]
+    assert not s.rows and list(s.times) == [0.0]
 
 
 # --- the result ---
@@ -336,7 +347,7 @@ def track(live_id: int = 0, start_s: float = 0.0, end_s: float = 2.0, shot: int 
 
 def result(rows: Sequence[EyeRow], *tracks: FaceTrack, shots: Sequence[tuple[float, float]] = ((0.0, 10.0),), **more: Any) -> EyeResult:
     faces = Faces(tracks or (track(),), (0.0,))
-    return assemble(faces, shots, {0: list(rows)}, times=[r.t_s for r in rows] or [0.0, 0.1], **more)
+    return assemble(faces, shots, {0: EyeLog(rows)}, times=[r.t_s for r in rows] or [0.0, 0.1], **more)
 
 
 def with_blink(i: int) -> dict[str, float]:
@@ -431,7 +442,7 @@ def test_series_stay_within_ten_a_second() -> None:
 
 def test_two_faces_count_shared_time_once() -> None:
     faces = Faces((track(0, number=0), track(1, number=1)), (0.0,))
-    rows = {0: rows_at(60), 1: rows_at(60, lambda i: {"across": offset(30)})}
+    rows = {0: EyeLog(rows_at(60)), 1: EyeLog(rows_at(60, lambda i: {"across": offset(30)}))}
     r = assemble(faces, ((0.0, 10.0),), rows, times=[0.0, 0.1])
     assert r.summary.face_s == r.summary.at_camera_s == 2.0 and r.summary.looks == 1
     assert [t.at_camera_share for t in r.tracks] == [1.0, 0.0]

@@ -21,7 +21,7 @@ from reelscope.analyzers.eye_tracking._gaze import (
     visible_openness,
 )
 from reelscope.analyzers.eye_tracking._result import EyeCalibration, EyeResult, EyeSegment, EyeSummary, EyeTrack, Look
-from reelscope.analyzers.eye_tracking._stream import BACK_S, EyeRow
+from reelscope.analyzers.eye_tracking._stream import BACK_S, EyeLog, EyeRow
 from reelscope.document.schema import Series, TrackPoint
 from reelscope.features.faces import Faces, FaceTrack
 from reelscope.timebase import round_s, total_s
@@ -52,7 +52,7 @@ NO_FACES = "no face was found"
 def assemble(
     faces: Faces,
     shots: Sequence[tuple[float, float]],
-    rows: Mapping[int, Sequence[EyeRow]],
+    rows: Mapping[int, EyeLog],
     *,
     times: Sequence[float],
     too_small: Mapping[int, float] | None = None,
@@ -61,7 +61,7 @@ def assemble(
     """All faces.
 
     Args:
-        rows: By live id, in time order. times: of all frames that were looked at.
+        rows: By live id. times: of all frames that were looked at.
         too_small, crowded: Live ids that were left out, and why (see EyeStream).
     """
     segments: list[EyeSegment] = []
@@ -70,7 +70,7 @@ def assemble(
     for face in faces.tracks:
         start_s, end_s = shots[face.shot] if shots else (0.0, face.end_s)
         low, high = max(start_s, face.start_s - BACK_S), min(end_s, face.end_s + BACK_S)
-        own = [r for r in rows.get(face.live_id, ()) if low - SAME_S <= r.t_s < high - SAME_S]
+        own = rows[face.live_id].between(low - SAME_S, high - SAME_S) if face.live_id in rows else []
         if own:
             track, parts, lines = _measured(face, own, high)
         else:

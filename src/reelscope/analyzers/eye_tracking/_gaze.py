@@ -47,6 +47,7 @@ CALIBRATION_MAX_DEG = (8.0, 12.0)
 """Largest shift sideways and up or down: over six people who look into the camera the densest direction lay up to 8 degrees off. One
 farther off is taken as a look elsewhere, not as a bias."""
 BANDWIDTH_DEG = 4.0
+STARTS, SOME = 200, 2000  # directions that the densest one is looked for among, and those that are counted about them
 
 ENTER_DEG, LEAVE_DEG = (8.0, 15.0), (11.0, 20.0)
 """Sideways and up or down, from the camera: below the first a look begins, above the second it ends. People feel looked at within about 9
@@ -161,8 +162,8 @@ def calibrate(gaze: Gaze) -> Calibration:
     points = np.stack([gaze.yaw_deg, np.nan_to_num(gaze.pitch_deg)], axis=1)[frontal & np.isfinite(gaze.yaw_deg)]
     if len(points) < CALIBRATION_MIN:
         return Calibration()
-    starts = points[:: max(1, len(points) // 200)]
-    near = np.exp(-((starts[:, None] - points[None]) ** 2).sum(axis=2) / (2 * BANDWIDTH_DEG**2))
+    starts, some = (points[:: max(1, len(points) // n)] for n in (STARTS, SOME))
+    near = np.exp(-((starts[:, None] - some[None]) ** 2).sum(axis=2) / (2 * BANDWIDTH_DEG**2))
     centre = starts[int(near.sum(axis=1).argmax())]
     for _ in range(20):
         w = np.exp(-((points - centre) ** 2).sum(axis=1) / (2 * BANDWIDTH_DEG**2))
