@@ -162,7 +162,9 @@ def curve(series: Series, duration_s: float, bounds: tuple[float, float] | None 
     t_s, values = thin_out(series.t_s, series.values)
     ends = bounds or limits([series])
     known = [v for v in series.values if v is not None and math.isfinite(v)]
-    title, unit = key_title(clean(series.name)), "" if series.unit in PURE else clean(series.unit)
+    stem, _, number = clean(series.name).partition(".")  # one curve of several: gaze_yaw.0 of the first face
+    title = key_title(stem) + (f" {int(number) + 1}" if number.isdigit() else "")
+    unit = "" if series.unit in PURE else clean(series.unit)
     path: list[str] = []
     area: list[str] = []
     mirror: list[str] = []

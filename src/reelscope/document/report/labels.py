@@ -53,6 +53,9 @@ def label_of(extra: Mapping[str, Any], noun: str = "") -> tuple[str, bool]:
         number, _ = label_of({k: v for k, v in extra.items() if k in NUMBER_KEYS}, noun)
         found = ", ".join(_reasons(extra)).lower()
         return f"{number}: {found}" if number and found else number or sentence(found), True
+    said = _said(extra)
+    if said:
+        return said, True
     for key in LABEL_KEYS:
         value = extra.get(key)
         if isinstance(value, str) and value:
@@ -67,6 +70,22 @@ def label_of(extra: Mapping[str, Any], noun: str = "") -> tuple[str, bool]:
         if isinstance(extra.get(key), int):
             return f"{noun if key == 'index' and noun else word} {extra[key] + 1}", True
     return "", False
+
+
+def _said(extra: Mapping[str, Any]) -> str:
+    """What a bar measured, where its kind alone does not say it: the posture, where the eyes look, the age, what is behind the subject."""
+    kind = extra.get("kind")
+    if isinstance(kind, str) and isinstance(extra.get(kind), str):  # kind "posture" with the posture beside it
+        return sentence(clean(extra[kind]).replace("_", " "))
+    if kind == "look" and "at_camera" in extra:
+        return {True: "Into the camera", False: "Away"}.get(extra["at_camera"], "Not measurable")
+    low, high = extra.get("age_low"), extra.get("age_high")
+    if isinstance(low, int | float) and isinstance(high, int | float):
+        return f"{low:.0f}\N{EN DASH}{high:.0f} years"
+    if isinstance(extra.get("subject_share"), int | float):
+        setting = extra.get("setting")
+        return f"{sentence(clean(setting)) + ', subject' if isinstance(setting, str) else 'Subject'} {percent(extra['subject_share'])}"
+    return ""
 
 
 def _reasons(extra: Mapping[str, Any]) -> list[str]:
@@ -89,6 +108,10 @@ def tone_key(extra: Mapping[str, Any]) -> str:
     category = category_of(extra)
     if category in STRETCHES:
         return next(iter(_reasons(extra)), "none")
+    if category in extra and isinstance(extra[category], str):
+        return str(extra[category])
+    if category == "look" and "at_camera" in extra:
+        return {True: "look", False: "away"}.get(extra["at_camera"], "none")
     return category
 
 

@@ -27,6 +27,7 @@ MAX_GROUPS = 8
 MAX_ITEMS = 1500  # of one row: beyond it bars are thinner than a pixel and the file grows for nothing; the document has them all
 SHOWN_ROWS = 4
 SHOWN_CURVES = 2
+TOLD_SHARE = 0.9
 
 # Curves that people look for first, by a word of their name.
 FIRST_CURVES = ("momentary", "loudness", "pitch", "brightness", "luma", "sharp", "speed", "zoom", "energy")
@@ -177,8 +178,11 @@ def _segment_rows(segments: list[Segment], maker: _Maker) -> list[Row]:
 
 
 def _track_rows(entry: AnalyzerEntry, maker: _Maker) -> list[Row]:
-    told = {getattr(s, "track_id", None) for s in entry.segments}
-    tracks = [t for t in entry.tracks if t.track_id not in told]  # a track that a segment speaks of is on the timeline already
+    told: dict[Any, float] = {}
+    for s in entry.segments:
+        told[getattr(s, "track_id", None)] = told.get(getattr(s, "track_id", None), 0.0) + s.end_s - s.start_s
+    # A track of which segments speak most of the time is on the timeline already.
+    tracks = [t for t in entry.tracks if told.get(t.track_id, 0.0) < TOLD_SHARE * (t.end_s - t.start_s) or t.track_id not in told]
     ordered = sorted(tracks, key=lambda t: (t.start_s, t.end_s))
     items = [maker.item(t.start_s, t.end_s, fields(t), None, n, f"Track {t.track_id}") for n, t in enumerate(ordered, 1)]
     return [_row("Tracks" if i == 0 and entry.segments else None, row) for i, row in enumerate(pack(items))]
@@ -186,6 +190,8 @@ def _track_rows(entry: AnalyzerEntry, maker: _Maker) -> list[Row]:
 
 def _curve_order(series: Series) -> int:
     name = series.name.lower()
+    if name.startswith(("gaze", "head")):  # pitch of an eye or a head is no pitch of a voice
+        return len(FIRST_CURVES)
     return next((i for i, word in enumerate(FIRST_CURVES) if word in name), len(FIRST_CURVES))
 
 
