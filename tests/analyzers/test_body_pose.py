@@ -370,7 +370,7 @@ def test_dark_of_a_flat_map_and_of_a_peak_at_the_edge() -> None:
 
 
 def test_nobody_is_a_result_that_says_why() -> None:
-    made = result_of([], [0.0, 0.2], COCO_NAMES, 0.3, 1.0, 1.0)
+    made = result_of([], [0.0, 0.2], COCO_NAMES, (0.3, 0.3), 1.0, 1.0)
     assert made.tracks == [] and made.series == [] and made.segments == []
     assert made.summary.people_max == 0 and made.summary.person_share == 0
     assert made.summary.movement_mean is None and made.summary.not_measured["movement_mean"] == "nobody was found"
@@ -379,7 +379,7 @@ def test_nobody_is_a_result_that_says_why() -> None:
 def test_null_points_are_null_and_counts_are_told() -> None:
     one = path()
     one.points[0, 9, 2] = 0.1
-    made = result_of([one, path(number=1)], [k / 5 for k in range(20)], COCO_NAMES, 0.3, 1.0, 1.0)
+    made = result_of([one, path(number=1)], [k / 5 for k in range(20)], COCO_NAMES, (0.3, 0.3), 1.0, 1.0)
     data = BodyPoseResult.model_validate_json(made.model_dump_json())
     first = data.tracks[0].points[0].keypoints
     assert first[9] is None and first[0] is not None and len(first) == 17
@@ -387,6 +387,14 @@ def test_null_points_are_null_and_counts_are_told() -> None:
     assert made.summary.postures["standing"].count == 2 and made.summary.postures["standing"].seconds == pytest.approx(4.0)
     assert [s.t_s for s in made.series[0:1]] == [[pytest.approx(k / 5) for k in range(10)]]
     assert made.series[0].values[0] is None and made.series[0].values[1] == pytest.approx(0, abs=1e-5)
+
+
+def test_a_point_may_be_written_and_not_count_for_the_rules() -> None:
+    one = path()
+    one.points[:, 13:, 2] = 0.25
+    made = result_of([one], one.t_s.tolist(), COCO_NAMES, (0.2, 0.3), 1.0, 1.0)
+    assert all(k is not None for k in made.tracks[0].points[0].keypoints)
+    assert list(made.summary.postures) == ["upright"], "knees that are not sure make nobody stand"
 
 
 @pytest.mark.parametrize(
@@ -401,10 +409,10 @@ def test_two_people_for_a_minute_stay_under_half_a_megabyte() -> None:
     people = [path(300, count=29, number=k) for k in range(2)]
     for p in people:
         p.points[..., :2] += rng.normal(0, 0.01, p.points[..., :2].shape)
-    made = result_of(people, people[0].t_s.tolist(), BLAZE_NAMES, 0.5, 1.0, 1.0)
+    made = result_of(people, people[0].t_s.tolist(), BLAZE_NAMES, (0.5, 0.5), 1.0, 1.0)
     assert sum(len(t.points) for t in made.tracks) == 600 <= POINTS_BUDGET
     assert len(made.model_dump_json()) < 600_000
-    crowd = result_of([path(300, number=k) for k in range(8)], people[0].t_s.tolist(), COCO_NAMES, 0.5, 1.0, 1.0)
+    crowd = result_of([path(300, number=k) for k in range(8)], people[0].t_s.tolist(), COCO_NAMES, (0.5, 0.5), 1.0, 1.0)
     assert sum(len(t.points) for t in crowd.tracks) <= POINTS_BUDGET and crowd.summary.points_per_s == pytest.approx(2.5)
 
 
@@ -499,7 +507,7 @@ def test_every_backend_has_a_limit_and_its_models_are_in_the_manifest() -> None:
     from reelscope.models.manifest import manifest
 
     for backend in BodyPose.spec.backends:
-        assert backend.name in _backends.LIMITS
+        assert _backends.LIMITS[backend.name] <= _backends.SURE[backend.name]
         assert set(backend.models) <= set(manifest())
     shots = Shots((), SHOTS)
     assert shots.shots == SHOTS

@@ -97,6 +97,7 @@ def test_named_on_a_cpu_it_runs_over_a_clip(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(_backends, "yolox", lambda session, rgb, least: [((0.2, 0.1, 0.5, 0.8), 0.9, "person")])
     register(ModelSource("yolox-nano", runtime="torch", loader=lambda request: torch.nn.Linear(1, 1)))
     monkeypatch.setitem(_backends.LIMITS, "vitpose", -1.0)  # a random network is sure of nothing
+    monkeypatch.setitem(_backends.SURE, "vitpose", -1.0)
     clip = write_clip(tmp_path / "clip.mp4", moving_frames(45, width=128, height=96))
     settings = Settings.model_validate({"analysis": {"backends": {"body_pose": "vitpose"}}, "placement": {"workers": 0}})
     with Session(settings) as session:

@@ -70,7 +70,7 @@ class BodyPose(Analyzer[BodyPoseResult]):
                 vram_mib=1200,  # estimated
                 cost=4.0,
             ),
-            # Measured on the labelled bodies: PCK@0.2 of movenet in YOLOX's boxes 0.84, mediapipe_full 0.74, pose_lite 0.72
+            # Measured on the labelled bodies, PCK@0.2: movenet in YOLOX's boxes above 0.8, mediapipe_full 0.71, pose_lite 0.69
             Backend(
                 "movenet",
                 "compact",
@@ -105,7 +105,8 @@ class BodyPose(Analyzer[BodyPoseResult]):
         super().load(ctx)
         from reelscope.analyzers.body_pose import _backends
 
-        self._limit = _backends.LIMITS[ctx.backend or "mediapipe_full"]
+        name = ctx.backend or "mediapipe_full"
+        self._limits = _backends.LIMITS[name], _backends.SURE[name]
         self._looker = _backends.make(ctx)
 
     def begin(self, clip: Clip) -> None:
@@ -128,8 +129,8 @@ class BodyPose(Analyzer[BodyPoseResult]):
         sampled = self._looker.sampled(people)
         paths = self._looker.paths(people, shots)
         media = inputs.clip.media
-        covered = _covered(sampled, media.duration_s)
-        return result_of(paths, sampled, self._looker.names, self._limit, (media.width_px or 1) / (media.height_px or 1), covered)
+        aspect = (media.width_px or 1) / (media.height_px or 1)
+        return result_of(paths, sampled, self._looker.names, self._limits, aspect, _covered(sampled, media.duration_s))
 
     def close(self) -> None:
         self._looker = None

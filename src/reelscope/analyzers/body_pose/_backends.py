@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from reelscope.features.base import LoadContext
     from reelscope.features.people import People, PeopleWindow
 
-__all__ = ["LIMITS", "Looker", "make"]
+__all__ = ["LIMITS", "SURE", "Looker", "make"]
 
-LIMITS = {"mediapipe_full": 0.5, "pose_lite": 0.5, "movenet": 0.3, "vitpose": 0.3, "yolov8_pose": 0.5}
-"""Visibility from which on a point counts: BlazePose and YOLOv8 give a probability; the others the height of a heat map's peak. On the
-labelled bodies 0.3 keeps 96 % of MoveNet's right points and 0.5 98 % of BlazePose's, and each lets through 43 % of those that are not in
-the picture at all; no limit parts the two well."""
+LIMITS = {"mediapipe_full": 0.5, "pose_lite": 0.5, "movenet": 0.2, "vitpose": 0.3, "yolov8_pose": 0.5}
+"""Visibility from which on a point is written: BlazePose and YOLOv8 give a probability; the others the height of a heat map's peak. On the
+labelled bodies 0.2 keeps 99 % of MoveNet's right points (0.3: 96 %), 0.5 98 % of BlazePose's."""
+SURE = LIMITS | {"movenet": 0.3}
+"""Visibility from which on a point counts for the rules. Of the points that are not in the picture at all MoveNet gives 60 % at least 0.2
+and 44 % at least 0.3, BlazePose 43 % at least 0.5: knees and heads that nobody sees must not make a posture, or a person."""
 MAX_PEOPLE = 8  # per frame, the surest: a crowd must not take the whole budget
 
 
@@ -142,7 +144,7 @@ def same_torso(a: np.ndarray, b: np.ndarray) -> bool:
 class YoloPose(Alone):
     """YOLOv8-pose finds both."""
 
-    limit = LIMITS["yolov8_pose"]
+    limit = SURE["yolov8_pose"]
 
     def __init__(self, handle: Any) -> None:
         self._handle = handle
@@ -166,7 +168,7 @@ def make(ctx: LoadContext) -> Looker:
     if ctx.backend == "yolov8_pose":
         return YoloPose(ctx.model("yolov8x-pose"))
     if ctx.backend == "movenet":
-        return Boxed(ctx.model("yolox-nano"), _topdown.MoveNet(cv2, ctx.model("movenet-lightning")), LIMITS["movenet"])
+        return Boxed(ctx.model("yolox-nano"), _topdown.MoveNet(cv2, ctx.model("movenet-lightning")), SURE["movenet"])
     import torch
 
-    return Boxed(ctx.model("yolox-nano"), _topdown.VitPose(cv2, torch, ctx, ctx.model("vitpose-base")), LIMITS["vitpose"])
+    return Boxed(ctx.model("yolox-nano"), _topdown.VitPose(cv2, torch, ctx, ctx.model("vitpose-base")), SURE["vitpose"])

@@ -29,21 +29,23 @@ def thin_to(counts: Sequence[int], keypoints: int) -> int:
 
 
 def result_of(
-    paths: Sequence[Path], sampled: Sequence[float], names: Sequence[str], limit: float, aspect: float, covered: float
+    paths: Sequence[Path], sampled: Sequence[float], names: Sequence[str], limits: tuple[float, float], aspect: float, covered: float
 ) -> BodyPoseResult:
     """The whole result.
 
     Args:
-        sampled: Times that were looked at. names: of the keypoints. limit: of their visibility.
+        sampled: Times that were looked at. names: of the keypoints.
+        limits: Visibility from which on a point is written, and from which on it counts for the rules.
         aspect: Width over height of the display picture. covered: Share of the clip that was looked at.
     """
+    limit, sure = limits
     every = thin_to([len(p.t_s) for p in paths], len(names))
     segments: list[BodySegment] = []
     tracks: list[BodyTrack] = []
     moves: list[np.ndarray] = []
     travels: list[np.ndarray] = []
     for path in paths:
-        body = body_of(path, aspect, limit)
+        body = body_of(path, aspect, sure)
         moved, travelled = movement(body)
         moves.append(moved)
         travels.append(travelled)
