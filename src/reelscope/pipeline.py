@@ -366,7 +366,8 @@ def lookup(registry: Registry = INSTALLED, models: Catalog | None = None) -> Loo
     def unusable(backend: Backend) -> Unusable | None:
         packages = [p for p in backend.packages if importlib.util.find_spec(p) is None]
         if packages:
-            return Unusable(f"the Python package {packages[0]} is not installed", "make setup-full" if backend.tier == "full" else "make setup")
+            hint = "make setup-full" if backend.tier == "full" else "make setup"
+            return Unusable(f"the Python package {packages[0]} is not installed", hint)
         needed = (*backend.models, *(m for f in _features(registry, backend.features) for m in f.models))
         lack = next((found for m in needed if (found := known.lack(m)) is not None), None)
         return Unusable(lack.reason, lack.hint) if lack is not None else None

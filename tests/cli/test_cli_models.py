@@ -110,7 +110,7 @@ def test_pull_of_a_hub_tells_the_recorded_commit(cli: Any, store: Path, server: 
     [
         (["pull", "ears"], 1, ["ears is under MIT: trained on what is not for trade", "--accept-licence ears"]),
         (["pull", "eyes"], 1, ["no public source", "reelscope models import DIR"]),
-        (["pull", "ear"], 1, ["neither a model nor a tier", "did you mean"]),
+        (["pull", "ear"], 2, ["neither a model nor a tier", "did you mean"]),
         (["pull", "sound", "--accept-licence", "eers"], 2, ["there is no model 'eers'", "did you mean"]),
         (["import", "nowhere"], 2, ["nowhere: there is no such folder"]),
         (["import", "given", "--as", "eyes"], 1, ["need no --as"]),
@@ -125,6 +125,13 @@ def test_pull_of_a_hub_tells_the_recorded_commit(cli: Any, store: Path, server: 
 def test_refusals_say_what_to_do(cli: Any, store: Path, server: Server, given: Path, words: list[str], code: int, parts: list[str]) -> None:
     cli(["models", *words]).assert_refused(code, *parts)
     assert not store.exists() or not any(p for p in store.iterdir() if p.name != ".locks")
+
+
+def test_a_folder_with_nothing_known_is_told_by_the_exit_code(cli: Any, store: Path, tmp_path: Path) -> None:
+    (tmp_path / "junk").mkdir()
+    (tmp_path / "junk" / "notes.txt").write_text("hello")
+    result = cli(["models", "import", tmp_path / "junk"])
+    assert result.code == 1 and "nothing taken" in result.out and "notes.txt" in result.out
 
 
 def test_offline_is_refused_before_any_connection(cli: Any, store: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

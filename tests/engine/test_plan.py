@@ -236,3 +236,25 @@ def test_features_that_need_each_other_are_a_bug_told_at_once() -> None:
     features = {"a": FeatureSpec("a", 1, features=("b",)), "b": FeatureSpec("b", 1, features=("a",))}
     with pytest.raises(ValueError, match="a -> b -> a"):
         plan({"body_pose": (backend(features=("a",)),)}, features=features)
+
+
+def test_a_hint_towards_the_cpu_names_what_else_is_lacking() -> None:
+    big = Backend("big", "full", 20, vram_mib=9000, packages=("torch",))
+    spec = AnalyzerSpec("object_detection", 1, "detection", (big,))
+    lacking = Unusable("the Python package torch is not installed", "make setup-full")
+    lookup = Lookup(
+        lambda name: (spec, NoOptions) if name == spec.name else None,
+        lambda name: None,
+        lambda backend: lacking,  # type: ignore[arg-type,return-value]
+    )
+    plan = make_plan(
+        only=[spec.name],
+        skip=(),
+        settings=Settings(),
+        lookup=lookup,
+        has_picture=True,
+        has_sound=True,
+        hardware=Hardware(cores=2, ram_mib=8000),
+    )
+    hint = plan.choices[spec.name].hint or ""
+    assert "runs it on the CPU" in hint and hint.endswith("make setup-full (the Python package torch is not installed)")

@@ -18,7 +18,7 @@ Kind = Literal["split_screen", "picture_in_picture", "reversed", "mirrored", "gr
 STILL_SHARE = 0.9  # of a shot that does not move: a picture, not a freeze of footage
 SLOWED_SHARE = 0.4  # of the frames are repeats: half speed makes 0.5, pulldown from 24 to 30 frames a second 0.2
 SLOWED_MIN_S = 0.5
-# Repeats all over the clip come from a change of its frame rate, not from an editor: outside the stretch there must be fewer, and something.
+# Repeats all over the clip come from a change of its frame rate, not from an editor: there must be a rest of the clip, with fewer of them.
 REST_SHARE, REST_MIN_S = 0.5, 0.5
 
 UNMEASURED = {
@@ -51,6 +51,7 @@ def edit_segments(
     out = [
         EditSegment(start_s=e.start_s, end_s=min(e.end_s, duration_s), kind=e.kind, evidence=dict(e.evidence))
         for e in (found.edits if found is not None else ())
+        if e.start_s < duration_s
     ]
     stills = list(stills or ())
     repeats = sum(s.frames for s in stills if s.kind == "duplicate")

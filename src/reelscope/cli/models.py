@@ -169,7 +169,7 @@ def import_models(
 ) -> None:
     """Take models out of a folder, without any connection: files that the manifest pins, told by their sums.
 
-    Other files do no harm and are listed. With --as the files are trusted as they are, and their sums recorded.
+    Other files do no harm and are listed. With --as the files are trusted as they are, and their sums recorded. Exit code 1: nothing taken.
     """
     from reelscope.cli.terminal import read_settings
     from reelscope.models.importing import import_as, import_folder
@@ -189,6 +189,8 @@ def import_models(
         sys.stdout.write(json.dumps(_imported(done), indent=2) + "\n")
     else:
         _tell(done, folder, trusted=as_name is not None)
+    if not done.taken and not done.here:
+        raise typer.Exit(1)
 
 
 def _imported(done: Imported) -> dict[str, Any]:

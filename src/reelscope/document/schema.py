@@ -125,12 +125,13 @@ class AnalyzerResult(Model):
 
 
 class ModelInfo(Model):
-    """A model that took part, pinned by its content."""
+    """A model that took part, pinned by its content. terms: what its licence alone does not say, and was accepted by name."""
 
     id: str
     revision: str | None = None
     sha256: str | None = None
     licence: str | None = None
+    terms: str | None = None
 
 
 class Sidecar(Model):

@@ -142,9 +142,15 @@ class _World:
         return (
             _lacks_option(spec, backend, options)
             or self.crowded.get((spec.name, backend.name))
-            or fits_no_gpu(spec.name, backend, self.gpus, self.settings, group=spec.group)
+            or self._fits_no_gpu(spec, backend)
             or self.lookup.unusable(backend)
         )
+
+    def _fits_no_gpu(self, spec: AnalyzerSpec, backend: Backend) -> Unusable | None:
+        """What is lacking besides is told with it, so that the hint leads somewhere."""
+        small = fits_no_gpu(spec.name, backend, self.gpus, self.settings, group=spec.group)
+        other = None if small is None or not (small.hint or "").startswith("--backend") else self.lookup.unusable(backend)
+        return small if small is None or other is None else Unusable(small.reason, f"{small.hint}, after: {other.hint} ({other.reason})")
 
 
 def _plan(asked: set[str], skip: set[str], world: _World, hardware: Hardware, many: bool, material_s: float, spine: Sequence[str]) -> Plan:

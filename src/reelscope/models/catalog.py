@@ -117,7 +117,8 @@ class Catalog:
                 source = self.source_of(name)
                 revision = source.revision
                 sha256 = content_sha256(source)
-        return ModelInfo(id=name, revision=revision, sha256=sha256, licence=licence)
+        terms = entry.opt_in if entry is not None else None
+        return ModelInfo(id=name, revision=revision, sha256=sha256, licence=licence, terms=terms)
 
     def source_of(self, name: str) -> ModelSource:
         """The model ready to be opened, with the sha256 that its files must have; they are not read.

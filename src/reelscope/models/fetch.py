@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from reelscope.config import Settings
-from reelscope.errors import ModelError, nearest
+from reelscope.errors import InputError, ModelError, nearest
 from reelscope.models.catalog import how_to_get
 from reelscope.models.download import Client, Wanted
 from reelscope.models.importing import is_wanted, weights_missing
@@ -54,8 +54,9 @@ def choose(store: ModelStore, manifest: Mapping[str, Entry], words: Iterable[str
     """The models that names and tiers stand for; of a tier those that need nothing more than to be fetched.
 
     Raises:
-        ModelError: A word is neither a model nor a tier (`model_missing`), or names a model that cannot be pulled (`in_package`,
-            `not_public`) or whose licence is not accepted (`licence_not_accepted`).
+        InputError: A word is neither a model nor a tier.
+        ModelError: It names a model that cannot be pulled (`in_package`, `not_public`) or whose licence is not accepted
+            (`licence_not_accepted`).
     """
     taken: dict[str, Entry] = {}
     left: dict[str, tuple[Entry, str, str]] = {}
@@ -88,7 +89,7 @@ def choose(store: ModelStore, manifest: Mapping[str, Entry], words: Iterable[str
                 else:
                     taken[entry.name] = entry
         else:
-            raise ModelError(
+            raise InputError(
                 f"{word!r} is neither a model nor a tier{nearest(word, (*manifest, *TIERS))}",
                 code="model_missing",
                 hint="`reelscope models list` shows them",

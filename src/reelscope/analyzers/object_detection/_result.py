@@ -93,7 +93,7 @@ def _figures(paths: Sequence[Path], parts: Sequence[Sequence[Path]], times: Sequ
             LabelFigures(
                 label=label,
                 tracks=len(mine),
-                largest_count=max(counts_at(times, here), default=0),
+                largest_count=max([*counts_at(times, here), 1]),  # of a single picture nothing is counted over time
                 seconds=round_s(total_s((q.t_s[0], min(q.end_s, duration_s)) for q in here)),
                 mean_share=sum(p.share * len(p) for p in mine) / seen,
             )
