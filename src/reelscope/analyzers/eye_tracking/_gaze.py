@@ -36,9 +36,9 @@ CLOSED = 0.12
 NEAR_OPEN = 0.75
 """Part of the track's own open level above which the iris is seen well enough for a direction."""
 
-PITCH_EYE_PX = 10.0
-"""Least width of an eye for looking up or down: clips shrunk to 12 px differ by 3 degrees from themselves, to 9 px by 5, to 7 px by 6-12.
-Below it only the sideways direction decides."""
+PITCH_EYE_PX = 18.0
+"""Least width of an eye for looking up or down: clean clips shrunk to 12 px differ by 3 degrees from themselves, to 9 px by 5, to 7 px by
+6-12; strongly compressed ones by 10-20 at 10-16 px. Below it only the sideways direction decides."""
 STEADY_S = 0.1
 
 CALIBRATION_YAW_DEG, CALIBRATION_PITCH_DEG = 20.0, 30.0
