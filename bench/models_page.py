@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from reelscope.analyzers.registry import ANALYZER_NAMES, INSTALLED
 from reelscope.models.manifest import TIERS, Entry, manifest, refused
 
 __all__ = ["models_page"]
@@ -25,14 +26,32 @@ def _table(name: str) -> str:
         return "\n".join(lines) + "\n"
     if name not in TIERS:
         raise ValueError(f"docs/models.md: there is no table {name!r}")
-    lines = ["| model | for | licence | MB | runtime | from |", "|---|---|---|---|---|---|"]
+    users = used_by()
+    lines = ["| model | for | used by | licence | MB | runtime | from |", "|---|---|---|---|---|---|---|"]
     for entry in manifest().values():
         if entry.tier == name:
             size = f"{entry.bytes / 1e6:,.1f}" if entry.bytes < 10e6 else f"{entry.bytes / 1e6:,.0f}"
             runtime = entry.runtime + (f" (`{entry.loads}`)" if entry.runtime == "transformers" else "")
             size = "" if entry.files_of else size
-            lines.append(f"| `{entry.name}` | {entry.purpose} | {_licence(entry)} | {size} | {runtime} | {_origin(entry)} |")
+            lines.append(f"| `{entry.name}` | {entry.purpose} | {', '.join(users.get(entry.name, [])) or 'nothing yet'} | {_licence(entry)} | {size} | {runtime} | {_origin(entry)} |")
     return "\n".join(lines) + "\n"
+
+
+def used_by() -> dict[str, list[str]]:
+    """Names of the analyzers whose backends, or the features that these read, name a model."""
+    found: dict[str, list[str]] = {}
+
+    def models_of(feature: str) -> set[str]:
+        spec = INSTALLED.feature(feature).spec
+        return {*spec.models, *(m for f in spec.features for m in models_of(f))}
+
+    for name in ANALYZER_NAMES:
+        kind = INSTALLED.analyzer(name)
+        for backend in kind.spec.backends if kind is not None else ():
+            for model in {*backend.models, *(m for f in backend.features for m in models_of(f))}:
+                if name not in found.setdefault(model, []):
+                    found[model].append(name)
+    return found
 
 
 def _licence(entry: Entry) -> str:
