@@ -11,14 +11,16 @@ import cv2
 import numpy as np
 import pytest
 
-from reelscope.analyzers.background_segmentation import ANALYZER, BackgroundResult
+from reelscope.analyzers.background_segmentation import ANALYZER, BackgroundResult, _names_checked
 from reelscope.analyzers.background_segmentation import _subject as subject
 from reelscope.analyzers.background_segmentation._blur import EdgeBlur, measure_edges
 from reelscope.analyzers.background_segmentation._classes import DeepLab, prepare, shares_of
-from reelscope.analyzers.background_segmentation._places import DEEPLAB_NAMES, INSIDE, OUTSIDE, main_name, setting_of
+from reelscope.analyzers.background_segmentation._gate import NO_MASK, NOBODY, SEEN_ELSEWHERE
+from reelscope.analyzers.background_segmentation._places import DEEPLAB_NAMES
 from reelscope.analyzers.background_segmentation._shots import Reading, Sample, known_at, read_sample, tracks_of
 from reelscope.analyzers.base import Clip, Inputs, LoadContext, NoOptions
 from reelscope.config import Settings
+from reelscope.document.schema import AnalyzerResult, Segment
 from reelscope.features.faces import Faces, FacesWindow, FaceTrack
 from reelscope.features.people import People, PeopleWindow, PersonSeen, PersonTrack
 from reelscope.features.shots import Shots
@@ -190,16 +192,20 @@ def test_blur_of_both_sides_without_the_outline() -> None:
     assert (reading.subject_blur, reading.background_blur, reading.edge_density) == (None, None, 0.0)
 
 
-def face_track(live_id: int, start_s: float, end_s: float) -> FaceTrack:
-    return FaceTrack(0, live_id, start_s, end_s, 0, np.zeros(1), np.zeros((1, 4)), np.zeros(1), np.zeros((1, 3)))
+def face_track(live_id: int, start_s: float, end_s: float, sightings: int = 2) -> FaceTrack:
+    n = sightings
+    return FaceTrack(0, live_id, start_s, end_s, 0, np.zeros(n), np.zeros((n, 4)), np.zeros(n), np.zeros((n, 3)))
 
 
 def person_track(live_id: int, start_s: float, end_s: float) -> PersonTrack:
-    return PersonTrack(0, live_id, start_s, end_s, 0, np.zeros(1), np.zeros((1, 4)), np.zeros(1), np.zeros((1, 33, 4)))
+    return PersonTrack(0, live_id, start_s, end_s, 0, np.zeros(2), np.zeros((2, 4)), np.zeros(2), np.zeros((2, 33, 4)))
 
 
 def test_who_is_known_at_a_time() -> None:
-    faces, people = Faces((face_track(1, 0.0, 2.0),), ()), People((person_track(4, 1.0, 3.0), person_track(5, 5.0, 6.0)), ())
+    faces, people = (
+        Faces((face_track(1, 0.0, 2.0), face_track(2, 0.0, 3.0, sightings=1)), ()),
+        People((person_track(4, 1.0, 3.0), person_track(5, 5.0, 6.0)), ()),
+    )
     assert known_at(0.5, faces, people) == {("face", 1)}
     assert known_at(1.5, faces, people) == {("face", 1), ("person", 4)}
     assert known_at(4.0, faces, people) == frozenset()
@@ -207,37 +213,11 @@ def test_who_is_known_at_a_time() -> None:
 
 def test_a_subject_that_was_away_begins_a_new_track() -> None:
     box = (0.1, 0.1, 0.2, 0.2)
-    readings = [Reading(t, True, 0.1 if t != 1.2 else None, box if t != 1.2 else None) for t in (0.0, 0.4, 0.8, 1.2, 1.6, 4.0)]
+    readings = [Reading(t, True, 0.1, box) for t in (0.0, 0.4, 0.8, 1.6, 4.0)]
     assert [[r.t_s for r in part] for part in tracks_of(readings, 1.0)] == [[0.0, 0.4, 0.8, 1.6], [4.0]]
 
 
 # --- classes
-
-
-def test_names_of_places() -> None:
-    assert len(DEEPLAB_NAMES) == len(set(DEEPLAB_NAMES)) == 32
-    assert not INSIDE & OUTSIDE
-    assert [main_name(n) for n in ("windowpane, window ", "windowpane; window", "Sky")] == ["windowpane", "windowpane", "sky"]
-
-
-@pytest.mark.parametrize(
-    ("shares", "value"),
-    [
-        ({}, None),
-        ({"wall": 0.7, "floor": 0.3}, None),
-        ({"ceiling": 0.2, "wall": 0.8}, "indoor"),
-        ({"ceiling": 0.14, "wall": 0.8}, None),
-        ({"tree": 0.2, "floor": 0.5}, "outdoor"),
-        ({"sky": 1.0}, None),  # a plain wall is often called sky
-        ({"sky": 0.6, "mountain": 0.15}, "outdoor"),
-        ({"bed": 0.3, "tree": 0.1}, None),
-        ({"bed": 0.3, "tree": 0.05}, "indoor"),
-        ({"curtain": 0.1, "tree": 0.2, "sky": 0.3}, "outdoor"),
-    ],
-)
-def test_inside_or_outside(shares: dict[str, float], value: str | None) -> None:
-    found = setting_of(shares)
-    assert found.value == value and (found.reason is None) == (value is not None)
 
 
 class FakeDeepLab:
@@ -304,13 +284,16 @@ def fake_selfie(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return calls
 
 
-def analyse(window: Window, tracks: People, shots: Shots, backend: str = "selfie") -> BackgroundResult:
+def analyse(
+    window: Window, tracks: People, shots: Shots, backend: str = "selfie", objects: AnalyzerResult | None = None
+) -> BackgroundResult:
     analyzer = ANALYZER()
     analyzer.load(LoadContext(device="cpu", options=NoOptions(), frames=(SAMPLED_LARGE,), backend=backend))
     clip = Clip("made", picture_facts(window.end_s, 960, 540), "")
     analyzer.begin(clip)
     analyzer.feed(window)
-    result = analyzer.finish(Inputs(clip, features={"shots": shots, "faces": Faces((), ()), "people": tracks}))
+    results = {} if objects is None else {"object_detection": objects}
+    result = analyzer.finish(Inputs(clip, features={"shots": shots, "faces": Faces((), ()), "people": tracks}, results=results))
     analyzer.close()
     return result
 
@@ -324,15 +307,18 @@ def test_shots_with_and_without_a_subject(fake_selfie: list[int]) -> None:
     assert first.subject_share == pytest.approx(0.125, abs=0.01) and first.background_share == pytest.approx(0.875, abs=0.01)
     assert first.subject_xywh_norm == pytest.approx((0.375, 0.25, 0.25, 0.5), abs=0.02)
     assert first.subject_centre == pytest.approx((0.5, 0.5), abs=0.01)
-    assert first.person_present == 1 and first.subject_reason is None and first.samples == 5
+    assert first.person_present_share == 1 and first.subject_reason is None and first.samples == 5
     assert first.background_blur == pytest.approx(1, abs=0.3) and first.blur_reason is None  # both are drawn sharp
-    assert (second.subject_share, second.person_present, second.subject_xywh_norm) == (0, 0, None)
-    assert second.subject_reason == "no person was found in this shot" and second.background_blur is None
+    assert (second.subject_share, second.person_present_share, second.subject_xywh_norm) == (0, 0, None)
+    assert second.subject_reason == "no person was found" and second.background_blur is None
     assert second.setting is None and second.setting_reason and second.classes is None
     assert [(t.label, t.shot, len(t.points)) for t in result.tracks] == [("subject", 0, 5)]
+    assert (result.tracks[0].start_s, result.tracks[0].end_s) == pytest.approx((0.0, 1.8))  # half a step after 1.6
+    assert second.texture_reason or second.texture
+    assert result.warnings == []
     share = next(s for s in result.series if s.name == "subject_share")
     assert share.values[-1] == 0 and len(share.t_s) == 10
-    assert result.summary.person_present == 0.5 and result.summary.setting_share == {}
+    assert result.summary.person_present_share == 0.5 and result.summary.setting_share == {}
 
 
 def test_a_person_that_the_gate_dropped_leaves_no_subject(fake_selfie: list[int]) -> None:
@@ -344,14 +330,39 @@ def test_a_person_that_the_model_does_not_mark_is_null(monkeypatch: pytest.Monke
     monkeypatch.setattr(subject, "probability", lambda *args: np.zeros((SIDE, SIDE), np.float32))
     result = analyse(windows([True] * 10), People((person_track(3, 0.0, 2.0),), ()), Shots((), ((0.0, 2.0),)))
     segment = result.segments[0]
-    assert segment.subject_share is None and segment.subject_reason == "people were found, but the model masked none of them"
-    assert segment.background_blur is None
+    assert segment.subject_share is None and segment.subject_reason == NO_MASK
+    assert segment.background_blur is None and segment.blur_reason == segment.texture_reason == NO_MASK
+    assert {s.name: s.values for s in result.series} == {"subject_share": [None] * 5}
+
+
+def test_a_track_ends_with_its_shot_at_the_latest_and_has_a_length(fake_selfie: list[int]) -> None:
+    result = analyse(windows([True] * 10), People((person_track(3, 0.0, 2.0),), ()), Shots((), ((0.0, 0.1), (0.1, 0.9), (0.9, 2.0))))
+    assert [(t.shot, len(t.points), t.start_s, t.end_s) for t in result.tracks] == [
+        (0, 1, 0.0, pytest.approx(0.1)),
+        (1, 2, pytest.approx(0.4), pytest.approx(0.9)),
+        (2, 2, pytest.approx(1.2), pytest.approx(1.8)),
+    ]
+
+
+def test_a_person_whom_only_object_detection_saw_leaves_no_0(fake_selfie: list[int]) -> None:
+    row: Any = {"start_s": 0.0, "end_s": 1.2, "label": "person", "sightings": 6}
+    shots = Shots((), ((0.0, 2.0), (2.0, 4.0)))
+    result = analyse(windows([False] * 20), People((), ()), shots, objects=AnalyzerResult(segments=[Segment(**row)]))
+    first, second = result.segments
+    assert (first.subject_share, first.background_share, first.subject_max_share, first.background_edge_blur) == (None,) * 4
+    assert first.subject_reason == first.blur_reason == first.texture_reason == SEEN_ELSEWHERE
+    assert first.person_present_share == pytest.approx(0.6) and result.tracks == []
+    assert (second.subject_share, second.person_present_share, second.subject_reason) == (0, 0, NOBODY)
+    assert (result.summary.subject_share, result.summary.subject_reason) == (None, SEEN_ELSEWHERE)
+    assert result.series[0].values == [None] * 5 + [0] * 5
+    alone = analyse(windows([False] * 20), People((), ()), shots)
+    assert (alone.segments[0].subject_share, alone.segments[0].subject_reason) == (0, NOBODY)
 
 
 def test_a_shot_between_two_samples_says_so(fake_selfie: list[int]) -> None:
     shots = Shots((), ((0.0, 0.05), (0.05, 0.15), (0.15, 2.0)))
     result = analyse(windows([False] * 10), People((), ()), shots)
-    assert result.segments[1].subject_reason == "no frame of this shot was sampled" and result.segments[1].subject_share is None
+    assert result.segments[1].subject_reason == "no frame was sampled" and result.segments[1].subject_share is None
     assert result.coverage == pytest.approx(0.95)
 
 
@@ -367,10 +378,15 @@ def test_classes_of_the_background(fake_selfie: list[int], tmp_path: Path, monke
     result = analyse(windows([False] * 12), People((), ()), Shots((), ((0.0, 0.9), (0.9, 2.4))), backend="deeplab_ade20k")
     first, second = result.segments
     assert first.classes is not None and [(c.label, round(c.share or 0, 3)) for c in first.classes] == [("ceiling", 0.7), ("wall", 0.3)]
-    assert first.person_share == pytest.approx(0.25)
-    assert (first.setting, first.setting_reason) == (None, "one frame of this shot was classified, which is too few")
+    assert first.person_class_share == pytest.approx(0.25)
+    assert (first.setting, first.setting_reason) == (None, "one frame was classified, which is too few")
     assert (second.setting, second.indoor_evidence) == ("indoor", pytest.approx(0.7))
     assert result.summary.setting_share == pytest.approx({"indoor": 1.5 / 2.4})
+    assert (result.summary.setting, result.summary.setting_reason) == ("indoor", None)
+    (warning,) = result.warnings
+    assert "20 of DeepLab's 31" in warning and "never seen" not in warning  # ceiling and wall were
+    assert _names_checked("deeplab_ade20k", {"rug", "sky", "other", "door"}).endswith("never seen to be right: door, rug")
+    assert "none was checked" in _names_checked("segformer", {"rug"})
 
 
 def test_on_a_gpu_the_mask_model_stays_on_the_cpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

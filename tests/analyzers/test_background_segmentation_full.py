@@ -68,7 +68,7 @@ def test_named_on_a_cpu_it_classes_a_clip(backend: str, tmp_path: Path, monkeypa
     assert (entry.status, entry.backend, entry.tier, entry.device) == ("ok", backend, "full", "cpu"), entry.reason
     segment = entry.segments[0]
     assert segment.classes and {c.label for c in segment.classes} <= {"wall", "ceiling", "sky", "windowpane"}  # type: ignore[attr-defined]
-    assert segment.person_share is not None and 0 <= segment.person_share <= 1  # type: ignore[attr-defined]
+    assert segment.person_class_share is not None and 0 <= segment.person_class_share <= 1  # type: ignore[attr-defined]
     assert {m.id for m in entry.models} >= {KINDS[backend][0], "selfie-segmentation"}
 
 

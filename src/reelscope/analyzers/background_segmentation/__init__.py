@@ -5,14 +5,20 @@ The subject is people only (`_subject`). Method, formulae and limits: docs/analy
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from statistics import fmean, median
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from collections.abc import Collection, Sequence
+from itertools import pairwise
+from statistics import median
+from typing import TYPE_CHECKING, Any
 
-from pydantic import Field
-
+from reelscope.analyzers.background_segmentation._types import (
+    BackgroundResult,
+    BackgroundSegment,
+    BackgroundSummary,
+    ClassShare,
+    SubjectTrack,
+)
 from reelscope.analyzers.base import Analyzer, AnalyzerSpec, Backend, Clip, Inputs, LoadContext, Window
-from reelscope.document.schema import AnalyzerResult, Model, Segment, Series, Summary, Track, TrackPoint, Value, XywhNorm
+from reelscope.document.schema import Series, TrackPoint
 from reelscope.media.frames import SAMPLED_LARGE
 from reelscope.timebase import round_s
 
@@ -20,6 +26,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from reelscope.analyzers.background_segmentation._classes import ClassModel
+    from reelscope.analyzers.background_segmentation._gate import Judged
     from reelscope.analyzers.background_segmentation._shots import Reading, Sample
     from reelscope.features.shots import Shots
 
@@ -28,97 +35,14 @@ __all__ = ["ANALYZER", "BackgroundSegmentation", "BackgroundSegment", "Backgroun
 # Of the frames of SAMPLED_LARGE (five a second, those that faces and people look at): masks on every second, edges on every fourth, classes
 # on every fifth.
 MASK_EVERY, EDGES_EVERY, CLASSES_EVERY = 2, 4, 5
-SUBJECT_GAP_S = 1.0  # a subject that was away for longer begins a new track
-# Share of the background's cells (1/128 of the longer side) that hold an edge. Plain: a wall, sky, a backdrop out of focus; busy: shelves,
-# leaves, crowds. Between them no word is said.
-PLAIN_BELOW, BUSY_FROM = 0.06, 0.22
-LEAST_CLASS_SHARE = 0.01  # of the background; less is noise at the borders of larger ones
-
-LEAST_CLASS_SAMPLES = 2  # one frame of a shot may be a blurred or half-covered one
-
-ONE_SAMPLE = "one frame of this shot was classified, which is too few"
-NOT_MEASURED = "this backend does not tell what is behind the subject"
-NOBODY = "no person was found in this shot"
-NO_MASK = "people were found, but the model masked none of them"
-NO_SAMPLE = "no frame of this shot was sampled"
-NO_EDGES = "too few edges on the subject or behind it to compare"
-
-
-class ClassShare(Model):
-    """A class of the background and its share of it (0-1; without people)."""
-
-    label: str
-    share: Value
-
-
-class BackgroundFigures(Model):
-    """Figures of a stretch. The subject is people: those that the features `faces` and `people` found, as far as the mask model marks them.
-
-    Attributes:
-        subject_share: Mean share of the picture that people fill, 0 at times when nobody was found; background_share: the rest.
-        subject_max_share: Largest of them.
-        person_present: Share of the sampled times with somebody.
-        background_blur: Blur of the background's edges over that of the subject's: 1 equally sharp, 3 three times as soft.
-        subject_edge_blur, background_edge_blur: Standard deviation of the blur of the median edge, thousandths of the shorter side.
-        edge_density: Share of the background's cells that hold an edge; texture: plain below 0.06, busy from 0.22, else null.
-        classes: Of the background, the largest first; null where the backend does not tell.
-        person_share: Share of the picture that the class model calls a person, to compare with subject_share.
-        setting: Inside or outside by the documented rule, or null with the reason; indoor_evidence, outdoor_evidence: shares it rests on.
-    """
-
-    subject_share: Value = None
-    background_share: Value = None
-    subject_max_share: Value = None
-    person_present: Value = None
-    subject_reason: str | None = None
-    subject_edge_blur: Value = None
-    background_edge_blur: Value = None
-    background_blur: Value = None
-    blur_reason: str | None = None
-    edge_density: Value = None
-    texture: Literal["plain", "busy"] | None = None
-    classes: list[ClassShare] | None = None
-    person_share: Value = None
-    setting: Literal["indoor", "outdoor"] | None = None
-    setting_reason: str | None = None
-    indoor_evidence: Value = None
-    outdoor_evidence: Value = None
-
-
-class BackgroundSegment(Segment, BackgroundFigures):
-    """A shot. subject_xywh_norm, subject_centre: medians over the times with a subject; samples: frames behind the subject's figures."""
-
-    shot: int
-    subject_xywh_norm: XywhNorm | None = None
-    subject_centre: tuple[Annotated[float, Field(ge=0, le=1)], Annotated[float, Field(ge=0, le=1)]] | None = None
-    samples: int = 0
-
-
-class BackgroundSummary(Summary, BackgroundFigures):
-    """The whole clip: means over all samples. setting_share: share of the clip's duration per setting that was told."""
-
-    setting_share: dict[str, Value] = {}
-
-
-class SubjectTrack(Track):
-    """The subject (everybody together) while it is there, within one shot."""
-
-    shot: int
-
-
-class BackgroundResult(AnalyzerResult):
-    """Segments: the shots. Series: `subject_share` (2.5 a second; null: somebody is there without a mask), `background_blur` (1.25)."""
-
-    segments: list[BackgroundSegment] = []  # type: ignore[assignment]
-    tracks: list[SubjectTrack] = []  # type: ignore[assignment]
-    summary: BackgroundSummary = BackgroundSummary()
-
+FPS = 5.0
 
 CLASS_MODELS = {"deeplab_ade20k": "deeplab-ade20k", "segformer": "segformer-ade20k", "mask2former": "mask2former-ade20k"}
 _SHARED: dict[str, Any] = {
     "frames": (SAMPLED_LARGE,),
     "features": ("shots", "faces", "people"),
     "live": ("faces", "people"),
+    "soft_after": ("object_detection",),
 }
 _PACKAGES = ("ai_edge_litert", "cv2", "mediapipe", "numpy")
 
@@ -172,6 +96,7 @@ class BackgroundSegmentation(Analyzer[BackgroundResult]):
     def load(self, ctx: LoadContext) -> None:
         super().load(ctx)
         import reelscope.analyzers.background_segmentation._blur
+        import reelscope.analyzers.background_segmentation._figures
         import reelscope.analyzers.background_segmentation._shots
         import reelscope.analyzers.background_segmentation._subject  # noqa: F401
 
@@ -226,22 +151,27 @@ class BackgroundSegmentation(Analyzer[BackgroundResult]):
         self._pending = []
 
     def finish(self, inputs: Inputs) -> BackgroundResult:
-        from reelscope.analyzers.background_segmentation._shots import known_at, read_sample, tracks_of
+        from reelscope.analyzers.background_segmentation import _figures, _gate
+        from reelscope.analyzers.background_segmentation._shots import known_at
 
         if self._pending:
             self._classify()
         shots: Shots = inputs.features["shots"]
         faces, people = inputs.features["faces"], inputs.features["people"]
-        readings = [read_sample(s, known_at(s.t_s, faces, people)) for s in self._samples]
+        persons = _gate.persons_of(inputs.results.get("object_detection"))
+        told = self._class_model is not None
         segments: list[BackgroundSegment] = []
         tracks: list[SubjectTrack] = []
+        parts: list[Judged] = []
         seen_s = 0.0
         for index, (start, end) in enumerate(shots.shots):
             last = index == len(shots.shots) - 1
-            here = [r for r in readings if start <= r.t_s and (r.t_s < end or last)]
+            here = [s for s in self._samples if start <= s.t_s and (s.t_s < end or last)]
             classes = [c for t, c in self._classes if start <= t and (t < end or last)]
-            boxes = [r for r in here if r.box is not None]
+            judged = _gate.judge(here, [known_at(s.t_s, faces, people) for s in here], persons)
+            boxes = [r for r in judged.readings if r.box is not None]
             seen_s += end - start if here else 0.0
+            parts.append(judged)
             segments.append(
                 BackgroundSegment(
                     start_s=start,
@@ -250,82 +180,60 @@ class BackgroundSegmentation(Analyzer[BackgroundResult]):
                     samples=len(here),
                     subject_xywh_norm=_middle([r.box for r in boxes]) if boxes else None,  # type: ignore[arg-type]
                     subject_centre=_middle([r.centre for r in boxes]) if boxes else None,  # type: ignore[arg-type]
-                    **_figures(here, classes, self._class_model is not None),
+                    **_figures.figures_of(judged, classes, told),
                 )
             )
-            for part in tracks_of(here, SUBJECT_GAP_S):
-                points = [TrackPoint(t_s=r.t_s, xywh_norm=r.box) for r in part if r.box is not None]
-                track = SubjectTrack(
-                    track_id=len(tracks), start_s=part[0].t_s, end_s=part[-1].t_s, label="subject", points=points, shot=index
-                )
-                tracks.append(track)
+            tracks += self._tracks(boxes, index, end, len(tracks))
         duration = inputs.clip.media.duration_s
-        told: dict[str, float] = {}
+        shares: dict[str, float] = {}
         for s in segments:
             if s.setting is not None:
-                told[s.setting] = told.get(s.setting, 0.0) + (s.end_s - s.start_s) / duration
-        whole = _figures(readings, [c for _, c in self._classes], self._class_model is not None)
-        return BackgroundResult(
+                shares[s.setting] = shares.get(s.setting, 0.0) + (s.end_s - s.start_s) / duration
+        whole = _gate.together(parts)
+        figures = _figures.figures_of(whole, [c for _, c in self._classes], told) | _figures.setting_of_clip(shares, told)
+        result = BackgroundResult(
             coverage=min(1.0, seen_s / duration) if duration > 0 else 0.0,
             segments=segments,
             tracks=tracks,
-            series=_series(readings),
-            summary=BackgroundSummary(**whole | {"setting": None, "setting_reason": None}, setting_share=told),
+            series=_series(whole.readings),
+            summary=BackgroundSummary(**figures, setting_share=shares),
         )
+        if self._classes:
+            result.warnings = [_names_checked(str(self.ctx.backend), {c.label for s in segments for c in s.classes or ()})]
+        return result
+
+    def _tracks(self, boxes: Sequence[Reading], shot: int, end_s: float, number: int) -> list[SubjectTrack]:
+        """Tracks of a shot. A point stands for the time to the middle between it and the next sample."""
+        from reelscope.analyzers.background_segmentation._gate import SUBJECT_GAP_S
+        from reelscope.analyzers.background_segmentation._shots import tracks_of
+
+        times = [s.t_s for s in self._samples]
+        step_s = median(b - a for a, b in pairwise(times)) if len(times) > 1 else MASK_EVERY / (self.frames[0].fps or FPS)
+        return [
+            SubjectTrack(
+                track_id=number + k,
+                start_s=part[0].t_s,
+                end_s=max(part[-1].t_s, min(end_s, part[-1].t_s + step_s / 2)),
+                label="subject",
+                points=[TrackPoint(t_s=r.t_s, xywh_norm=r.box) for r in part if r.box is not None],
+                shot=shot,
+            )
+            for k, part in enumerate(tracks_of(boxes, SUBJECT_GAP_S))
+        ]
 
 
-def _figures(readings: Sequence[Reading], classes: Sequence[dict[str, float]], told: bool) -> dict[str, Any]:
-    """The fields of BackgroundFigures."""
-    from reelscope.analyzers.background_segmentation._places import PERSON, setting_of
+def _names_checked(backend: str, listed: Collection[str]) -> str:
+    """How far the names of the classes can be trusted."""
+    from reelscope.analyzers.background_segmentation._places import DEEPLAB_NAMES, OTHER, SEEN_RIGHT
 
-    shares = [r.share for r in readings if r.share is not None]
-    out: dict[str, Any] = {}
-    if shares:
-        out |= {"subject_share": fmean(shares), "background_share": 1 - fmean(shares), "subject_max_share": max(shares)}
-    if readings:
-        out["person_present"] = sum(r.person for r in readings) / len(readings)
-    if not readings:
-        out["subject_reason"] = NO_SAMPLE
-    elif not any(r.person for r in readings):
-        out["subject_reason"] = NOBODY
-    elif not any(r.box for r in readings):
-        out["subject_reason"] = NO_MASK
-    both = [(r.subject_blur, r.background_blur) for r in readings if r.subject_blur is not None and r.background_blur is not None]
-    behind = [r.background_blur for r in readings if r.background_blur is not None]
-    if behind:
-        out["background_edge_blur"] = median(behind)
-    if both:
-        out["subject_edge_blur"] = median(a for a, _ in both)
-        out["background_blur"] = median(b / a for a, b in both) if all(a > 0 for a, _ in both) else None
-    if out.get("background_blur") is None:
-        out["blur_reason"] = out.get("subject_reason") or NO_EDGES
-    density = [r.edge_density for r in readings if r.edge_density is not None]
-    if density:
-        found = median(density)
-        out |= {"edge_density": found, "texture": "plain" if found < PLAIN_BELOW else "busy" if found >= BUSY_FROM else None}
-    if not told:
-        return out | {"setting_reason": NOT_MEASURED}
-    if not classes:
-        return out | {"setting_reason": NO_SAMPLE}
-    person = fmean(c.get(PERSON, 0.0) for c in classes)
-    rest: dict[str, float] = {}
-    for one in classes:
-        for label, share in one.items():
-            if label != PERSON:
-                rest[label] = rest.get(label, 0.0) + share
-    total = sum(rest.values())
-    behind_shares = {label: share / total for label, share in rest.items()} if total > 0 else {}
-    setting = setting_of(behind_shares)
-    sure = len(classes) >= LEAST_CLASS_SAMPLES
-    ordered = sorted(((s, label) for label, s in behind_shares.items() if s >= LEAST_CLASS_SHARE), reverse=True)
-    return out | {
-        "classes": [ClassShare(label=label, share=s) for s, label in ordered],
-        "person_share": person,
-        "setting": setting.value if sure else None,
-        "setting_reason": setting.reason if sure else ONE_SAMPLE,
-        "indoor_evidence": setting.indoor_share,
-        "outdoor_evidence": setting.outdoor_share,
-    }
+    if backend != "deeplab_ade20k":
+        return f"class names of {backend} are those of its checkpoint; none was checked by eye on our clips"
+    said = (
+        f"class names: {len(SEEN_RIGHT)} of DeepLab's {len(DEEPLAB_NAMES) - 1} were seen to be right somewhere on our clips by eye, "
+        "and go wrong elsewhere (asphalt called water, a dark hall sky)"
+    )
+    others = sorted(set(listed) - SEEN_RIGHT - {OTHER})
+    return f"{said}; of those listed here never seen to be right: {', '.join(others)}" if others else said
 
 
 def _series(readings: Sequence[Reading]) -> list[Series]:

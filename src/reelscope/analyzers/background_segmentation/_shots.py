@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from reelscope.features.faces import Faces
     from reelscope.features.people import People
 
-__all__ = ["Reading", "Sample", "known_at", "read_sample"]
+__all__ = ["Name", "Reading", "Sample", "known_at", "read_sample", "tracks_of"]
 
 Name = tuple[str, int]  # face or person, live id
 
@@ -65,9 +65,9 @@ class Reading:
 
 
 def known_at(t_s: float, faces: Faces, people: People) -> frozenset[Name]:
-    """Those whose finished tracks are there at a time."""
-    out = {("face", t.live_id) for t in faces.tracks if t.start_s - 1e-6 <= t_s < t.end_s - 1e-6}
-    return frozenset(out | {("person", t.live_id) for t in people.tracks if t.start_s - 1e-6 <= t_s < t.end_s - 1e-6})
+    """Those whose finished tracks, of two sightings at least, are there at a time."""
+    tracks = [("face", t) for t in faces.tracks] + [("person", t) for t in people.tracks]
+    return frozenset((kind, t.live_id) for kind, t in tracks if len(t.t_s) >= 2 and t.start_s - 1e-6 <= t_s < t.end_s - 1e-6)
 
 
 def read_sample(sample: Sample, known: Collection[Name]) -> Reading:
@@ -121,11 +121,9 @@ def _median(sigma: np.ndarray) -> float | None:
 
 
 def tracks_of(readings: Sequence[Reading], gap_s: float) -> list[list[Reading]]:
-    """Readings with a subject in stretches without a gap of more than `gap_s`."""
+    """Readings in stretches without a gap of more than `gap_s`."""
     out: list[list[Reading]] = []
     for r in readings:
-        if r.box is None:
-            continue
         if out and r.t_s - out[-1][-1].t_s <= gap_s:
             out[-1].append(r)
         else:
