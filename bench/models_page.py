@@ -33,7 +33,8 @@ def _table(name: str) -> str:
             size = f"{entry.bytes / 1e6:,.1f}" if entry.bytes < 10e6 else f"{entry.bytes / 1e6:,.0f}"
             runtime = entry.runtime + (f" (`{entry.loads}`)" if entry.runtime == "transformers" else "")
             size = "" if entry.files_of else size
-            lines.append(f"| `{entry.name}` | {entry.purpose} | {', '.join(users.get(entry.name, [])) or 'nothing yet'} | {_licence(entry)} | {size} | {runtime} | {_origin(entry)} |")
+            cells = [f"`{entry.name}`", entry.purpose, ", ".join(users.get(entry.name, [])) or "nothing yet"]
+            lines.append(f"| {' | '.join([*cells, _licence(entry), size, runtime, _origin(entry)])} |")
     return "\n".join(lines) + "\n"
 
 
