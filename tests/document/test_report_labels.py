@@ -20,8 +20,9 @@ from reelscope.document.report.words import percent
         ({"kind": "look", "at_camera": None}, "Not measurable", "none"),
         ({"kind": "blink", "at_camera": None}, "Blink", "blink"),
         ({"age_low": 24.2, "age_high": 50.9}, "24\N{EN DASH}51 years", ""),
-        ({"subject_share": 0.789, "setting": None, "shot": 0}, f"Subject {percent(0.79)}", ""),
-        ({"subject_share": 0.3, "setting": "outdoor", "shot": 0}, f"Outdoor, subject {percent(0.3)}", ""),
+        ({"subject_share": None, "background_share": None, "setting": "indoor"}, "Indoor, subject not measured", ""),
+        ({"subject_share": 0.789, "background_share": 0.211, "setting": None, "shot": 0}, f"Subject {percent(0.79)}", ""),
+        ({"subject_share": 0.3, "background_share": 0.7, "setting": "outdoor", "shot": 0}, f"Outdoor, subject {percent(0.3)}", ""),
         ({"kind": "shot", "shot": 2, "reasons": []}, "Shot 3", "none"),
     ],
 )

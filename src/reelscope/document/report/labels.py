@@ -82,9 +82,11 @@ def _said(extra: Mapping[str, Any]) -> str:
     low, high = extra.get("age_low"), extra.get("age_high")
     if isinstance(low, int | float) and isinstance(high, int | float):
         return f"{low:.0f}\N{EN DASH}{high:.0f} years"
-    if isinstance(extra.get("subject_share"), int | float):
-        setting = extra.get("setting")
-        return f"{sentence(clean(setting)) + ', subject' if isinstance(setting, str) else 'Subject'} {percent(extra['subject_share'])}"
+    if "subject_share" in extra and "background_share" in extra:
+        share, setting = extra["subject_share"], extra.get("setting")
+        parts = [clean(setting)] if isinstance(setting, str) else []
+        parts += [f"subject {percent(share)}"] if isinstance(share, int | float) else ["subject not measured"]
+        return sentence(", ".join(parts))
     return ""
 
 
