@@ -11,7 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from reelscope.analyzers._transnet import SIZE_PX, Stream, answer, transitions_of
+from reelscope.analyzers.cut_analysis._transnet import SIZE_PX, Stream, answer, transitions_of
 from reelscope.features.shots import Transition
 
 __all__ = ["available", "find", "find_in_file", "note"]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reelscope.analyzers._edits import NO_STILLS, edit_segments, unmeasured
+from reelscope.analyzers.cut_analysis._edits import NO_STILLS, edit_segments, unmeasured
 from reelscope.features.edits import Edit, Edits
 
 SHOTS = [(0.0, 4.0), (4.0, 6.0)]

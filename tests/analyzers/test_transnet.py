@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from reelscope.analyzers._transnet import Stream, transitions_of
 from reelscope.analyzers.cut_analysis import CutResult, describe, describe_neural
+from reelscope.analyzers.cut_analysis._transnet import Stream, transitions_of
 from reelscope.features.shots import Shots, Transition
 
 

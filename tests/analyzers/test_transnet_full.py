@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reelscope.analyzers._transnet import Stream, answer
+from reelscope.analyzers.cut_analysis._transnet import Stream, answer
 from reelscope.config import Settings
 from reelscope.models.catalog import Catalog
 from reelscope.models.sessions import SessionRequest, open_session

@@ -13,6 +13,7 @@ import numpy as np
 from reelscope.analyzers.body_pose._paths import BLAZE_ROWS
 from reelscope.features.people._landmarks import find as find_landmarks
 from reelscope.features.people._landmarks import roi_of
+from reelscope.features.people._picture import Picture
 
 __all__ = ["BlazeLite", "MoveNet", "Points", "VitPose", "dark", "square_of", "vitpose_box"]
 
@@ -76,7 +77,7 @@ class BlazeLite:
             radius = float(np.linalg.norm(corners - hips, axis=1).max())
             size = float(np.linalg.norm(away))
             circle = hips + (away / size if size > 0 else np.array([0.0, -1.0])) * radius
-            body = find_landmarks(self._cv2, self._handle.session.run, rgb, roi_of(hips.tolist(), circle.tolist()))
+            body = find_landmarks(self._handle.session.run, Picture(self._cv2, rgb), roi_of(hips.tolist(), circle.tolist()))
             out.append(body.points[BLAZE_ROWS][:, [0, 1, 3]])
         return out
 

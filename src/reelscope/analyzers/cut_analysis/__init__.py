@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from reelscope.analyzers._edits import EditSegment, edit_segments, unmeasured
 from reelscope.analyzers.base import Analyzer, AnalyzerSpec, Backend, Clip, FrameNeed, Inputs, LoadContext, Window
+from reelscope.analyzers.cut_analysis._edits import EditSegment, edit_segments, unmeasured
 from reelscope.document.schema import AnalyzerResult, Model, Seconds, Segment, Summary, Value
 
 if TYPE_CHECKING:
@@ -211,13 +211,13 @@ class CutAnalysis(Analyzer[CutResult]):
         super().load(ctx)
         self._neural = ctx.backend == "transnetv2"
         if self._neural:
-            import reelscope.analyzers._transnet  # noqa: F401
+            import reelscope.analyzers.cut_analysis._transnet  # noqa: F401
 
             self._model = ctx.model("transnetv2")
 
     def begin(self, clip: Clip) -> None:
         if self._neural:
-            from reelscope.analyzers._transnet import Stream
+            from reelscope.analyzers.cut_analysis._transnet import Stream
 
             self._stream = Stream(self._run, batch=self.ctx.batch)
 
@@ -227,13 +227,13 @@ class CutAnalysis(Analyzer[CutResult]):
             self._stream.add(frames.pixels, [float(t) for t in frames.pts_s])
 
     def _run(self, windows: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
-        from reelscope.analyzers._transnet import answer
+        from reelscope.analyzers.cut_analysis._transnet import answer
 
         return self.ctx.batched(windows, lambda some: answer(self._model.session, some))
 
     def finish(self, inputs: Inputs) -> CutResult:
         if self._neural:
-            from reelscope.analyzers._transnet import transitions_of
+            from reelscope.analyzers.cut_analysis._transnet import transitions_of
             from reelscope.features.shots._decide import tile
 
             shots = tile(transitions_of(*self._stream.end()), inputs.clip.media.duration_s)
