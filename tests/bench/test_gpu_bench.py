@@ -16,7 +16,8 @@ from bench.gpu.clip import make_clip  # noqa: E402
 from bench.gpu.report import comparable, members_of, worker_memory  # noqa: E402
 from bench.gpu.setup import hardware_for, session_on, settings_for  # noqa: E402
 
-pytestmark = [pytest.mark.torch, pytest.mark.slow, pytest.mark.filterwarnings("default")]  # PyTorch and transformers warn of their own matters
+# PyTorch and transformers warn of their own matters.
+pytestmark = [pytest.mark.torch, pytest.mark.slow, pytest.mark.filterwarnings("default")]
 
 VLM, OBJECTS, BACKGROUND, WORDS = "qwen2_vl_temporal", "object_detection", "background_segmentation", "speech_transcription"
 
