@@ -11,7 +11,18 @@ import numpy as np
 import pytest
 from bench.accuracy import _skeletons
 
-from reelscope.analyzers.body_pose import BodyPose, BodyPoseResult, _backends, _topdown, _yolo_pose
+from reelscope.analyzers.body_pose import (
+    BodyPoint,
+    BodyPose,
+    BodyPoseResult,
+    BodySegment,
+    BodySummary,
+    BodyTrack,
+    PersonFigures,
+    _backends,
+    _topdown,
+    _yolo_pose,
+)
 from reelscope.analyzers.body_pose._collect import Collector, embodied
 from reelscope.analyzers.body_pose._gestures import claps, gestures, hands_up, points, swings, waves
 from reelscope.analyzers.body_pose._paths import BLAZE_NAMES, COCO_NAMES, Body, Path, body_of, from_people, intervals, with_points
@@ -135,6 +146,27 @@ def test_a_posture_lasts_and_a_single_other_sample_does_not_break_it() -> None:
     assert postures(still(figure(), 4)) == []  # 0.6 s
 
 
+@pytest.mark.parametrize(
+    ("speed", "expected"),
+    [
+        (0.0, ["standing"]),
+        (1.7, ["standing"]),  # a walk, or a camera that pans
+        (2.5, []),  # a run, a jump: legs are as straight there
+    ],
+)
+def test_who_travels_fast_has_no_posture(speed: float, expected: list[str]) -> None:
+    body = still(figure(), 12)
+    body.xy[..., 1] += (np.arange(12) % 2 * speed / 5)[:, None]  # up and down, as in a jump
+    assert [s.posture for s in postures(body)] == expected
+
+
+def test_a_posture_begins_where_the_run_ends() -> None:
+    body = still(figure(), 24)
+    body.xy[..., 0] += np.minimum(np.arange(24), 10)[:, None] * 0.6
+    (span,) = postures(body)
+    assert 10 <= span.first <= 12 and span.last == 23
+
+
 def test_joint_angle() -> None:
     assert joint_deg(np.array([0, -1.0]), np.zeros(2), np.array([1.0, 0])) == pytest.approx(90)
     assert np.isnan(joint_deg(np.zeros(2), np.zeros(2), np.ones(2)))
@@ -167,13 +199,7 @@ def test_turning_points_alternate_and_small_ones_do_not_count() -> None:
     assert swings(np.array([0, 1, 0, 1, 0, 1, 0, 1, 0.0]), t, 0.5) == [[0, 1, 2, 3, 4, 5, 6, 7, 8]]
     assert swings(np.array([0, 0.1, 0, 0.1, 0, 0.1, 0, 0.1, 0.0]), t, 0.5) == []
     assert swings(np.array([0, 1, 0, NAN, 0, 1, 0, 1, 0.0]), t, 0.5) == [[0, 1, 2], [4, 5, 6, 7, 8]]
-    assert (
-        swings(np.array([0, 0.2, 0.4, 0.6, 1, 1, 1, 1, 0.0]), t, 0.5)
-        == [
-            [0, 4],
-        ]
-        or True
-    )
+    assert swings(np.array([0, 1, 1, 1, 1, 1, 0.0]), t[:7], 0.5) == [[0, 1]]  # the way back begins a second later
     assert swings(np.zeros(0), np.zeros(0), 0.5) == []
 
 
@@ -204,6 +230,17 @@ def test_an_arm_that_sweeps_does_not_point() -> None:
     body = still(figure(**POINTING))
     body.xy[:, 9, 1] += 0.25 * (np.arange(10) % 2)
     assert points(body) == []
+
+
+@pytest.mark.parametrize(("every", "expected"), [(0, 1), (7, 1), (2, 0)], ids=["all seen", "few missed", "each second missed"])
+def test_hands_that_are_half_guessed_do_not_clap(every: int, expected: int) -> None:
+    body = still(figure(), 21)
+    for i in range(21):
+        half = 0.1 if i % 4 == 1 else 0.45 if i % 4 == 3 else 0.25
+        body.xy[i, 9], body.xy[i, 10] = (half, 0.4), (-half, 0.4)
+        if every and i % every == 0:
+            body.xy[i, 9] = NAN
+    assert [g.gesture for g in gestures(body)] == ["clap"] * expected
 
 
 @pytest.mark.parametrize("name", _skeletons.GESTURES)
@@ -372,8 +409,26 @@ def test_dark_of_a_flat_map_and_of_a_peak_at_the_edge() -> None:
 def test_nobody_is_a_result_that_says_why() -> None:
     made = result_of([], [0.0, 0.2], COCO_NAMES, (0.3, 0.3), 1.0, 1.0)
     assert made.tracks == [] and made.series == [] and made.segments == []
-    assert made.summary.people_max == 0 and made.summary.person_share == 0
+    assert made.summary.people_max == 0 and made.summary.person_time_share == 0
     assert made.summary.movement_mean is None and made.summary.not_measured["movement_mean"] == "nobody was found"
+
+
+def test_persons_without_a_skeleton_are_told_from_nobody() -> None:
+    reasons = []
+    for frames in ([[]] * 4, [[found(head=0.1, legs=0.1)]] * 4):
+        looker = _backends.Boxed(SimpleNamespace(), lambda *_: [], 0.5)
+        for k, one in enumerate(frames):
+            looker._collector.feed(k / 5, one)
+        assert looker.paths(None, SHOTS) == []
+        made = result_of([], looker.sampled(None), COCO_NAMES, (0.3, 0.3), 1.0, 1.0, looker.nobody(None))
+        reasons.append(made.summary.not_measured["movement_mean"])
+    assert reasons == ["nobody was found", "persons were found, but no skeleton was certain enough"]
+
+
+def test_every_field_says_what_it_is() -> None:
+    for model in (BodySegment, BodyPoint, BodyTrack, BodySummary, PersonFigures):
+        own = set(model.__annotations__)
+        assert [n for n, f in model.model_fields.items() if n in own and not f.description] == []
 
 
 def test_null_points_are_null_and_counts_are_told() -> None:
@@ -383,8 +438,8 @@ def test_null_points_are_null_and_counts_are_told() -> None:
     data = BodyPoseResult.model_validate_json(made.model_dump_json())
     first = data.tracks[0].points[0].keypoints
     assert first[9] is None and first[0] is not None and len(first) == 17
-    assert made.summary.people_max == 2 and made.summary.person_share == 0.5 and made.summary.points_per_s == pytest.approx(5)
-    assert made.summary.postures["standing"].count == 2 and made.summary.postures["standing"].seconds == pytest.approx(4.0)
+    assert made.summary.people_max == 2 and made.summary.person_time_share == 0.5 and made.summary.points_per_s == pytest.approx(5)
+    assert made.summary.postures["standing"].count == 2 and made.summary.postures["standing"].person_s == pytest.approx(4.0)
     assert [s.t_s for s in made.series[0:1]] == [[pytest.approx(k / 5) for k in range(10)]]
     assert made.series[0].values[0] is None and made.series[0].values[1] == pytest.approx(0, abs=1e-5)
 

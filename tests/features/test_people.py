@@ -16,6 +16,7 @@ from reelscope.features.people import POINT_NAMES, People, PeopleFeature, _detec
 from reelscope.features.people._detector import Tile
 from reelscope.features.people._gate import Observation, certainty, tracks
 from reelscope.features.people._landmarks import Body, Roi
+from reelscope.features.people._picture import Picture
 from reelscope.features.people._types import PersonSeen
 from reelscope.features.shots import Shots
 from reelscope.media.frames import SAMPLED_LARGE, Frames, Window
@@ -123,9 +124,18 @@ def test_tiles_cover_the_picture(size: tuple[int, int], expected: int) -> None:
         assert all(b - a < min(size) for a, b in zip(starts, starts[1:], strict=False))
 
 
+def test_halves_are_made_once_and_never_to_nothing() -> None:
+    picture = Picture(cv2, np.zeros((90, 161, 3), np.uint8))
+    assert (
+        picture.shrunk(1.9).shape[:2] == (90, 161) and picture.shrunk(2.0).shape[:2] == (45, 80) and picture.shrunk(5).shape[:2] == (22, 40)
+    )
+    assert picture.shrunk(5) is picture.shrunk(7.9)
+    assert picture.shrunk(1e9).size and Picture(cv2, np.zeros((1, 1, 3), np.uint8)).shrunk(9).shape == (1, 1, 3)
+
+
 def test_the_input_is_centred_and_black_beyond_the_picture() -> None:
     rgb = np.full((100, 200, 3), 255, np.uint8)
-    out = _detector.tile_input(cv2, rgb, _detector.tiles_of(200, 100)[0])
+    out = _detector.tile_input(Picture(cv2, rgb), _detector.tiles_of(200, 100)[0])
     assert out.shape == (1, 224, 224, 3) and out.dtype == np.float32
     assert (out[0, :56] == -1).all() and (out[0, 56:168] == 1).all() and (out[0, 168:] == -1).all()
 
@@ -147,7 +157,9 @@ def test_decoding_places_box_and_points_and_merges_by_score() -> None:
 
 
 def test_a_picture_without_people_gives_nothing() -> None:
-    assert _detector.detect(cv2, lambda _: EMPTY, _detector.anchors(), np.zeros((90, 160, 3), np.uint8), Tile(0, -35, 160), 0.3) == []
+    assert (
+        _detector.detect(lambda _: EMPTY, _detector.anchors(), Picture(cv2, np.zeros((90, 160, 3), np.uint8)), Tile(0, -35, 160), 0.3) == []
+    )
 
 
 # --- the landmarks ---
@@ -166,7 +178,7 @@ def test_the_crop_and_its_inverse_agree(angle: float) -> None:
     rgb = np.zeros((400, 500, 3), np.uint8)
     cv2.circle(rgb, (300, 180), 4, (255, 255, 255), -1)
     roi = Roi(280.0, 200.0, 220.0, angle)
-    square = _landmarks.crop(cv2, rgb, roi)
+    square = _landmarks.crop(Picture(cv2, rgb), roi)
     assert square.shape == (1, 256, 256, 3) and square.max() == pytest.approx(1, abs=0.01)
     rows, columns = np.nonzero(square[0, ..., 0] > 0.5)
     at = np.array([(columns.mean() + 0.5) / 256, (rows.mean() + 0.5) / 256])
@@ -176,7 +188,7 @@ def test_the_crop_and_its_inverse_agree(angle: float) -> None:
 def test_a_large_square_is_shrunk_without_moving() -> None:
     rgb = np.zeros((1200, 1600, 3), np.uint8)
     cv2.circle(rgb, (800, 300), 20, (255, 255, 255), -1)
-    square = _landmarks.crop(cv2, rgb, Roi(800.0, 600.0, 1600.0, 0.0))
+    square = _landmarks.crop(Picture(cv2, rgb), Roi(800.0, 600.0, 1600.0, 0.0))
     rows, columns = np.nonzero(square[0, ..., 0] > 0.5)
     assert (columns.mean() + 0.5) / 256 == pytest.approx(0.5, abs=0.004)
     assert (rows.mean() + 0.5) / 256 == pytest.approx(0.5 - 300 / 1600, abs=0.004)
@@ -217,11 +229,13 @@ class Models:
     """Stubs of both models: who is detected where in each frame, and whether a body is there."""
 
     def __init__(self, scores: Sequence[float], present: Sequence[bool]) -> None:
-        self.scores, self.present, self.detections, self.bodies = list(scores), list(present), 0, 0
+        self.scores, self.present, self.bodies = list(scores), list(present), 0
+        self.frame = 0
+        self.looks: list[int] = []
 
     def people(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
-        score = self.scores[self.detections]
-        self.detections += 1
+        score = self.scores[self.frame]
+        self.looks.append(self.frame)
         raw, logits = np.zeros((1, 2254, 12), np.float32), np.full((1, 2254, 1), -20, np.float32)
         index = 28 * 28 * 2 + 14 * 14 * 2 + 6 * (3 * 7 + 3)
         if score:
@@ -232,14 +246,51 @@ class Models:
 
     def points(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         self.bodies += 1
-        return outputs(presence=0.9 if self.present[self.detections - 1] else 0.1)
+        return outputs(presence=0.9 if self.present[self.frame] else 0.1)
 
 
-def followed(scores: Sequence[float], present: Sequence[bool] | None = None) -> tuple[list[list[_follow.Sight]], Models]:
+def followed(
+    scores: Sequence[float],
+    present: Sequence[bool] | None = None,
+    *,
+    light: Sequence[int] | None = None,
+    size: tuple[int, int] = (224, 224),
+) -> tuple[list[list[_follow.Sight]], Models]:
     models = Models(scores, present or [True] * len(scores))
     follower = _follow.Follower(cv2, models.people, models.points)
-    rgb = np.zeros((224, 224, 3), np.uint8)
-    return [follower.feed(rgb, k / 5) for k in range(len(scores))], models
+    frames = []
+    for k in range(len(scores)):
+        models.frame = k
+        frames.append(follower.feed(np.full((size[1], size[0], 3), light[k] if light else 0, np.uint8), k / 5))
+    return frames, models
+
+
+@pytest.mark.parametrize(
+    ("scores", "present", "expected"),
+    [
+        ([0.9] * 8, [True] * 8, [0, 1, 3, 5, 7]),  # new, then sure
+        ([0.6] * 6, [True] * 6, [0, 1, 2, 3, 4, 5]),  # doubtful
+        ([0.9, 0.9, 0.9, 0.5, 0.9, 0.9], [True] * 6, [0, 1, 3, 4]),  # in doubt for once
+        ([0.9, 0.9, 0.0, 0.0], [True, True, False, False], [0, 1, 2, 3]),  # lost: the same frame is looked at
+        ([0.0] * 10, [False] * 10, [0, 1, 2, 3, 4, 6, 8]),  # nobody for a second
+        ([0.0] * 6 + [0.9] * 4, [True] * 10, [0, 1, 2, 3, 4, 6, 7, 9]),
+    ],
+)
+def test_the_detector_rests_where_it_is_sure(scores: list[float], present: list[bool], expected: list[int]) -> None:
+    frames, models = followed(scores, present)
+    assert models.looks == expected
+    shown = [bool(f) for f in frames]
+    assert shown == [p and (s > 0 or k > 0 and shown[k - 1]) for k, (s, p) in enumerate(zip(scores, present, strict=True))]
+
+
+def test_another_picture_is_looked_at_at_once() -> None:
+    assert followed([0.9] * 4)[1].looks == [0, 1, 3]
+    assert followed([0.9] * 4, light=[0, 0, 200, 200])[1].looks == [0, 1, 2]
+    assert followed([0.9] * 4, light=[0, 0, 20, 20])[1].looks == [0, 1, 3]
+
+
+def test_a_wide_picture_is_always_looked_at_and_in_one_square_more() -> None:
+    assert followed([0.0] * 8, [False] * 8, size=(400, 224))[1].looks == [k for k in range(8) for _ in range(2)]
 
 
 def test_a_weak_detection_starts_nobody() -> None:
@@ -271,6 +322,7 @@ def test_nothing_of_the_last_clip_stays() -> None:
     rgb = np.zeros((224, 224, 3), np.uint8)
     assert len(follower.feed(rgb, 5.0)) == 1
     follower.reset()
+    models.frame = 1
     assert follower.feed(rgb, 0.0) == []
 
 

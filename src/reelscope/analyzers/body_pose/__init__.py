@@ -130,7 +130,8 @@ class BodyPose(Analyzer[BodyPoseResult]):
         paths = self._looker.paths(people, shots)
         media = inputs.clip.media
         aspect = (media.width_px or 1) / (media.height_px or 1)
-        return result_of(paths, sampled, self._looker.names, self._limits, aspect, _covered(sampled, media.duration_s))
+        covered = _covered(sampled, media.duration_s)
+        return result_of(paths, sampled, self._looker.names, self._limits, aspect, covered, self._looker.nobody(people))
 
     def close(self) -> None:
         self._looker = None

@@ -11,6 +11,7 @@ import numpy as np
 from reelscope.analyzers.body_pose import _topdown
 from reelscope.analyzers.body_pose._collect import LOW, Collector, Found
 from reelscope.analyzers.body_pose._paths import BLAZE_NAMES, COCO_NAMES, Path, from_people, with_points
+from reelscope.analyzers.body_pose._result import NOBODY, UNSURE
 from reelscope.analyzers.body_pose._yolo_pose import detect as detect_yolo_pose
 from reelscope.analyzers.object_detection._yolo import Session, yolox
 from reelscope.features._tracking import Xywh
@@ -46,6 +47,9 @@ class Looker(Protocol):
 
     def sampled(self, people: People | None) -> Sequence[float]:
         """The times that were looked at."""
+
+    def nobody(self, people: People | None) -> str:
+        """Why there is no path, where there is none; after paths()."""
 
 
 class OfFeature:
@@ -83,6 +87,9 @@ class OfFeature:
         assert people is not None
         return people.sampled_s
 
+    def nobody(self, people: People | None) -> str:
+        return NOBODY  # what the feature's models suspect and its gate drops are leaves and kettles, too: no finding to tell
+
 
 class Alone:
     """A backend that finds people itself."""
@@ -106,6 +113,9 @@ class Alone:
 
     def sampled(self, people: People | None) -> Sequence[float]:
         return self._collector.sampled
+
+    def nobody(self, people: People | None) -> str:
+        return UNSURE if self._collector.met else NOBODY
 
 
 class Boxed(Alone):

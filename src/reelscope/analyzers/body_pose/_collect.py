@@ -43,6 +43,11 @@ class Collector:
             if number >= 0:
                 self._rows.setdefault(number, []).append((t_s, one))
 
+    @property
+    def met(self) -> bool:
+        """Whether the detector was sure enough of anybody to follow them, whatever the gate says."""
+        return bool(self._rows)
+
     def paths(self, shots: Sequence[tuple[float, float]]) -> list[Path]:
         """Who passes the gate, by start, then size."""
         step = median(np.diff(self.sampled).tolist()) if len(self.sampled) > 1 else 0.2

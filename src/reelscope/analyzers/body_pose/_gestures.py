@@ -42,6 +42,8 @@ CLAP_SWING = 0.2  # change of the distance between the wrists
 CLAP_NEAR = 0.5  # ... which comes down to this: wrists of pressed palms are 0.1-0.3 apart, and samples miss the moment of touch
 CLAP_TURNS = 5
 CLAP_STRAIGHT = 0.6  # share of the wrists' ways that changes their distance: sticks on a drum go up and down
+CLAP_SEEN = 0.75  # share of the samples that show both hands: wrists that are missed in every second sample (drumsticks, blur) and bridged
+# make swings of their own
 CLAP_SHARE = 0.25  # of the change that each wrist makes itself: one hand that hits the other still is no applause
 
 
@@ -58,8 +60,9 @@ class GestureSpan:
 
 def gestures(body: Body) -> list[GestureSpan]:
     """All gestures, in time order. Hands that clap swing to and fro, too: a wave in the time of a clap is none."""
+    shown = np.isfinite(body.xy[:, [9, 10]]).all(axis=(1, 2))
     body = bridged(body)
-    clapping = claps(body)
+    clapping = claps(body, shown)
     waving = [w for w in waves(body) if not any(c.first < w.last and w.first < c.last for c in clapping)]
     return sorted([*hands_up(body), *points(body), *waving, *clapping], key=lambda g: g.first)
 
@@ -157,8 +160,13 @@ def waves(body: Body) -> list[GestureSpan]:
     return out
 
 
-def claps(body: Body) -> list[GestureSpan]:
-    """Hands that come together and part again and again before the body. Evidence: turns, swing, nearest, straight, seconds."""
+def claps(body: Body, shown: np.ndarray | None = None) -> list[GestureSpan]:
+    """Hands that come together and part again and again before the body. Evidence: turns, swing, nearest, straight, shown, seconds.
+
+    Args:
+        shown: bool [n], samples in which both wrists were visible before gaps were bridged; None: those where they are now.
+    """
+    shown = np.isfinite(body.xy[:, [9, 10]]).all(axis=(1, 2)) if shown is None else shown
     left, right = body.xy[:, 9], body.xy[:, 10]
     shoulders, hips = body.xy[:, [L_SHOULDER, R_SHOULDER]], body.xy[:, [L_HIP, R_HIP]]
     middle = shoulders.mean(axis=1)
@@ -176,13 +184,15 @@ def claps(body: Body) -> list[GestureSpan]:
         run = slice(first, last + 1)
         ways = [np.linalg.norm(np.diff(((p - middle) / body.unit[:, None])[turns], axis=0), axis=1) for p in (left, right)]
         straight = float(np.median(np.abs(np.diff(signal[turns])) / np.maximum(ways[0] + ways[1], 1e-9)))
-        if min(float(np.median(way)) for way in ways) < CLAP_SHARE * swing or straight < CLAP_STRAIGHT:
+        both = float(np.mean(shown[run]))
+        if min(float(np.median(way)) for way in ways) < CLAP_SHARE * swing or straight < CLAP_STRAIGHT or both < CLAP_SEEN:
             continue
         evidence: dict[str, float | None] = {
             "turns": float(len(turns)),
             "swing": swing,
             "nearest": float(np.nanmin(signal[run])),
             "straight": straight,
+            "shown": both,
             "seconds": float(body.t_s[last] - body.t_s[first]),
         }
         out.append(GestureSpan("clap", None, first, last, evidence))

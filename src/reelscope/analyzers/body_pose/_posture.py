@@ -21,6 +21,9 @@ THIGH_SITTING_DEG, THIGH_UP_DEG = 50.0, 125.0  # thigh against hanging down; wal
 THIGH_SHORT = 0.55  # thigh towards the lens: its length over the shin's; seen upright they are about equal
 KNEE_STRAIGHT_DEG = 150.0
 SMOOTH = 2  # samples to both sides that vote
+TRAVEL_MAX = 2.0
+"""Torso lengths per second, mean over the samples that vote, above which there is no posture: children who jump on a bed travel at 2.3 to
+4.1, a woman who walks at most 1.7, who stands or sits 0.1 to 0.7. Their legs are straight in mid-air, too."""
 MIN_S = 0.8  # a shorter posture is a step of a movement
 
 
@@ -88,14 +91,16 @@ def _decide(f: dict[str, float]) -> Posture | None:
 
 
 def postures(body: Body) -> list[PostureSpan]:
-    """Postures that last, in time order; stretches that no rule decides are left out."""
+    """Postures that last, in time order; stretches that no rule decides, or in which the person travels fast, are left out."""
     each = [posture_at(xy) for xy in body.xy]
     names = [name for name, _ in each]
+    fast = _fast(movement(body)[1])
     voted: list[Posture | None] = []
     for i in range(len(names)):
         near = Counter(names[max(0, i - SMOOTH) : i + SMOOTH + 1])
         best = max(near.values())
         voted.append(names[i] if near[names[i]] == best else next(n for n, c in near.items() if c == best))
+    voted = [None if f else n for n, f in zip(voted, fast, strict=True)]
     out: list[PostureSpan] = []
     for posture in dict.fromkeys(n for n in voted if n is not None):
         for first, last in intervals([v == posture for v in voted], body.t_s, MAX_GAP_S):
@@ -105,6 +110,15 @@ def postures(body: Body) -> list[PostureSpan]:
             keys = dict.fromkeys(k for f in rows for k in f)
             out.append(PostureSpan(posture, first, last, {k: float(np.median([f[k] for f in rows if k in f])) for k in keys}))
     return sorted(out, key=lambda s: s.first)
+
+
+def _fast(travel: np.ndarray) -> list[bool]:
+    out = []
+    for i in range(len(travel)):
+        near = travel[max(0, i - SMOOTH) : i + SMOOTH + 1]
+        near = near[np.isfinite(near)]
+        out.append(bool(len(near)) and float(np.mean(near)) > TRAVEL_MAX)
+    return out
 
 
 def movement(body: Body) -> tuple[np.ndarray, np.ndarray]:

@@ -13,13 +13,14 @@ from reelscope.analyzers.body_pose._types import BodyPoint, BodyPoseResult, Body
 from reelscope.document.schema import Series
 from reelscope.timebase import round_s
 
-__all__ = ["POINTS_BUDGET", "result_of", "thin_to"]
+__all__ = ["NOBODY", "POINTS_BUDGET", "UNSURE", "result_of", "thin_to"]
 
 POINTS_BUDGET = 1200
 """Points of all tracks together, counted in points of 17 keypoints of about 0.45 kB: half a megabyte. Two people with 29 keypoints for a
 minute fit at five a second; beyond, every second, fourth or tenth is written. Rules and series always read all."""
 PEAK_PERCENT = 98.0
 NOBODY = "nobody was found"
+UNSURE = "persons were found, but no skeleton was certain enough"
 
 
 def thin_to(counts: Sequence[int], keypoints: int) -> int:
@@ -29,7 +30,13 @@ def thin_to(counts: Sequence[int], keypoints: int) -> int:
 
 
 def result_of(
-    paths: Sequence[Path], sampled: Sequence[float], names: Sequence[str], limits: tuple[float, float], aspect: float, covered: float
+    paths: Sequence[Path],
+    sampled: Sequence[float],
+    names: Sequence[str],
+    limits: tuple[float, float],
+    aspect: float,
+    covered: float,
+    nobody: str = NOBODY,
 ) -> BodyPoseResult:
     """The whole result.
 
@@ -37,6 +44,7 @@ def result_of(
         sampled: Times that were looked at. names: of the keypoints.
         limits: Visibility from which on a point is written, and from which on it counts for the rules.
         aspect: Width over height of the display picture. covered: Share of the clip that was looked at.
+        nobody: Why there are no paths, where there are none.
     """
     limit, sure = limits
     every = thin_to([len(p.t_s) for p in paths], len(names))
@@ -53,7 +61,7 @@ def result_of(
         tracks.append(_track(path, moved, limit, every))
     segments.sort(key=lambda s: (s.start_s, s.track_id))
     step = 0.2 if len(sampled) < 2 else float(np.median(np.diff(sampled)))
-    summary = _summary(paths, sampled, segments, moves, travels)
+    summary = _summary(paths, sampled, segments, moves, travels, nobody)
     summary.keypoint_names, summary.visibility_limit = list(names), limit
     summary.points_per_s = None if not paths else 1 / (step * every)
     series = [
@@ -144,6 +152,7 @@ def _summary(
     segments: Sequence[BodySegment],
     moves: Sequence[np.ndarray],
     travels: Sequence[np.ndarray],
+    nobody: str,
 ) -> BodySummary:
     present: dict[float, int] = {}
     for path in paths:
@@ -151,19 +160,19 @@ def _summary(
             present[t] = present.get(t, 0) + 1
     out = BodySummary(
         people_max=max(present.values(), default=0),
-        person_share=min(1.0, len(present) / len(sampled)) if sampled else None,
+        person_time_share=min(1.0, len(present) / len(sampled)) if sampled else None,
         postures=_count(segments, "posture"),
         gestures=_count(segments, "gesture"),
     )
     if moves:
         out.movement_mean, out.movement_peak = _mean_peak(np.concatenate(moves))
         out.travel_mean = _mean_peak(np.concatenate(travels))[0]
-    reason = NOBODY if not paths else "too few points are visible in two samples that follow each other"
+    reason = nobody if not paths else "too few points are visible in two samples that follow each other"
     out.not_measured = {name: reason for name in ("movement_mean", "movement_peak", "travel_mean") if getattr(out, name) is None}
     if not sampled:
-        out.not_measured["person_share"] = "no frame was looked at"
+        out.not_measured["person_time_share"] = "no frame was looked at"
     if not paths:
-        out.not_measured["points_per_s"] = NOBODY
+        out.not_measured["points_per_s"] = nobody
     return out
 
 
@@ -172,7 +181,7 @@ def _count(segments: Sequence[BodySegment], field: str) -> dict:
     for s in segments:
         name = getattr(s, field)
         if name is not None:
-            one = found.setdefault(name, PersonFigures(count=0, seconds=0.0))
+            one = found.setdefault(name, PersonFigures(count=0, person_s=0.0))
             one.count += 1
-            one.seconds = (one.seconds or 0.0) + s.end_s - s.start_s
+            one.person_s = (one.person_s or 0.0) + s.end_s - s.start_s
     return found

@@ -19,82 +19,70 @@ Keypoint = tuple[Coordinate, Coordinate, Visibility]
 
 
 class BodySegment(Segment):
-    """A posture that lasts, or a gesture.
+    """A posture that lasts, or a gesture."""
 
-    Attributes:
-        kind: What this segment is; the field of that name says which one.
-        track_id: Of the person. shot: index of its shot.
-        posture: "upright": the torso is upright and the picture does not show whether the person stands or sits.
-        side: Arm of a wave or a pointing, the person's own; null for the others.
-        evidence: The figures that the rule decided on; their names are explained in docs/analyzers/body_pose.md.
-    """
-
-    kind: Literal["posture", "gesture"]
-    track_id: int
-    shot: int
-    posture: Posture | None = None
-    gesture: Gesture | None = None
-    side: Literal["left", "right"] | None = None
-    evidence: dict[str, Value] = {}
+    kind: Literal["posture", "gesture"] = Field(description="what this segment is; the field of that name says which one")
+    track_id: int = Field(description="of the person")
+    shot: int = Field(description="index of the person's shot")
+    posture: Posture | None = Field(
+        None, description='"upright": the torso is upright and the picture does not show whether the person stands or sits'
+    )
+    gesture: Gesture | None = Field(None, description="what the arms do, by rule")
+    side: Literal["left", "right"] | None = Field(None, description="arm of a wave or a pointing, the person's own; null for the others")
+    evidence: dict[str, Value] = Field({}, description="the figures that the rule decided on; docs/analyzers/body_pose.md explains them")
 
 
 class BodyPoint(TrackPoint):
-    """A person at one moment.
+    """A person at one moment."""
 
-    Attributes:
-        keypoints: In the order of summary.keypoint_names: x, y (0-1 of the display picture) and the model's visibility or confidence
-            (0-1); null where that lies below summary.visibility_limit or the point lies outside of the picture.
-    """
-
-    keypoints: list[Keypoint | None] = []
+    keypoints: list[Keypoint | None] = Field(
+        [],
+        description="in the order of summary.keypoint_names: x, y (0-1 of the display picture) and the model's visibility or confidence "
+        "(0-1); null where that lies below summary.visibility_limit or the point lies outside of the picture",
+    )
 
 
 class BodyTrack(Track):
-    """One person within one shot; `label` is "person".
+    """One person within one shot; `label` is "person"."""
 
-    Attributes:
-        shot: Index of the shot. score: mean confidence that this is a person.
-        movement_mean, movement_peak: Of the movement (see summary) over the track.
-    """
-
-    shot: int
-    score: Value = None
-    movement_mean: Value = None
-    movement_peak: Value = None
-    points: list[BodyPoint] = []  # type: ignore[assignment]
+    shot: int = Field(description="index of the shot")
+    score: Value = Field(None, description="mean confidence (0-1) that this is a person")
+    movement_mean: Value = Field(None, description="mean over the track of the movement (see summary), torso lengths per second")
+    movement_peak: Value = Field(None, description="98th percentile over the track of the movement (see summary), torso lengths per second")
+    points: list[BodyPoint] = Field([], description="the person over time, summary.points_per_s of them a second")  # type: ignore[assignment]
 
 
 class PersonFigures(Model):
-    """Counts of one kind of segment: how often and for how long."""
+    """Figures of one kind of segment, over all people."""
 
-    count: int
-    seconds: Value
+    count: int = Field(description="segments of this kind")
+    person_s: Value = Field(description="person-seconds: their lengths added up over all people, so two who stand for 4 s give 8")
 
 
 class BodySummary(Summary):
-    """The whole clip.
+    """The whole clip; "people" are those with a skeleton."""
 
-    Attributes:
-        people_max: Most people seen at once. person_share: share (0-1) of the sampled times with at least one.
-        keypoint_names: Order of every `keypoints` list; left and right are the person's own. visibility_limit: see BodyPoint.
-        points_per_s: Density of the tracks' points, thinned where people are many or the clip is long.
-        movement_mean, movement_peak: Mean and 98th percentile of the movement, torso lengths per second: mean speed of the visible main
-            points relative to the middle of the shoulders. travel_mean: mean speed of that middle itself, the camera's motion included.
-        postures, gestures: Figures by name.
-        not_measured: Why fields are null.
-    """
-
-    people_max: int = 0
-    person_share: Annotated[Value, Field(ge=0, le=1)] = None
-    keypoint_names: list[str] = []
-    visibility_limit: Value = None
-    points_per_s: Value = None
-    movement_mean: Value = None
-    movement_peak: Value = None
-    travel_mean: Value = None
-    postures: dict[Posture, PersonFigures] = {}
-    gestures: dict[Gesture, PersonFigures] = {}
-    not_measured: dict[str, str] = {}
+    people_max: int = Field(
+        0,
+        description="most people with a skeleton at once; persons without one do not count, not_measured tells of them",
+    )
+    person_time_share: Annotated[Value, Field(ge=0, le=1)] = Field(
+        None, description="share (0-1) of the sampled times, not of the picture, at which somebody has a skeleton"
+    )
+    keypoint_names: list[str] = Field([], description="order of every `keypoints` list; left and right are the person's own")
+    visibility_limit: Value = Field(None, description="visibility or confidence (0-1) from which on a keypoint is written")
+    points_per_s: Value = Field(None, description="points a second of the tracks, thinned where people are many or the clip is long")
+    movement_mean: Value = Field(
+        None,
+        description="mean movement, torso lengths per second: mean speed of the visible main points against the middle of the shoulders",
+    )
+    movement_peak: Value = Field(None, description="98th percentile of the movement, torso lengths per second")
+    travel_mean: Value = Field(
+        None, description="mean speed of the middle of the shoulders, torso lengths per second, the camera's motion included"
+    )
+    postures: dict[Posture, PersonFigures] = Field({}, description="figures of the postures, by name")
+    gestures: dict[Gesture, PersonFigures] = Field({}, description="figures of the gestures, by name")
+    not_measured: dict[str, str] = Field({}, description="why fields are null")
 
 
 class BodyPoseResult(AnalyzerResult):

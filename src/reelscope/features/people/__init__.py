@@ -28,7 +28,7 @@ class PeopleFeature(Feature[People]):
         packages=("cv2", "ai_edge_litert"),
         frames=(SAMPLED_LARGE,),
         features=("shots",),
-        cost=0.13,
+        cost=0.115,
     )
 
     def load(self, ctx: LoadContext) -> None:

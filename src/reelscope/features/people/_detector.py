@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil
-from typing import Any
 
 import numpy as np
+
+from reelscope.features.people._picture import Picture
 
 __all__ = ["INPUT_PX", "Detection", "Tile", "anchors", "decode", "detect", "tile_input", "tiles_of"]
 
@@ -69,22 +70,21 @@ def tiles_of(width: int, height: int) -> tuple[Tile, ...]:
     return tuple(out)
 
 
-def tile_input(cv2: Any, rgb: np.ndarray, tile: Tile) -> np.ndarray:
-    """The model's input, float32 [1, 224, 224, 3] in -1 to 1; what lies beyond the picture is black.
-
-    Args:
-        rgb: uint8 [h, w, 3].
-    """
-    height, width = rgb.shape[:2]
+def tile_input(picture: Picture, tile: Tile) -> np.ndarray:
+    """The model's input, float32 [1, 224, 224, 3] in -1 to 1; what lies beyond the picture is black."""
     scale = INPUT_PX / tile.side
-    left, top = max(0, round(tile.x)), max(0, round(tile.y))
-    right, bottom = min(width, round(tile.x + tile.side)), min(height, round(tile.y + tile.side))
+    source = picture.shrunk(1 / scale / 2)  # a factor of two at least is left to the mean of areas
+    across, down = source.shape[1] / picture.width, source.shape[0] / picture.height
+    left, top = max(0.0, tile.x), max(0.0, tile.y)
+    right, bottom = min(float(picture.width), tile.x + tile.side), min(float(picture.height), tile.y + tile.side)
     size = (max(1, round((right - left) * scale)), max(1, round((bottom - top) * scale)))
-    small = cv2.resize(rgb[top:bottom, left:right], size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    part = source[round(top * down) : round(bottom * down), round(left * across) : round(right * across)]
+    small = picture.cv2.resize(part, size, interpolation=picture.cv2.INTER_AREA if scale < 1 else picture.cv2.INTER_LINEAR)
     out = np.full((1, INPUT_PX, INPUT_PX, 3), -1.0, np.float32)
     x, y = round((left - tile.x) * scale), round((top - tile.y) * scale)
-    part = small[: INPUT_PX - y, : INPUT_PX - x].astype(np.float32) / 127.5 - 1
-    out[0, y : y + part.shape[0], x : x + part.shape[1]] = part
+    small = small[: INPUT_PX - y, : INPUT_PX - x]
+    np.multiply(small, np.float32(1 / 127.5), out=out[0, y : y + small.shape[0], x : x + small.shape[1]])
+    out[0, y : y + small.shape[0], x : x + small.shape[1]] -= 1
     return out
 
 
@@ -128,8 +128,8 @@ def _iou(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:
 
 
 def detect(
-    cv2: Any, run: Callable[[Sequence[np.ndarray]], list[np.ndarray]], centres: np.ndarray, rgb: np.ndarray, tile: Tile, limit: float
+    run: Callable[[Sequence[np.ndarray]], list[np.ndarray]], centres: np.ndarray, picture: Picture, tile: Tile, limit: float
 ) -> list[Detection]:
     """Everybody in the tile, the best first. `run` takes the model's inputs and gives its outputs."""
-    raw, logits = run([tile_input(cv2, rgb, tile)])
+    raw, logits = run([tile_input(picture, tile)])
     return decode(raw[0], logits[0, :, 0], centres, tile, limit)
