@@ -70,7 +70,7 @@ class BodyPose(Analyzer[BodyPoseResult]):
                 vram_mib=1200,  # estimated
                 cost=4.0,
             ),
-            # Measured on the labelled bodies, PCK@0.2: movenet in YOLOX's boxes above 0.8, mediapipe_full 0.71, pose_lite 0.69
+            # Measured on the labelled bodies, PCK@0.2: movenet in YOLOX's boxes above 0.8, mediapipe_full 0.72, pose_lite 0.70
             Backend(
                 "movenet",
                 "compact",
