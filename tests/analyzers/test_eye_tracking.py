@@ -18,6 +18,7 @@ from reelscope.analyzers.eye_tracking._blinks import find_blinks, open_levels
 from reelscope.analyzers.eye_tracking._eyes import Eye, measure_eye, shape_of
 from reelscope.analyzers.eye_tracking._gaze import Calibration, Gaze, calibrate, gaze_of, stretches
 from reelscope.analyzers.eye_tracking._stream import MAX_FACES, EyeLog, EyeRow, EyeStream
+from reelscope.config import Settings
 from reelscope.document.schema import MediaInfo
 from reelscope.features.base import Clip, Inputs, LoadContext, NoOptions
 from reelscope.features.faces import FEATURE, Faces, FaceSeen, FacesFeature, FacesWindow, FaceTrack
@@ -334,6 +335,25 @@ def test_faces_without_a_mesh_and_empty_windows_measure_nothing() -> None:
     assert not s.rows and list(s.times) == [0.0]
 
 
+class MovingMesh(MeshStub):
+    """A face that goes to the right by `step` of its square each time it is asked for."""
+
+    def __init__(self, step: float) -> None:
+        super().__init__()
+        self.flat = self.flat + np.array([step * 192, 0, 0], np.float32)
+
+
+@pytest.mark.parametrize(("step", "meshes"), [(0.0, 7), (0.02, 7), (0.3, 12)], ids=["still", "slow", "a jump each time"])
+def test_one_mesh_serves_two_frames_unless_the_face_jumps(step: float, meshes: int) -> None:
+    """Twelve frames from a sighting on: the first by itself, then pairs, and one left over. Eyes are looked at in all."""
+    mesh = MovingMesh(step)
+    s = stream(mesh)
+    s.feed(frames_of([i / 30 for i in range(12)]), seen([0.0]))
+    rows = all_rows(s)
+    assert len(rows) == 12
+    assert mesh.calls == meshes if step < 0.1 else mesh.calls >= meshes
+
+
 # --- the result ---
 
 
@@ -391,13 +411,15 @@ def test_why_no_blinks_were_counted(rows: Sequence[EyeRow], reason: str) -> None
     [
         (lambda i: {"yaw": 60.0}, "the head is turned by more than 40 degrees"),
         (lambda i: {"openness": 0.05}, "the eyes are closed or narrowed"),
+        (lambda i: {"width": 4.5}, "the eyes are 4.5 px wide, 5 are needed"),
     ],
 )
 def test_why_a_stretch_is_not_measured(make: Callable[[int], dict[str, float]], reason: str) -> None:
     r = result(rows_at(60, make))
     (look,) = [s for s in r.segments if s.kind == "look"]
     assert look.at_camera is None and look.reason == reason and look.gaze_yaw_deg is None
-    assert r.summary.at_camera_share is None and r.summary.measured_s == 0 and r.summary.reason
+    assert r.summary.at_camera_share is None and r.summary.measured_s == 0
+    assert r.summary.reason == reason == r.tracks[0].reason
 
 
 @pytest.mark.parametrize(
@@ -414,10 +436,61 @@ def test_why_a_face_has_no_eyes(more: dict[str, Any], reason: str) -> None:
     assert r.segments[0].at_camera is None and r.series == [] and r.summary.face_s == 2.0
 
 
+def test_a_single_frame_makes_nothing_up() -> None:
+    """Of a clip of 0.04 s: no rate, no step, no look; what was measured of the frame stands."""
+    one = FaceTrack(
+        0, 0, 0.0, 0.04, 0, np.zeros(1), np.full((1, 4), 0.25, np.float32), np.ones(1, np.float32), np.zeros((1, 3), np.float32)
+    )
+    r = result(rows_at(1), one, shots=((0.0, 0.04),))
+    (look,) = r.segments
+    assert (look.start_s, look.end_s, look.at_camera, look.reason) == (0.0, 0.04, None, "a single frame is too short")
+    assert look.gaze_yaw_deg == look.raw_gaze_yaw_deg == pytest.approx(0, abs=0.1)
+    assert r.tracks[0].eye_fps is None and r.summary.eye_fps is None and r.tracks[0].end_s == 0.04
+    assert r.tracks[0].reason == r.tracks[0].blink_reason == r.summary.reason == r.summary.blink_reason == "a single frame is too short"
+
+
+def test_a_glance_too_short_for_a_look_says_so() -> None:
+    rows = rows_at(60, lambda i: {} if i in (30, 31, 32) else {"yaw": 60.0})
+    looks = [s for s in result(rows, track()).segments if s.kind == "look"]
+    assert [(s.at_camera, s.reason) for s in looks] == [(None, "the head is turned by more than 40 degrees")]
+    few = result(rows_at(4)).segments
+    assert [(s.at_camera, s.reason) for s in few] == [(None, "too short: a look takes 0.2 s")]
+
+
+def test_directions_before_and_after_calibration() -> None:
+    (look,) = result(rows_at(60, lambda i: {"across": offset(5.0)})).segments
+    assert look.raw_gaze_yaw_deg == pytest.approx(5.0, abs=0.1) and look.gaze_yaw_deg == pytest.approx(0, abs=0.1)
+    assert look.raw_gaze_pitch_deg is not None and look.pitch_reason is None
+
+
+def test_small_eyes_are_marked() -> None:
+    r = result(rows_at(60, lambda i: {"width": 7.0}))
+    (look,) = [s for s in r.segments if s.kind == "look"]
+    assert look.at_camera and look.weak_reason == "the eyes are 7.0 px wide, below 8 the direction is uncertain"
+    assert look.gaze_pitch_deg is None and look.pitch_reason == "the eyes are 7.0 px wide, 18 are needed for up and down"
+    assert r.tracks[0].weak_s == r.tracks[0].measured_s == r.summary.weak_s == 2.0
+    assert result(rows_at(60)).summary.weak_s == 0 and result(rows_at(60)).segments[0].weak_reason is None
+
+
+def test_a_rate_of_blinks_is_that_of_one_face() -> None:
+    def summary(*seconds: int) -> Any:
+        tracks = [track(i, end_s=float(n), number=i) for i, n in enumerate(seconds)]
+        rows = {i: EyeLog(rows_at(30 * n, lambda i: with_blink(i % 60))) for i, n in enumerate(seconds)}
+        return assemble(Faces(tuple(tracks), (0.0,)), ((0.0, 10.0),), rows, times=[i / 30 for i in range(300)]).summary
+
+    pooled = summary(3, 4)
+    assert pooled.blinks == 3 and pooled.blink_observed_s == pytest.approx(7) and pooled.blinks_per_min is None
+    assert pooled.blink_reason == "no face was seen for 5 s to count in: no rate" and pooled.blinks_face is None
+    one = summary(3, 10)
+    assert one.blinks_face == 1 and one.blinks_per_min == pytest.approx(30, rel=0.01) and one.blink_reason is None
+    both = summary(10, 8)
+    assert both.blinks_per_min is None and both.blink_reason == "2 faces have a rate of their own: see the tracks"
+
+
 def test_no_faces() -> None:
     r = assemble(Faces((), (0.0, 0.2)), ((0.0, 1.0),), {}, times=[0.0, 0.1, 0.2])
     assert r.segments == [] and r.summary.reason == "no face was found" and r.summary.face_s == 0 and r.coverage == 1
-    assert r.summary.at_camera_share is None and r.summary.eye_fps == 10
+    assert r.summary.at_camera_share is None and r.summary.eye_fps is None and r.summary.blink_reason == "no face was found"
     assert assemble(Faces((), ()), (), {}, times=[]).coverage == 0
 
 
@@ -538,3 +611,20 @@ def test_other_frame_rates(fps: int, media: Path, tmp_path: Path) -> None:
     face = entry.tracks[0].model_dump()
     assert face["eye_fps"] == pytest.approx(min(fps, 30), rel=0.02)
     assert (face["blinks"] is None) == (fps == 12)
+
+
+def test_equal_in_this_process_and_in_another(media: Path, tmp_path: Path) -> None:
+    """Half a second decoded, twice here and once by a worker: not a figure differs."""
+    pictures, times = decoded(media / "talking-woman-flag-512.mp4", 0.5)
+    path = tmp_path / "short.mp4"
+    with ClipWriter(path, 512, 512, fps=25) as writer:
+        for picture, t_s in zip(pictures, times, strict=True):
+            writer.frame(picture, pts_s=t_s)
+    results = []
+    for workers in (0, 0, 1):
+        settings = Settings.model_validate({"placement": {"workers": workers}, "analysis": {"fresh": True}})
+        with Session(settings) as session:
+            entry = session.analyze(path, only=["eye_tracking"]).document.analyzers["eye_tracking"]
+        assert entry.status == "ok" and entry.tracks, entry.reason
+        results.append([x.model_dump() for x in (*entry.segments, *entry.tracks, *entry.series, entry.summary)])
+    assert results[0] == results[1] == results[2]

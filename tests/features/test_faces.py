@@ -14,7 +14,20 @@ from reelscope.document.schema import MediaInfo
 from reelscope.features.base import Clip, Inputs, LoadContext, NoOptions
 from reelscope.features.faces import FEATURE, Faces, FacesFeature, FacesWindow, FaceTrack
 from reelscope.features.faces import _pose as pose_module
-from reelscope.features.faces._detect import FULL, SHORT, Detection, Detector, anchors, decode, letterbox, model_input, tiles, weighted_nms
+from reelscope.features.faces._detect import (
+    FULL,
+    SHORT,
+    Detection,
+    Detector,
+    Views,
+    anchors,
+    cut_square,
+    decode,
+    letterbox,
+    model_input,
+    tiles,
+    weighted_nms,
+)
 from reelscope.features.faces._find import FaceFinder, Found
 from reelscope.features.faces._follow import Follower, keep
 from reelscope.features.faces._mesh import Mesh, roi_of_detection, roi_of_mesh
@@ -80,7 +93,7 @@ def test_tiles_cover_the_picture(width: int, height: int) -> None:
 def test_letterbox_pads_with_black_and_keeps_the_aspect() -> None:
     rgb = np.full((90, 30, 3), 255, np.uint8)
     (square,) = letterbox(30, 90)
-    out = model_input(rgb, square, 60)[0]
+    out = model_input(cut_square(rgb, square, 60))[0]
     assert out.shape == (60, 60, 3) and out.max() == pytest.approx(1.0)
     white = (out[..., 0] > 0).sum(axis=1)
     assert (white == 20).all() and (out[:, :20] == -1).all() and (out[:, 40:] == -1).all()
@@ -101,10 +114,25 @@ class Heads:
 
 def test_a_letterboxed_box_comes_back_in_the_pictures_pixels() -> None:
     middle = 24 * 48 + 24  # the cell just past the middle
-    rows, _ = Detector(FULL, least=0.5).rows(Heads(FULL, middle, 5.0), np.zeros((960, 540, 3), np.uint8), letterbox(540, 960))
+    rows, _ = Detector(FULL, least=0.5).rows(Heads(FULL, middle, 5.0), Views(np.zeros((960, 540, 3), np.uint8)), letterbox(540, 960))
     x, y, w, h = rows[0, :4].tolist()
     assert (w, h) == pytest.approx((240, 240))
     assert (x + w / 2, y + h / 2) == pytest.approx((270 + 10, 480 + 10))
+
+
+@pytest.mark.parametrize("size", [(540, 960), (541, 961), (300, 200), (3, 1)])
+def test_shared_reduced_pictures_show_what_separate_ones_do(size: tuple[int, int]) -> None:
+    """Of a smooth picture, within two levels; also where width and height are odd, and small."""
+    width, height = size
+    ys, xs = np.mgrid[0:height, 0:width]
+    rgb = np.stack([xs * 255 / width, ys * 255 / height, np.full(xs.shape, 60)], axis=2).astype(np.uint8)
+    views = Views(rgb)
+    for q in (*letterbox(width, height), *tiles(width, height)):
+        for side in (192, 128):
+            one, other = (v.astype(int) for v in (views.square(q, side), cut_square(rgb, q, side)))
+            inside = (one.max(axis=2) > 0) & (other.max(axis=2) > 0)
+            assert inside.sum() >= 0.9 * (other.max(axis=2) > 0).sum()
+            assert np.quantile(np.abs(one - other)[inside], 0.95) <= 2
 
 
 # --- turned squares ---
@@ -288,22 +316,11 @@ class MeshStub:
 PICTURE = np.full((192, 192, 3), 128, np.uint8)
 
 
-def finder_on(presence: float, far_logit: float) -> FaceFinder:
-    near, far, mesh = Heads(SHORT, 256, -50.0), Heads(FULL, 24 * 48 + 24, far_logit), MeshStub(presence)
-    return FaceFinder(lambda: near, lambda: far, lambda: mesh)
-
-
-def test_a_sure_mesh_gives_its_own_box_and_score() -> None:
-    (face,) = finder_on(0.99, 3.0).find(PICTURE)
-    assert face.mesh is not None and face.score == pytest.approx(0.99)
-    assert face.xywh_px == pytest.approx(face.mesh.xywh_px)
-
-
 class TwoLooks(Heads):
-    """Sure at first; on the closer look, called last, of this logit, its box a fifth of the square, as it should be."""
+    """Of one logit at first; on the closer look, called last, of another, its box a fifth of the square, as it should be."""
 
-    def __init__(self, closer: float) -> None:
-        super().__init__(FULL, 24 * 48 + 24, 3.0)
+    def __init__(self, closer: float, first: float = 3.0) -> None:
+        super().__init__(FULL, 24 * 48 + 24, first)
         self.closer, self.calls = closer, 0
 
     def run(self, inputs: Sequence[Any]) -> list[Any]:
@@ -314,6 +331,17 @@ class TwoLooks(Heads):
         return super().run(inputs)
 
 
+def finder_on(presence: float, far_logit: float) -> FaceFinder:
+    near, far, mesh = Heads(SHORT, 256, -50.0), TwoLooks(far_logit, far_logit), MeshStub(presence)
+    return FaceFinder(lambda: near, lambda: far, lambda: mesh)
+
+
+def test_a_sure_mesh_gives_its_own_box_and_score() -> None:
+    (face,) = finder_on(0.99, 3.0).find(PICTURE)
+    assert face.mesh is not None and face.score == pytest.approx(0.99)
+    assert face.xywh_px == pytest.approx(face.mesh.xywh_px)
+
+
 def test_without_a_mesh_the_closer_look_decides() -> None:
     near, mesh = Heads(SHORT, 0, -50.0), MeshStub(0.01)
     for closer, seen in ((1.0, 1), (-3.0, 0)):
@@ -322,6 +350,58 @@ def test_without_a_mesh_the_closer_look_decides() -> None:
         assert len(faces) == seen and far.calls == 2
         assert all(f.mesh is None and f.score == pytest.approx(1 / (1 + math.exp(-1)), abs=1e-3) for f in faces)
     assert finder_on(0.01, -3.0).find(PICTURE) == []
+
+
+class FadingMesh(MeshStub):
+    """Sure of the detector's box, not of its own points."""
+
+    def __init__(self) -> None:
+        super().__init__(0.99)
+        self.calls = 0
+
+    def run(self, inputs: Sequence[Any]) -> list[Any]:
+        self.calls += 1
+        flat, logit = super().run(inputs)
+        return [flat, logit if self.calls % 2 else -logit]
+
+
+@pytest.mark.parametrize(
+    ("closer", "mesh", "sure"), [(2.0, MeshStub(0.99), True), (0.4, MeshStub(0.99), False), (2.0, FadingMesh(), False)]
+)
+def test_a_mesh_alone_makes_no_face(closer: float, mesh: MeshStub, sure: bool) -> None:
+    """A fist of which the mesh is sure: the closer look is not, or the mesh is gone when asked about its own points."""
+    near, far = Heads(SHORT, 0, -50.0), TwoLooks(closer)
+    (face,) = FaceFinder(lambda: near, lambda: far, lambda: mesh).find(PICTURE)
+    assert face.followed is sure
+    assert sure or face.score == pytest.approx(1 / (1 + math.exp(-closer)), abs=1e-3)
+
+
+class Counted(Heads):
+    """Counts its calls."""
+
+    calls = 0
+
+    def run(self, inputs: Sequence[Any]) -> list[Any]:
+        self.calls += 1
+        return super().run(inputs)
+
+
+def test_detectors_rest_in_every_second_frame_while_all_faces_are_followed() -> None:
+    near, far, mesh = Counted(SHORT, 0, -50.0), Counted(FULL, 0, -50.0), MeshStub(0.99)
+    finder = FaceFinder(lambda: near, lambda: far, lambda: mesh)
+    known = [Found((40, 40, 110, 110), 0.99, Mesh(MeshStub(0.9).flat, 0.99))]
+    for tick, calls in ((1, 0), (2, 1), (3, 1)):
+        assert len(finder.find(PICTURE, tick=tick, known=known)) == 1 and near.calls == calls
+    assert finder.find(PICTURE, tick=5, known=[]) == [] and near.calls == 2
+    narrow = Found((40, 40, 30, 30), 0.99, Mesh((MeshStub(0.9).flat - 96) * 0.3 + 96, 0.99))
+    assert finder.find(PICTURE, tick=7, known=[narrow])[0].xywh_px[2] < 40 and near.calls == 3
+
+
+def test_a_detected_face_replaces_one_that_was_followed_half_beside_it() -> None:
+    """The stub's mesh answers in the middle of whatever square it is asked about."""
+    aside = Found((0, 0, 50, 50), 0.99, Mesh(MeshStub(0.9).flat + [45, 0, 0], 0.99))
+    (face,), (alone,) = (finder_on(0.99, 3.0).find(PICTURE, tick=0, known=known) for known in ([aside], []))
+    assert face.xywh_px == pytest.approx(alone.xywh_px) and face.xywh_px[2] < 40 < aside.mesh.xywh_px[2]  # type: ignore[union-attr]
 
 
 def test_a_known_face_is_found_where_the_detectors_miss_it() -> None:

@@ -66,7 +66,7 @@ def measure_eye(session: Session, rgb: np.ndarray, mesh: np.ndarray, *, right: b
     corners = mesh[[outer, inner], :2]
     first, second = (corners[0], corners[1]) if right else (corners[1], corners[0])  # from left to right in the picture
     roi = roi_of(corners, first, second, MARGIN)
-    contour, iris = session.run([crop(rgb, roi, SIDE_PX, mirror=not right)[None].astype(np.float32) / 255])
+    contour, iris = session.run([crop(rgb, roi, SIDE_PX, mirror=not right)[None] * np.float32(1 / 255)])
     contour = to_picture(contour.reshape(-1, 3)[:CONTOUR, :2], roi, SIDE_PX, mirror=not right)
     iris = to_picture(iris.reshape(5, 3)[:, :2], roi, SIDE_PX, mirror=not right)
     return shape_of(contour, iris)

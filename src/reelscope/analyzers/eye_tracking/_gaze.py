@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from reelscope.analyzers.eye_tracking._eyes import Eye
-from reelscope.analyzers.eye_tracking._stream import EyeRow
+from reelscope.analyzers.eye_tracking._stream import MIN_EYE_PX, EyeRow
 
 __all__ = ["Calibration", "Gaze", "Stretch", "calibrate", "gaze_of", "stretches", "visible_openness"]
 
@@ -123,6 +123,7 @@ def gaze_of(rows: Sequence[EyeRow], open_level: np.ndarray) -> Gaze:
         width[i] = max(row.right.width_px, row.left.width_px)
         if (
             not eyes
+            or width[i] < MIN_EYE_PX
             or openness[i] < max(CLOSED, NEAR_OPEN * open_level[i])
             or abs(head[i, 0]) > MAX_YAW_DEG
             or abs(head[i, 1]) > MAX_PITCH_DEG
@@ -177,7 +178,7 @@ def stretches(gaze: Gaze, calibration: Calibration, step_s: float) -> list[Stret
     """The track's frames in stretches that look into the camera, elsewhere, or cannot be told. They follow each other without gaps.
 
     Args:
-        step_s: Time that a frame stands for.
+        step_s: Time that a frame stands for; 0 for a single frame, which stands for none.
     """
     n = len(gaze.t_s)
     state: list[bool | None] = [None] * n

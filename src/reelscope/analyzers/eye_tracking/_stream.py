@@ -25,6 +25,11 @@ MIN_EYE_PX = 5.0
 """Distance of an eye's corners from which on it is measured at all; see docs for what is left of the figures at this size."""
 UNSEEN_S = 0.45
 """How long a face is followed without a new sighting: two samples of `faces`."""
+BETWEEN_S = 0.08
+"""Two frames no farther apart (three frames at 30 or 25 a second): the mesh of the one between is the mean of theirs, weighted by time. A
+head moves smoothly over that time, and the eyes themselves are looked at in every frame; it saves a quarter of the work."""
+NEAR_EYES = 0.3
+"""Only where no corner of an eye moved by more than this part of the eye's width from the first to the third; else it may be a cut."""
 BACK_S = 0.25
 """How far before its first sighting a face is followed backwards: one sample."""
 
@@ -121,12 +126,19 @@ class EyeStream:
         waiting = list(sightings)
         points, sighted_s = carried if carried is not None else (None, 0.0)
         for i, t_s in enumerate(times):
+            sighted = False
             while waiting and waiting[0][0] <= t_s + 1e-6:
                 sighted_s, points = waiting.pop(0)
+                sighted = True
             if points is not None and t_s - sighted_s > UNSEEN_S:
                 points = None
-            if points is not None:
-                points = self._measure(frames.pixels[i], t_s, points, rows, i)
+            if points is None or i in rows:
+                continue
+            ahead = None
+            until_s = min(waiting[0][0] - 2e-6 if waiting else sighted_s + UNSEEN_S, sighted_s + UNSEEN_S)
+            if i - 1 in rows and not sighted and i + 1 < len(times) and times[i + 1] <= until_s:
+                ahead = self._pair(frames, times, points, rows, i)
+            points = ahead if ahead is not None else self._measure(frames.pixels[i], t_s, points, rows, i)
         if waiting:  # sighted after the window's last frame of ours
             sighted_s, points = waiting[-1]
         for seen_s, first in sightings:
@@ -137,14 +149,43 @@ class EyeStream:
                 back = self._measure(frames.pixels[i], times[i], back, rows, i)
         return rows, None if points is None else (points, sighted_s)
 
+    def _pair(self, frames: Frames, times: Sequence[float], before: np.ndarray, rows: dict[int, EyeRow], index: int) -> np.ndarray | None:
+        """Measure a frame and the next one with one mesh, that of the next; its points, or None (and no row) where that is not near enough.
+
+        Args:
+            before: Points in the frame before.
+        """
+        after = index + 1
+        if times[after] - times[index - 1] > BETWEEN_S:
+            return None
+        mesh = fit_mesh(self._mesh(), frames.pixels[after], roi_of_mesh(before))
+        if mesh.presence < PRESENT or _eyes_moved(before, mesh.points) > NEAR_EYES * _eye_px(before):
+            return None
+        part = (times[index] - times[index - 1]) / (times[after] - times[index - 1])
+        for i, points in ((index, before + np.float32(part) * (mesh.points - before)), (after, mesh.points)):
+            if not self._eyes(frames.pixels[i], times[i], points, rows, i):
+                rows.pop(index, None)
+                return None
+        return mesh.points
+
     def _measure(self, rgb: np.ndarray, t_s: float, near: np.ndarray, rows: dict[int, EyeRow], index: int) -> np.ndarray | None:
         """Find the face near where it was and measure it into `rows`; its points, or None where it is lost."""
         mesh = fit_mesh(self._mesh(), rgb, roi_of_mesh(near))
-        pose = head_pose(mesh.points) if mesh.presence >= PRESENT else None
+        return mesh.points if mesh.presence >= PRESENT and self._eyes(rgb, t_s, mesh.points, rows, index) else None
+
+    def _eyes(self, rgb: np.ndarray, t_s: float, points: np.ndarray, rows: dict[int, EyeRow], index: int) -> bool:
+        """Measure a face's eyes into `rows`; whether the points have a pose."""
+        pose = head_pose(points)
         if pose is None:
-            return None
-        rows[index] = EyeRow(t_s, *pose, *both_eyes(self._iris(), rgb, mesh.points))
-        return mesh.points
+            return False
+        rows[index] = EyeRow(t_s, *pose, *both_eyes(self._iris(), rgb, points))
+        return True
+
+
+def _eyes_moved(before: np.ndarray, after: np.ndarray) -> float:
+    """The longest way of a corner of an eye, in the points' unit."""
+    corners = [*RIGHT_EYE, *LEFT_EYE]
+    return float(np.hypot(*(after[corners, :2] - before[corners, :2]).T).max())
 
 
 def _eye_px(points: np.ndarray) -> float:

@@ -46,6 +46,6 @@ def roi_of_mesh(points: np.ndarray) -> Roi:
 
 def fit_mesh(session: Session, rgb: np.ndarray, roi: Roi) -> Mesh:
     """Ask the model for the face in a square of a picture (uint8 [h, w, 3])."""
-    flat, logit = session.run([crop(rgb, roi, SIDE_PX)[None].astype(np.float32) / 255])
+    flat, logit = session.run([np.multiply(crop(rgb, roi, SIDE_PX)[None], np.float32(1 / 255), dtype=np.float32)])
     presence = 1 / (1 + np.exp(-float(np.clip(logit.reshape(-1)[0], -80, 80))))
     return Mesh(to_picture(flat.reshape(POINTS, 3), roi, SIDE_PX), float(presence))
