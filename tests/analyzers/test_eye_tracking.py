@@ -191,6 +191,8 @@ AWAY, NEAR, BETWEEN = 30.0, 2.0, 9.5
         ([NEAR] * 15 + [AWAY] * 3 + [NEAR] * 15, [(0, 32, True)]),  # 0.1 s: no glance
         ([AWAY] * 15 + [NEAR] * 3 + [AWAY] * 15, [(0, 32, False)]),  # 0.1 s: no look
         ([None] * 25 + [NEAR] * 3 + [None] * 25, [(0, 52, None)]),
+        ([NEAR] * 15 + [None] * 5 + [AWAY] + [None] * 5 + [NEAR] * 15, [(0, 40, True)]),  # a stray frame within a blink
+        ([NEAR] * 15 + [None] * 12 + [AWAY] + [None] * 12 + [NEAR] * 15, [(0, 14, True), (15, 39, None), (40, 54, True)]),
         ([AWAY] * 2 + [NEAR] * 20, [(0, 21, True)]),
     ],
 )

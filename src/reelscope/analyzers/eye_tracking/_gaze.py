@@ -193,7 +193,8 @@ def stretches(gaze: Gaze, calibration: Calibration, step_s: float) -> list[Stret
     parts = _runs(state)
     parts = _absorb(parts, gaze.t_s, step_s, None, BRIDGE_S)
     parts = _absorb(parts, gaze.t_s, step_s, False, MIN_AWAY_S)
-    return _absorb(parts, gaze.t_s, step_s, True, MIN_LOOK_S)
+    parts = _absorb(parts, gaze.t_s, step_s, True, MIN_LOOK_S)
+    return _absorb(parts, gaze.t_s, step_s, None, BRIDGE_S)  # again: what a stray frame divided may be one blink now
 
 
 def _runs(state: Sequence[bool | None]) -> list[Stretch]:

@@ -27,7 +27,7 @@ UNSEEN_S = 0.45
 """How long a face is followed without a new sighting: two samples of `faces`."""
 BETWEEN_S = 0.08
 """Two frames no farther apart (three frames at 30 or 25 a second): the mesh of the one between is the mean of theirs, weighted by time. A
-head moves smoothly over that time, and the eyes themselves are looked at in every frame; it saves a quarter of the work."""
+head moves smoothly over that time, and the eyes themselves are looked at in every frame; it saves an eighth of the work."""
 NEAR_EYES = 0.3
 """Only where no corner of an eye moved by more than this part of the eye's width from the first to the third; else it may be a cut."""
 BACK_S = 0.25

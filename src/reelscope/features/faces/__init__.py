@@ -41,7 +41,7 @@ class FacesFeature(Feature[Faces]):
         packages=("ai_edge_litert", "cv2", "mediapipe", "numpy"),
         frames=(SAMPLED_LARGE,),
         features=("shots",),
-        cost=0.07,
+        cost=0.05,
     )
 
     def load(self, ctx: LoadContext) -> None:
