@@ -17,7 +17,7 @@ __all__ = ["ClipWriter"]
 
 
 class ClipWriter:
-    """Writes an H.264/AAC MP4 (or what the suffix and codecs say) frame by frame, single-threaded: mostly, not always, the same bytes again.
+    """Writes an H.264/AAC MP4 (or what the suffix and codecs say) frame by frame, single-threaded: mostly the same bytes again.
 
     Args:
         path: Output file; its suffix chooses the container.
