@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -91,7 +92,7 @@ class OfFeature:
         return NOBODY  # what the feature's models suspect and its gate drops are leaves and kettles, too: no finding to tell
 
 
-class Alone:
+class Alone(ABC):
     """A backend that finds people itself."""
 
     names = COCO_NAMES
@@ -104,9 +105,9 @@ class Alone:
         for t, found in zip(times, self.find(pixels), strict=True):
             self._collector.feed(t, found)
 
+    @abstractmethod
     def find(self, pixels: np.ndarray) -> list[list[Found]]:
         """Everybody in each frame."""
-        raise NotImplementedError
 
     def paths(self, people: People | None, shots: Sequence[tuple[float, float]]) -> list[Path]:
         return self._collector.paths(shots)
