@@ -261,7 +261,8 @@ def observed(results: dict[str, CameraResult]) -> Iterator[tuple[str, str, bool,
     yield "zoom in 1.67x over 4 s", name, hit, f"{text(here)}; x{np.exp(4 * rate):.2f} over 4 s"
 
 
-# By eye, before the first run over all of them; two words where a shot lies between them. Stage: from behind, no face.
+# By eye, two words where a shot lies between them; what reel-a's crops of the first three clips and of the children had been given was
+# known by then, so these are no blind labels. Stage: from behind, no face.
 SHOT_SIZES = {
     "talking-woman-flag-512.mp4": ("close_up", "extreme_close_up"),
     "vertical-selfie-man-office.mp4": ("medium_close_up", "close_up"),
