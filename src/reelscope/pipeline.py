@@ -191,6 +191,8 @@ class Session:
         with PeakMemory() as memory, _work_dir(self.settings) as work_dir:
             with _timed(phases, "import"):
                 from reelscope.assemble import best_tier, entry, media_facts, spine
+                from reelscope.document.evidence import Evidence
+                from reelscope.document.insights import measure_insights
                 from reelscope.engine.reuse import keys, reduced, take
                 from reelscope.media.probe import probe as read_facts
 
@@ -222,6 +224,7 @@ class Session:
                 media = media_facts(probe, outcome)
                 shots, keyframes = spine(outcome)
                 entries = {name: entry(whole.choices[name], outcome, models) for name in ANALYZER_NAMES}
+                insights = measure_insights(Evidence.of_entries(media, entries))
             self.events.publish(Event(job, "merge"))
         seconds = time.perf_counter() - started
         document = Document(
@@ -244,6 +247,7 @@ class Session:
             ),
             shots=shots,
             analyzers=entries,
+            insights=insights,
         )
         self.events.publish(Event(job, "done", seconds=seconds))
         return Analysis(document, keyframes)

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
+from reelscope.document.evidence import Evidence
+from reelscope.document.insights import measure_insights
 from reelscope.document.names import ANALYZER_NAMES
 from reelscope.document.schema import (
     AnalyzerEntry,
@@ -380,7 +382,7 @@ def full_document() -> Document:
     """A clip of 24 s in which every status occurs and every kind of result does."""
     whole = 24.0
     found = _picture(whole) | _sound(whole) | _gaps()
-    return Document(
+    document = Document(
         analysis_id="a-20261123-7f3c",
         created_at=datetime(2026, 11, 23, 18, 0, tzinfo=UTC),
         source=_source(),
@@ -388,8 +390,9 @@ def full_document() -> Document:
         run=_run(),
         shots=_shots(),
         analyzers={name: found[name] for name in ANALYZER_NAMES},
-        insights={"cuts_on_beats": {"share": 0.57, "tolerance_s": 0.05, "cuts": 4}},
     )
+    document.insights = measure_insights(Evidence.of(document))
+    return document
 
 
 def empty_document() -> Document:

@@ -191,7 +191,7 @@ def test_hostile_keys_stay_text() -> None:
     raw["analyzers"]["cut_analysis"]["segments"][0][HOSTILE] = HOSTILE
     raw["analyzers"]["cut_analysis"]["summary"][HOSTILE] = {HOSTILE: HOSTILE}
     raw["analyzers"]["cut_analysis"]["options"] = {HOSTILE: [HOSTILE]}
-    raw["insights"] = {HOSTILE: {HOSTILE: 1}, "plain": HOSTILE}
+    raw["insights"] = {HOSTILE: {HOSTILE: 1, "reason": HOSTILE}, "plain": {"plain": HOSTILE}}
     raw["run"]["phases"] = {HOSTILE: 1.0}
     html = render(Document.model_validate(raw))
     Page(html)

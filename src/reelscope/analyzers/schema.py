@@ -7,8 +7,9 @@ from typing import Any
 from pydantic import ConfigDict, create_model
 
 from reelscope.analyzers.registry import INSTALLED, Registry
+from reelscope.document.insights import insight_types
 from reelscope.document.names import ANALYZER_NAMES, ANALYZER_TITLES
-from reelscope.document.schema import SCHEMA_VERSION, AnalyzerEntry, Document, Summary
+from reelscope.document.schema import SCHEMA_VERSION, AnalyzerEntry, Document, Insight, Summary
 
 __all__ = ["document_schema"]
 
@@ -23,7 +24,11 @@ def document_schema(registry: Registry = INSTALLED) -> dict[str, Any]:
     """JSON Schema (draft 2020-12) of analysis.json."""
     fields: dict[str, Any] = {name: (_entry_type(name, registry), ...) for name in ANALYZER_NAMES}
     analyzers = create_model("Analyzers", __config__=ConfigDict(extra="forbid"), **fields)
-    document = create_model("ProductionDocument", __base__=Document, __doc__=Document.__doc__, analyzers=(analyzers, ...))
+    told: dict[str, Any] = {name: (kind | Insight, ...) for name, kind in insight_types().items()}
+    insights = create_model("Insights", __config__=ConfigDict(extra="forbid"), **told)
+    document = create_model(
+        "ProductionDocument", __base__=Document, __doc__=Document.__doc__, analyzers=(analyzers, ...), insights=(insights, ...)
+    )
     schema = document.model_json_schema(mode="serialization")
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

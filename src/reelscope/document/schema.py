@@ -21,6 +21,7 @@ __all__ = [
     "Box",
     "CacheInfo",
     "Document",
+    "Insight",
     "MediaInfo",
     "ModelInfo",
     "RunInfo",
@@ -302,6 +303,22 @@ class ShotRow(Model):
     description: str | None = None
 
 
+class Insight(Model):
+    """A conclusion from several analyzers: a pure function of the rest of the document, whose formula stands in docs/insights.md.
+
+    Attributes:
+        status: `unavailable` where an input is missing without which nothing can be said: `reason` names it, `hint` what would change that.
+            `failed` is a bug of ours.
+        not_measured: Why single figures are null where the rest could be said, by name of the figure.
+    """
+
+    status: Literal["ok", "unavailable", "failed"] = "ok"
+    code: str | None = None
+    reason: str | None = None
+    hint: str | None = None
+    not_measured: dict[str, str] = {}
+
+
 class Document(Model):
     """The production document of one clip."""
 
@@ -313,7 +330,7 @@ class Document(Model):
     run: RunInfo
     shots: list[ShotRow] = []
     analyzers: dict[str, SerializeAsAny[AnalyzerEntry]]
-    insights: dict[str, Any] = {}
+    insights: dict[str, SerializeAsAny[Insight]] = {}
 
     def model_post_init(self, context: Any, /) -> None:
         missing = [name for name in ANALYZER_NAMES if name not in self.analyzers]

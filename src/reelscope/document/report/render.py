@@ -126,7 +126,7 @@ def render_report(document: Document, *, keyframes: Mapping[str, bytes], title: 
         ],
         "statuses": facts.statuses(document),
         "missing": missing,
-        "insights": [(sentence(clean(k)), figures(v) if isinstance(v, Mapping) else figures({k: v})) for k, v in document.insights.items()],
+        "insights": [(sentence(clean(k)), figures(v.model_dump(mode="json"))) for k, v in document.insights.items()],
         "css": Markup(_asset("report.css")),  # noqa: S704 - our own package file
         "script": Markup(script),
         "policy": _policy(script),
