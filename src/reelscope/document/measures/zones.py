@@ -1,4 +1,5 @@
-"""Safe zones: what an app's own buttons and captions leave free of a full-screen video, and how much of a box they cover.
+"""Safe zones: what an app's own buttons and captions leave free of a full-screen video, how much of a box they cover, and where it
+would be seen.
 
 A profile is the safe area at 1080x1920 as a polygon with level and upright sides. Everything is computed in that frame, exactly but for
 the rounding of floats: the polygon is cut into bands at the height of its corners, and a band is a row of rectangles.
@@ -13,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-__all__ = ["PROFILES", "Profile", "fit", "hidden_share", "nearest_safe"]
+__all__ = ["PROFILES", "Profile", "fit", "hidden_share", "largest_scale", "nearest_safe"]
 
 FRAME_PX = (1080.0, 1920.0)  # width and height that the profiles are drawn for
 
@@ -56,6 +57,17 @@ class Profile:
     def safe(self) -> tuple[Rect, ...]:
         """The safe area as rectangles (left, top, right, bottom) that do not overlap."""
         return tuple((left, top, right, bottom) for top, bottom, row in self._bands() for left, right in row)
+
+    @cached_property
+    def rooms(self) -> tuple[Rect, ...]:
+        """The largest rectangles inside the safe area; every rectangle inside it lies in one of them."""
+        bands = list(self._bands())
+        out: list[Rect] = []
+        for i, (top, _, row) in enumerate(bands):
+            for _, bottom, below in bands[i:]:
+                row = [(max(a, c), min(b, d)) for a, b in row for c, d in below if min(b, d) > max(a, c)]
+                out += [(left, top, right, bottom) for left, right in row]
+        return tuple(out)
 
     @cached_property
     def covered(self) -> tuple[Rect, ...]:
@@ -168,7 +180,24 @@ def nearest_safe(profile: Profile, xywh_norm: Xywh, width_px: float, height_px: 
         ((x - left) ** 2 + (y - top) ** 2, y, x) for x in columns for y in rows if not any(a < x < c and b < y < d for a, b, c, d in barred)
     )
     best = min(free, default=None)
-    return None if best is None else ((best[2] - x0) / scale / width_px, (best[1] - y0) / scale / height_px)
+    if best is None:
+        return None
+    _, y, x = best
+    return (
+        xywh_norm[0] if x == left else (x - x0) / scale / width_px,
+        xywh_norm[1] if y == top else (y - y0) / scale / height_px,
+    )
+
+
+def largest_scale(profile: Profile, xywh_norm: Xywh, width_px: float, height_px: float) -> float:
+    """By how much a box may grow, or must shrink (below 1), to be as large as the safe area of the picture lets it be; shape kept."""
+    scale, x0, y0 = fit(width_px, height_px)
+    _, _, width, height = _framed(xywh_norm, width_px, height_px)
+    rooms = (
+        (min(right, x0 + width_px * scale) - max(left, x0), min(bottom, y0 + height_px * scale) - max(top, y0))
+        for left, top, right, bottom in profile.rooms
+    )
+    return max(0.0, *(min(w / width, h / height) for w, h in rooms))
 
 
 def _framed(xywh_norm: Xywh, width_px: float, height_px: float) -> Xywh:
