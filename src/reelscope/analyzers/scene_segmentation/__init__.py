@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from reelscope.analyzers.base import Analyzer, AnalyzerSpec, Backend, Clip, Inputs, LoadContext, Options, Window
-from reelscope.document.schema import AnalyzerResult, Model, Segment, Summary, Value
-from reelscope.media.frames import SAMPLED_SMALL
+from reelscope.document.schema import AnalyzerResult, Model, Seconds, Segment, Summary, Value
+from reelscope.media.frames import EVERY_FRAME, SAMPLED_SMALL
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from reelscope.features.shots import Shots
     from reelscope.features.stills import Stills
 
-__all__ = ["ANALYZER", "SceneLink", "SceneOptions", "SceneResult", "SceneSegment", "SceneSegmentation", "SceneSummary"]
+__all__ = ["ANALYZER", "SceneLink", "SceneOptions", "SceneResult", "SceneSegment", "SceneSegmentation", "SceneSummary", "Seam"]
 
 # The largest with which no boundary of the reels for fitting was missed: two places taken for one hide a change, one place taken for two
 # shows both halves. F1 on those reels: 0.85 at 0.42, 0.92 at 0.48, 0.93 at 0.54.
@@ -79,13 +79,35 @@ class SceneSegment(Segment):
     unseen_shots: list[int] = []
 
 
+class Seam(Model):
+    """The last frame against the first, for clips that play again from the start.
+
+    Attributes:
+        first_s: Time of the first frame; last_s: of the last one.
+        palette_distance: Hellinger distance of their colours, 0-1.
+        layout_distance: OKLab difference where they fit best, shifted and scaled, as between shots.
+        difference: OKLab difference as they lie.
+        usual_first: Median of the same difference over a tenth of a second within the clip's first second, in the first shot; null where
+            that has one sample only. usual_last: within its last second, in the last shot.
+    """
+
+    first_s: Seconds
+    last_s: Seconds
+    palette_distance: Value
+    layout_distance: Value
+    difference: Value
+    usual_first: Value
+    usual_last: Value
+
+
 class SceneSummary(Summary):
-    """The whole clip. threshold: as used; mean_scene_s: null without scenes."""
+    """The whole clip. threshold: as used; mean_scene_s: null without scenes; seam: null for a clip of fewer than two frames."""
 
     scenes: int = 0
     shots: int = 0
     mean_scene_s: Value = None
     threshold: Value = None
+    seam: Seam | None = None
 
 
 class SceneResult(AnalyzerResult):
@@ -100,7 +122,7 @@ class SceneSegmentation(Analyzer[SceneResult]):
 
     spec = AnalyzerSpec(
         name="scene_segmentation",
-        version=1,
+        version=2,
         group="people",
         backends=(
             Backend(
@@ -108,7 +130,7 @@ class SceneSegmentation(Analyzer[SceneResult]):
                 tier="embedded",
                 rank=10,
                 packages=("cv2", "numpy"),
-                frames=(SAMPLED_SMALL,),
+                frames=(SAMPLED_SMALL, EVERY_FRAME),
                 features=("shots",),
                 cost=0.005,
             ),
@@ -119,6 +141,7 @@ class SceneSegmentation(Analyzer[SceneResult]):
                 rank=5,
                 models=("siglip2-base",),
                 packages=("cv2", "numpy", "torch", "transformers"),
+                frames=(EVERY_FRAME,),
                 features=("shots", "stills"),
                 batch=32,
                 ram_mib=1800,
@@ -132,16 +155,21 @@ class SceneSegmentation(Analyzer[SceneResult]):
 
     def load(self, ctx: LoadContext) -> None:
         super().load(ctx)
-        import reelscope.analyzers.scene_segmentation._looks  # noqa: F401
+        import reelscope.analyzers.scene_segmentation._seam  # noqa: F401
 
         self._model = ctx.model("siglip2-base") if ctx.backend == "siglip" else None
 
     def begin(self, clip: Clip) -> None:
+        from reelscope.analyzers.scene_segmentation._seam import Ends
+
         self._grids: list[np.ndarray] = []
         self._times_s: list[float] = []
+        self._ends = Ends()
 
     def feed(self, window: Window) -> None:
-        if self._model is not None:  # its frames are the stills, picked at the end
+        every = window.frames(self.frames[-1])
+        self._ends.add(every.pixels, every.pts_s)
+        if self._model is not None:  # what it groups are the stills, picked at the end
             return
         from reelscope.analyzers.scene_segmentation._looks import reduce_frame
 
@@ -224,7 +252,22 @@ class SceneSegmentation(Analyzer[SceneResult]):
                 shots=len(intervals),
                 mean_scene_s=duration / len(scenes) if scenes else None,
                 threshold=threshold,
+                seam=self._seam(intervals),
             ),
+        )
+
+    def _seam(self, shots: list[tuple[float, float]]) -> Seam | None:
+        found = self._ends.compare(shots)
+        if found is None:
+            return None
+        return Seam(
+            first_s=found.first_s,
+            last_s=found.last_s,
+            palette_distance=found.palette,
+            layout_distance=found.layout,
+            difference=found.difference,
+            usual_first=found.usual_first,
+            usual_last=found.usual_last,
         )
 
     def _crop(self, picked: list[list[int]]) -> tuple[slice, slice]:
