@@ -373,8 +373,9 @@ def lookup(registry: Registry = INSTALLED, models: Catalog | None = None) -> Loo
             hint = "make setup-full" if backend.tier == "full" else "make setup"
             return Unusable(f"the Python package {packages[0]} is not installed", hint)
         needed = (*backend.models, *(m for f in _features(registry, backend.features) for m in f.models))
-        lack = next((found for m in needed if (found := known.lack(m)) is not None), None)
-        return Unusable(lack.reason, lack.hint) if lack is not None else None
+        lacks = [found for m in needed if (found := known.lack(m)) is not None]
+        choice = int(any(lack.on_request for lack in lacks))
+        return Unusable(lacks[0].reason, lacks[0].hint, choice) if lacks else None
 
     return Lookup(analyzer, lambda name: registry.feature(name).spec, unusable)
 

@@ -88,6 +88,20 @@ def test_without_a_usable_backend_the_reason_of_the_best_is_told() -> None:
     assert (found.status, found.code, found.reason, found.hint) == ("unavailable", "no_backend", "no weights", "pull them")
 
 
+@pytest.mark.parametrize(
+    ("lacks", "told"),
+    [
+        ({"e": 0, "c": 1, "f": 2}, "e"),
+        ({"e": 1, "c": 1, "f": 2}, "c"),
+        ({"e": 0, "c": 0, "f": 1}, "c"),
+        ({"e": 3, "c": 3, "f": 2}, "f"),
+    ],
+)
+def test_what_everybody_can_fetch_is_told_before_what_only_some_have(lacks: dict[str, int], told: str) -> None:
+    found = plan({"body_pose": LADDER}, unusable={n: Unusable(n, f"pull {n}", choice) for n, choice in lacks.items()}).choices["body_pose"]
+    assert (found.status, found.hint) == ("unavailable", f"pull {told}")
+
+
 def test_a_tier_below_all_backends_says_so() -> None:
     found = plan({"body_pose": LADDER[1:]}, settings={"analysis": {"tier": "embedded"}}).choices["body_pose"]
     assert found.status == "unavailable" and "embedded" in (found.reason or "")

@@ -44,10 +44,15 @@ CONTEXT_SHARE = 0.04  # assumed too: on large GPUs the driver's tables and what 
 
 @dataclass(frozen=True, slots=True)
 class Unusable:
-    """Why a backend cannot run here, and the command that would change it."""
+    """Why a backend cannot run here, and the command that would change it.
+
+    choice: Of several backends that cannot run, those with the lowest are told of. 0: what is missing is there for everybody; 1: a model that
+    is fetched only on request; 2: a GPU; 3: an option.
+    """
 
     reason: str
     hint: str | None = None
+    choice: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,14 +162,16 @@ def fits_no_gpu(name: str, backend: Backend, gpus: Sequence[Gpu], settings: Sett
     gib = f"{backend.vram_mib / GIB:.1f} GiB"
     hint = f"--backend {name}={backend.name} runs it on the CPU, slowly"
     if pinned_cpu(name, settings) is not None:
-        return Unusable(f"it is pinned to the CPU, where a backend of the full tier ({backend.name}) runs only when it is named", hint)
+        return Unusable(f"it is pinned to the CPU, where a backend of the full tier ({backend.name}) runs only when it is named", hint, 2)
     if not gpus:
-        return Unusable(f"it needs {gib} of GPU memory, and there is no GPU to use", hint)
+        return Unusable(f"it needs {gib} of GPU memory, and there is no GPU to use", hint, 2)
     rooms = {f"cuda:{g.index}": min(room_mib(g), _set_mib(group, settings) or room_mib(g)) for g in gpus if pin in (None, g.index)}
     if max(rooms.values()) >= backend.vram_mib:
         return None
     shown = ", ".join(f"{device} has {mib / GIB:.1f}" for device, mib in rooms.items())
-    return Unusable(f"it needs {gib} of GPU memory; {shown} for it", hint if pin is None else "remove the pin or choose a smaller backend")
+    return Unusable(
+        f"it needs {gib} of GPU memory; {shown} for it", hint if pin is None else "remove the pin or choose a smaller backend", 2
+    )
 
 
 def _set_mib(group: str | None, settings: Settings) -> int | None:

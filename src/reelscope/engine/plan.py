@@ -150,7 +150,7 @@ class _World:
         """What is lacking besides is told with it, so that the hint leads somewhere."""
         small = fits_no_gpu(spec.name, backend, self.gpus, self.settings, group=spec.group)
         other = None if small is None or not (small.hint or "").startswith("--backend") else self.lookup.unusable(backend)
-        return small if small is None or other is None else Unusable(small.reason, f"{small.hint}, after: {other.hint} ({other.reason})")
+        return small if small is None or other is None else replace(small, hint=f"{small.hint}, after: {other.hint} ({other.reason})")
 
 
 def _plan(asked: set[str], skip: set[str], world: _World, hardware: Hardware, many: bool, material_s: float, spine: Sequence[str]) -> Plan:
@@ -237,17 +237,14 @@ def _backend(spec: AnalyzerSpec, named: str | None, options: Options, world: _Wo
     if pinned_gpu(spec.name, world.settings) is not None:
         _check_gpu_pin(spec, spec.backends, world.settings)
         allowed = [b for b in allowed if b.vram_mib > 0]
-    first: Unusable | None = None
-    asked_for: Unusable | None = None  # told only where there is nothing else to tell: few have a server of their own
+    told: Unusable | None = None  # of the best one among those that lack what is easiest to give
     for backend in sorted(allowed, key=lambda b: -b.rank):
         why = world.unusable(spec, backend, options)
         if why is None:
             return backend, Unusable("")
-        if _lacks_option(spec, backend, options) is not None:
-            asked_for = asked_for or why
-        else:
-            first = first or why
-    return None, first or asked_for or Unusable(f"it has no backend in the {tier} tier", f"choose another tier than {tier}")
+        if told is None or why.choice < told.choice:
+            told = why
+    return None, told or Unusable(f"it has no backend in the {tier} tier", f"choose another tier than {tier}")
 
 
 def _lacks_option(spec: AnalyzerSpec, backend: Backend, options: Options) -> Unusable | None:
@@ -257,7 +254,7 @@ def _lacks_option(spec: AnalyzerSpec, backend: Backend, options: Options) -> Unu
         return None
     field = type(options).model_fields.get(name)
     example = next(iter((field.examples if field is not None else None) or ()), "VALUE")
-    return Unusable(f"the backend {backend.name} needs the option {name}", f"--option {spec.name}.{name}={example}")
+    return Unusable(f"the backend {backend.name} needs the option {name}", f"--option {spec.name}.{name}={example}", 3)
 
 
 def _check_gpu_pin(spec: AnalyzerSpec, backends: Sequence[Backend], settings: Settings) -> None:

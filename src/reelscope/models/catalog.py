@@ -23,10 +23,11 @@ Licences = Literal["any", "permissive"]
 
 @dataclass(frozen=True, slots=True)
 class Lack:
-    """Why a model cannot be used, and the command that changes it."""
+    """Why a model cannot be used, and the command that changes it. on_request: whether it comes only by its name, not with its tier."""
 
     reason: str
     hint: str | None = None
+    on_request: bool = False
 
 
 class Catalog:
@@ -95,7 +96,7 @@ class Catalog:
         record = self.store.record(owner) if self.store is not None else None
         accepted = entry.permissive or (record is not None and record.accepted)
         if self.missing(name):
-            return Lack(f"the model {name} is not in the store", how_to_get(owner, accepted=accepted))
+            return Lack(f"the model {name} is not in the store", how_to_get(owner, accepted=accepted), owner.on_request)
         if not accepted:
             return Lack(f"the licence of the model {name} was not accepted ({entry.terms})", how_to_get(owner, accepted=False))
         return None

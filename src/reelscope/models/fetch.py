@@ -178,7 +178,7 @@ class Puller:
         repo, hub = entry.source.repo, self._client.places.hub
         known = record if record is not None and revision is None else None  # files that came before are what must come again
         asked = revision or (known.revision if known is not None else None) or entry.source.revision or entry.source.ref
-        commit, listed = _listing(self._client.json(f"{hub}/api/models/{repo}/revision/{quote(asked, safe='')}?blobs=true"), asked, repo)
+        commit, listed = _listing(entry, self._client.json(f"{hub}/api/models/{repo}/revision/{quote(asked, safe='')}?blobs=true"), asked)
         if known is not None:
             wanted = [Wanted(f.name, f.pin.bytes, f.pin.sha256) for f in known.files]
             _check_same(entry, known.files, listed, asked)
@@ -250,12 +250,14 @@ def _size(path: Path) -> int:
     return path.stat().st_size if path.is_file() else 0
 
 
-def _listing(answer: Any, asked: str, repo: str) -> tuple[str, dict[str, Wanted]]:
+def _listing(entry: Entry, answer: Any, asked: str) -> tuple[str, dict[str, Wanted]]:
     """Commit and wanted files of what a hub says of a repository.
 
     Raises:
         ModelError: It says something else than it is asked (`bad_answer`).
     """
+    assert entry.source is not None
+    repo = entry.source.repo
     bad = ModelError(f"{repo} at {asked}: the hub's list of files is not understood", code="bad_answer")
     if not isinstance(answer, dict) or not COMMIT.fullmatch(str(answer.get("sha", ""))) or not isinstance(answer.get("siblings"), list):
         raise bad
@@ -267,7 +269,7 @@ def _listing(answer: Any, asked: str, repo: str) -> tuple[str, dict[str, Wanted]
         name = item.get("rfilename") if isinstance(item, dict) else None
         if not isinstance(name, str):
             raise bad
-        if not is_wanted(name):
+        if not is_wanted(name, entry):
             continue
         lfs = item.get("lfs") or {}
         size, sha256, blob = lfs.get("size", item.get("size")), lfs.get("sha256"), item.get("blobId")

@@ -24,9 +24,11 @@ MAX_FILES = 20_000
 MAX_DEPTH = 8
 CHUNK = 2**20
 
-# Of a hub's repository: configuration, tokenizer and weights as safetensors. Never a pickle, never code. Weights of other programs
-# (open_clip_model.safetensors, say) that lie beside them have other names.
+# Of a hub's repository: configuration, tokenizer and weights as safetensors, or the file that the manifest names. Never a pickle, never
+# code. Weights of other programs (open_clip_model.safetensors, say) that lie beside them have other names.
 WANTED = re.compile(r".+\.json|.+\.txt|.+\.model|chat_template\.jinja|model(-\d{5}-of-\d{5})?\.safetensors")
+# What a runtime cannot open a model without, beside its weights.
+BESIDE = {"ctranslate2": ("config.json", "tokenizer.json")}
 
 
 @dataclass(slots=True)
@@ -133,7 +135,7 @@ def import_as(
     done = Imported()
     files: list[Path] = []
     for path in _files(folder, depth=0):
-        if (path.name == entry.brings) if entry.brings else is_wanted(path.name):
+        if is_wanted(path.name, entry):
             files.append(path)
         else:
             done.unknown.append(path)
@@ -157,15 +159,27 @@ def import_as(
     return done
 
 
-def is_wanted(name: str) -> bool:
-    """Whether a file of a hub's repository is taken."""
-    return SAFE_NAME.fullmatch(name) is not None and WANTED.fullmatch(name) is not None and name != RECORD
+def is_wanted(name: str, entry: Entry | None = None) -> bool:
+    """Whether a file of a hub's repository, or of a folder in its place, is taken.
+
+    Args:
+        entry: The model that it would be of, which may name its file of weights.
+    """
+    if entry is not None and entry.single is not None:
+        return name == entry.single
+    if entry is not None and entry.weights is not None and name.endswith(".safetensors"):  # of another program that shares the repository
+        return False
+    wanted = WANTED.fullmatch(name) is not None or (entry is not None and name == entry.weights)
+    return SAFE_NAME.fullmatch(name) is not None and wanted and name != RECORD
 
 
 def weights_missing(entry: Entry, names: Collection[str]) -> str | None:
     """What these files lack of being a whole model; None where they are one."""
-    if entry.brings is not None:
-        return None if entry.brings in names else f"there is no {entry.brings}"
+    if entry.single is not None:
+        return None if entry.single in names else f"there is no {entry.single}"
+    if entry.weights is not None:
+        needed = (entry.weights, *BESIDE.get(entry.runtime, ()))
+        return next((f"there is no {name}" for name in needed if name not in names), None)
     weights = [n for n in names if n.endswith(".safetensors")]
     if not weights:
         return "there are no weights as safetensors (model.safetensors)"
@@ -181,7 +195,9 @@ def weights_missing(entry: Entry, names: Collection[str]) -> str | None:
 
 
 def _taken_words(entry: Entry) -> str:
-    return entry.brings or "*.json, *.txt, *.model, model.safetensors or its numbered parts; never *.bin, *.pt, *.pkl"
+    if entry.weights is not None and entry.single is None:
+        return f"*.json, *.txt, {entry.weights}"
+    return entry.single or "*.json, *.txt, *.model, model.safetensors or its numbered parts; never *.bin, *.pt, *.pkl"
 
 
 def _accepts(entry: Entry, accept: Collection[str], manifest: Mapping[str, Entry]) -> bool:

@@ -96,6 +96,7 @@ class Entry:
     files: tuple[FilePin, ...] = ()
     files_of: str | None = None
     brings: str | None = None
+    weights: str | None = None
     member: str | None = None
     loads: str | None = None
     on_request: bool = False
@@ -107,6 +108,11 @@ class Entry:
     def on_hub(self) -> bool:
         """Whether its files are those of a hub's repository, recorded when they came."""
         return self.source is not None and self.source.kind == "hub" and not self.files
+
+    @property
+    def single(self) -> str | None:
+        """Name of the one file that makes up a recorded model; None for a model that is a folder of files."""
+        return self.brings or (self.weights if self.runtime == "onnx" else None)
 
     @property
     def recorded(self) -> bool:

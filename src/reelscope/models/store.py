@@ -116,7 +116,7 @@ class ModelStore:
         return ModelSource(
             entry.name,
             runtime=entry.runtime,
-            path=folder if owner.on_hub else folder / pins[0].name,
+            path=folder if owner.on_hub and owner.single is None else folder / pins[0].name,
             parts=tuple(Part(folder / f.name, f.pin.sha256, f.pin.bytes, stamped=True) for f in pins),
             member=entry.member,
             loads=entry.loads,

@@ -10,7 +10,7 @@ from reelscope.models.sessions.base import ModelSession, SessionRequest
 __all__ = ["RUNTIMES", "ModelSession", "SessionRequest", "open_session"]
 
 # Modules with open_session(request).
-RUNTIMES = {name: f"reelscope.models.sessions.{name}" for name in ("onnx", "litert", "torch", "transformers")}
+RUNTIMES = {name: f"reelscope.models.sessions.{name}" for name in ("onnx", "litert", "torch", "transformers", "ctranslate2")}
 
 
 def open_session(request: SessionRequest) -> ModelSession:

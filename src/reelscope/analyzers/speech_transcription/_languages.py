@@ -1,0 +1,17 @@
+"""The languages that Whisper knows, by its codes: ISO 639-1, and 639-3 where that has none."""
+
+from __future__ import annotations
+
+__all__ = ["LANGUAGES", "UNSPACED"]
+
+_CODES = (
+    "af am ar as az ba be bg bn bo br bs ca cs cy da de el en es et eu fa fi fo fr gl gu ha haw he hi hr ht hu hy id is it ja "
+    "jw ka kk km kn ko la lb ln lo lt lv mg mi mk ml mn mr ms mt my ne nl nn no oc pa pl ps pt ro ru sa sd si sk sl sn so sq "
+    "sr su sv sw ta te tg th tk tl tr tt uk ur uz vi yi yo zh yue"
+)
+
+LANGUAGES: tuple[str, ...] = tuple(_CODES.split())
+"""As large-v3 has them; the smaller models lack yue (Cantonese). jw is Javanese."""
+
+UNSPACED = frozenset({"zh", "ja", "th", "lo", "my", "yue"})
+"""Written without blanks between words: a "word" is what a few tokens stand for, mostly one character."""
