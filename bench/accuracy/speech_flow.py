@@ -22,7 +22,7 @@ from reelscope.analyzers.speech_flow import SpeechFlow, SpeechFlowResult, _proso
 from reelscope.document.schema import MediaInfo
 from reelscope.features.voice import VoiceActivity
 
-__all__ = ["measure"]
+__all__ = ["Tools", "measure"]
 
 NAME = "speech_flow"
 SEED = 4242
@@ -51,7 +51,7 @@ SYLLABLES = (
 )
 
 
-class _Tools:
+class Tools:
     """The feature and the analyzer, loaded once, on samples at 16 kHz."""
 
     def __init__(self, work: Path) -> None:
@@ -79,7 +79,7 @@ class _Tools:
 
 def measure(ctx: Context) -> list[Row]:
     """All rows."""
-    tools = _Tools(ctx.work)
+    tools = Tools(ctx.work)
     rows = _pitch(ctx, tools)
     if ctx.media is None:
         names = ("phrases", "false speech", "syllables")
@@ -108,7 +108,7 @@ def _speech_files(media: Path, names: tuple[str, ...]) -> list[np.ndarray]:
     return [_speech.read_mono16k(media / n)[: round(10.6 * RATE_HZ) if "jfk" in n else None] for n in names]
 
 
-def _mixes(ctx: Context, tools: _Tools) -> list[Row]:
+def _mixes(ctx: Context, tools: Tools) -> list[Row]:
     assert ctx.media is not None
     rng = np.random.default_rng(SEED)
     speech = _speech_files(ctx.media, _speech.HELD_OUT_SPEECH)
@@ -168,7 +168,7 @@ def _false_speech(ctx: Context) -> list[Row]:
     return rows
 
 
-def _syllables(ctx: Context, tools: _Tools) -> list[Row]:
+def _syllables(ctx: Context, tools: Tools) -> list[Row]:
     assert ctx.media is not None
     rng = np.random.default_rng(SEED)
     jazz = _speech.read_mono16k(ctx.media / "music-jazz-vibe-ace.ogg")
@@ -207,7 +207,7 @@ def _voice(rng: np.random.Generator, seconds: float, snr_db: float) -> tuple[np.
     return (0.3 * out / np.abs(out).max()).astype(np.float32), hz
 
 
-def _pitch(ctx: Context, tools: _Tools) -> list[Row]:
+def _pitch(ctx: Context, tools: Tools) -> list[Row]:
     rng = np.random.default_rng(SEED)
     rows = []
     for snr_db in (30, 10):

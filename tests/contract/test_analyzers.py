@@ -46,6 +46,7 @@ ROWS = (
     Row("eye_tracking", PICTURE),
     Row("cut_analysis", PICTURE),
     Row("audio_analysis", SOUND),
+    Row("speech_emotion", SOUND),
     Row("speech_flow", SOUND),
 )
 by_row = pytest.mark.parametrize("row", ROWS, ids=lambda r: r.name)

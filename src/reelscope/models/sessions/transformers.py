@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -25,6 +26,8 @@ class TransformersSession(TorchSession):
 def open_session(request: SessionRequest) -> TransformersSession:
     """Load the class that the source names, in the precision asked for, in evaluation mode.
 
+    `loads` names a class of the library, or "module:callable" that gives one for a checkpoint whose head the library does not have.
+
     Raises:
         ModelError: The installed transformers has no such class, the files lack weights of it (`model_corrupt`), or the model does not lie
             on the device asked for.
@@ -36,7 +39,8 @@ def open_session(request: SessionRequest) -> TransformersSession:
     import torch
     import transformers
 
-    kind = getattr(transformers, source.loads, None)
+    module, _, maker = source.loads.partition(":")
+    kind = getattr(importlib.import_module(module), maker)() if maker else getattr(transformers, source.loads, None)
     if kind is None:
         raise ModelError(f"model {source.name}: transformers {transformers.__version__} has no {source.loads}", hint="make setup-full")
     dtype = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}[request.precision]
