@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from reelscope.document.insights import INSIGHTS
 from reelscope.document.names import ANALYZER_NAMES, ANALYZER_TITLES
 from reelscope.document.report import render_report
 from reelscope.document.report.curves import WIDTH, curve, limits, thin_out
@@ -17,7 +18,7 @@ from reelscope.document.report.lanes import MAX_ITEMS, Tips, lane, lanes
 from reelscope.document.report.render import script_json
 from reelscope.document.report.summaries import figures, null_reason
 from reelscope.document.report.words import NA, bytes_, clean, figure, hex_colour, key_title, number, percent, timecode, value_text
-from reelscope.document.schema import Document, Segment, Series, ShotRow, Swatch, Track
+from reelscope.document.schema import Document, Insight, Segment, Series, ShotRow, Swatch, Track
 from tests.document.fixtures import empty_document, entry, full_document, keyframes_of
 
 HOSTILE = '</script><script>alert(1)</script><img src=x onerror="alert(2)">&\u2028\u202e\x00"\'<!--'
@@ -334,8 +335,28 @@ def test_typed_results_give_the_same_report_as_plain_ones(html: str) -> None:
     for name in ("speech_flow", "cut_analysis"):
         found = document.analyzers[name]
         found.segments = [Typed.model_validate(s.model_dump()) for s in found.segments]
-    assert Page(render(document)).words.count("62 %") == Page(html).words.count("62 %") == 1
+    assert Page(render(document)).words == Page(html).words
+    assert "62 %" in Page(html).words
     assert "4 cuts, 1 dissolve, 1 wipe" in Page(render(document)).words
+
+
+def test_insights_are_shown_with_their_status_and_their_reasons() -> None:
+    document = full_document()
+    document.insights["loop"] = Insight(status="unavailable", reason="nobody looked", hint="make it look")
+    document.insights["mute_test"] = Insight(status="failed", code="insight_failed", reason="ZeroDivisionError: 0")
+    document.insights["of_a_later_version"] = Insight.model_validate({"clarity_share": 0.25})
+    words = Page(render(document)).words
+    for title in INSIGHTS.values():
+        assert title in words
+    assert "Unavailable nobody looked make it look" in words
+    assert "Failed ZeroDivisionError: 0" in words
+    assert "Of a later version" in words and "Clarity share" in words and "25 %" in words
+
+
+def test_a_document_from_before_there_were_insights_has_a_report() -> None:
+    document = full_document()
+    document.insights = {}
+    assert "No insight" in Page(render(document)).words
 
 
 def test_the_title_can_be_set(page: Page) -> None:

@@ -16,9 +16,10 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from reelscope.document.report import facts, tables
+from reelscope.document.report.insights import cards
 from reelscope.document.report.lanes import Tips, lanes
 from reelscope.document.report.summaries import figures, missing, summary_of
-from reelscope.document.report.words import NA, clean, sentence, timecode
+from reelscope.document.report.words import NA, clean, timecode
 from reelscope.document.schema import Document
 
 if TYPE_CHECKING:
@@ -126,8 +127,8 @@ def render_report(document: Document, *, keyframes: Mapping[str, bytes], title: 
         ],
         "statuses": facts.statuses(document),
         "missing": missing,
-        "insights": [(sentence(clean(k)), figures(v.model_dump(mode="json"))) for k, v in document.insights.items()],
-        "css": Markup(_asset("report.css")),  # noqa: S704 - our own package file
+        "insights": cards(document),
+        "css": Markup(_asset("report.css") + _asset("insights.css")),  # noqa: S704 - our own package file
         "script": Markup(script),
         "policy": _policy(script),
         "data": Markup(script_json({"duration": document.media.duration_s, "tips": tips.entries, "curves": tips.curves})),

@@ -1,0 +1,202 @@
+"""The insights as cards: what each says first, its figures, its table, and the safe zones drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from reelscope.document.insights import INSIGHTS
+from reelscope.document.report.summaries import Figure, figures
+from reelscope.document.report.words import NA, clean, figure, key_title, number, percent, sentence, timecode
+from reelscope.document.schema import Document
+
+__all__ = ["Card", "Phone", "Table", "cards"]
+
+Fields = Mapping[str, Any]
+
+MOST_ROWS = 60  # of a table: a minute of one-second shots; more stands in the document
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of words. head: titles; numeric: columns that are set to the right. left_out: rows that stand in the document only."""
+
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    numeric: frozenset[int] = frozenset()
+    left_out: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Phone:
+    """One app's safe area and what lies where, in px of the frame of 1080x1920. boxes: x, y, width, height, hidden, words."""
+
+    title: str
+    points: str
+    boxes: Sequence[tuple[float, float, float, float, bool, str]]
+    told: str
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """An insight as it is shown. lead: what it says in a line, made of measured figures only; bars: name, share 0-1, words."""
+
+    name: str
+    title: str
+    status: str
+    reason: str | None = None
+    hint: str | None = None
+    lead: str = ""
+    figures: Sequence[Figure] = ()
+    missing: Sequence[tuple[str, str]] = ()
+    table: Table | None = None
+    bars: Sequence[tuple[str, float, str]] = ()
+    phones: Sequence[Phone] = ()
+    wide: bool = field(default=False)
+
+
+def cards(document: Document) -> list[Card]:
+    """A card for each insight of the document, in the order of INSIGHTS, then those that this version does not know."""
+    names = [n for n in INSIGHTS if n in document.insights] + [n for n in document.insights if n not in INSIGHTS]
+    return [_card(name, document.insights[name].model_dump(mode="json")) for name in names]
+
+
+def _card(name: str, found: Fields) -> Card:
+    title = INSIGHTS.get(name, sentence(clean(name)))
+    status = found.get("status", "ok")
+    if status != "ok":
+        reason, hint = found.get("reason"), found.get("hint")
+        return Card(name, title, str(status), clean(reason) if reason else None, clean(hint) if hint else None)
+    why: dict[str, list[str]] = {}
+    for key, reason in (found.get("not_measured") or {}).items():
+        why.setdefault(clean(reason), []).append(key_title(clean(key)).lower())
+    shown = SHOWN.get(name, _plain)(found)
+    return Card(name, title, "ok", missing=[(", ".join(keys), reason) for reason, keys in why.items()], **shown)
+
+
+def _plain(found: Fields) -> dict[str, Any]:
+    """Whatever figures there are."""
+    hidden = {"status", "code", "reason", "hint", "not_measured"}
+    return {"figures": [f for f in figures({k: v for k, v in found.items() if k not in hidden}) if not f.missing]}
+
+
+def _hook(found: Fields) -> dict[str, Any]:
+    firsts = sorted(
+        (t, key.removeprefix("first_").removesuffix("_s")) for key, t in found.items() if key.startswith("first_") and t is not None
+    )
+    window = found.get("window_s") or 0.0
+    early = [f"{name} {timecode(t)}" for t, name in firsts if t <= window]
+    late = [f"{name} {timecode(t)}" for t, name in firsts if t > window]
+    lead = "First " + ", ".join(early) if early else "Nothing begins in it"
+    keys = ("face_share", "at_camera_share", "text_share", "voice_share", "words", "cuts", "loudness_lufs", "louder_by_lu")
+    texts = [Figure("Text", clean(t["text"])) for t in found.get("texts") or ()]
+    said = [Figure("Said", clean(found["said"]))] if found.get("said") else []
+    later = [Figure("Later", ", ".join(late))] if late else []
+    return {"lead": lead, "figures": [*texts, *said, *_pick(found, keys), *later]}
+
+
+def _pick(found: Fields, keys: Sequence[str]) -> list[Figure]:
+    return [f for f in figures({k: found.get(k) for k in keys}) if not f.missing]
+
+
+def _safe_zones(found: Fields) -> dict[str, Any]:
+    phones = []
+    for name, profile in (found.get("profiles") or {}).items():
+        totals = (found.get("totals") or {}).get(name) or {}
+        points = " ".join(f"{x:g},{y:g}" for x, y in profile["polygon_px"])
+        told = []
+        for what in ("texts", "faces"):
+            count, seconds = totals.get(f"{what}_hidden"), totals.get(f"{what}_hidden_s")
+            if count is not None:
+                told.append(f"{count} {what} for {number(round(seconds or 0.0, 1))} s" if count else f"no {what}")
+        phones.append(Phone(clean(profile["label"]), points, _zone_boxes(found, name), "; ".join(told) or NA))
+    rows = []
+    for text in found.get("texts") or ():
+        row = [timecode(text["start_s"]), clean(text["text"])]
+        for name in found.get("profiles") or {}:
+            zone = text["zones"][name]
+            row.append(_zone_cell(zone))
+        rows.append(row)
+    head = ["Time", "Text", *(clean(p["label"]) for p in (found.get("profiles") or {}).values())]
+    return {"lead": "Hidden by the app's own buttons and captions", "phones": phones, "table": _table(head, rows), "wide": True}
+
+
+def _zone_cell(zone: Fields) -> str:
+    if not zone["hidden_s"]:
+        return "free"
+    words = f"{percent(zone['share'])} hidden"
+    if zone.get("move_px") is not None:
+        right, down = (round(v) for v in zone["move_px"])
+        ways = [f"{abs(right)} px {'right' if right > 0 else 'left'}"] if right else []
+        ways += [f"{abs(down)} px {'down' if down > 0 else 'up'}"] if down else []
+        return f"{words}; free {' and '.join(ways)}"
+    if zone.get("fits_at_scale") is not None:
+        return f"{words}; fits at {percent(zone['fits_at_scale'])} of its size"
+    return words
+
+
+def _zone_boxes(found: Fields, name: str) -> list[tuple[float, float, float, float, bool, str]]:
+    x0, y0, width, height = found.get("picture_px") or (0.0, 0.0, 1080.0, 1920.0)
+    out = []
+    for text in found.get("texts") or ():
+        x, y, w, h = text["xywh_norm"]
+        hidden = bool(text["zones"][name]["hidden_s"])
+        box = tuple(round(v, 1) for v in (x0 + x * width, y0 + y * height, w * width, h * height))
+        out.append((*box, hidden, clean(text["text"])))
+    return out
+
+
+def _reading_load(found: Fields) -> dict[str, Any]:
+    texts = found.get("texts") or ()
+    rows = [
+        [
+            timecode(t["start_s"]),
+            clean(t["text"]),
+            figure("dwell_s", t["dwell_s"]),
+            number(t["chars_per_s"]),
+            clean(t["pace"]).replace("_", " "),
+            NA if t["contrast_ok"] is None else f"{number(t['contrast_ratio'])} {'enough' if t['contrast_ok'] else 'too low'}",
+        ]
+        for t in texts
+    ]
+    slow = [t for t in texts if t["pace"] != "comfortable"]
+    lead = (
+        "No text to read"
+        if not texts
+        else f"{len(slow)} of {len(texts)} texts are faster than {number(found['comfortable_cps'])} characters/s"
+    )
+    keys = ("chars_per_s", "fastest_chars_per_s", "short_s", "most_at_once", "over_speech_s", "competing_s", "overloaded_s", "low_contrast")
+    head = ["Time", "Text", "Stands", "Characters/s", "Pace", "Contrast"]
+    return {"lead": lead, "figures": _pick(found, keys), "table": _table(head, rows, {2, 3}), "wide": bool(rows)}
+
+
+def _pacing(found: Fields) -> dict[str, Any]:
+    bins = [b for b in found.get("bins") or () if b["time_share"] is not None]
+    bars = []
+    for b in bins:
+        name = f"{number(b['from_s'])} s and more" if b["to_s"] is None else f"{number(b['from_s'])}{chr(0x2013)}{number(b['to_s'])} s"
+        bars.append((name, b["time_share"], f"{b['shots']} {'shot' if b['shots'] == 1 else 'shots'}" if b["shots"] else ""))
+    lengths = found.get("lengths") or {}
+    middle = f", half of them shorter than {figure('median_s', lengths['median_s'])}" if lengths else ""
+    lead = f"{found.get('shots')} shots{middle}; {number(found.get('per_minute') or 0.0)} transitions a minute"
+    return {"lead": lead, "bars": bars, "figures": _pick(found, ("jump_cuts",)) + _beats(found)}
+
+
+def _beats(found: Fields) -> list[Figure]:
+    beats = found.get("on_beat") or found.get("beats")
+    return [f for f in figures({"on_beat": beats}) if not f.missing] if beats else []
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]], numeric: set[int] | None = None) -> Table | None:
+    if not rows:
+        return None
+    return Table(head, rows[:MOST_ROWS], frozenset(numeric or ()), max(0, len(rows) - MOST_ROWS))
+
+
+SHOWN: dict[str, Callable[[Fields], dict[str, Any]]] = {
+    "hook": _hook,
+    "safe_zones": _safe_zones,
+    "reading_load": _reading_load,
+    "pacing": _pacing,
+}
