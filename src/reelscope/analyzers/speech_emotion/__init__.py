@@ -50,7 +50,7 @@ class SpeechEmotion(Analyzer[SpeechEmotionResult]):
                 packages=("torch", "transformers"),
                 ram_mib=900,
                 vram_mib=900,
-                cost=0.35,
+                cost=0.1,
                 **_SHARED,
             ),
             # Below the one whose licence allows every use: taken when named, or where it is the only one in the store.
@@ -62,7 +62,7 @@ class SpeechEmotion(Analyzer[SpeechEmotionResult]):
                 packages=("torch", "transformers"),
                 ram_mib=1500,
                 vram_mib=1500,
-                cost=0.6,
+                cost=0.19,
                 **_SHARED,
             ),
         ),
