@@ -2,7 +2,7 @@
 
 A case is one utterance of a clip made of 4 to 8 utterances of a recording. It is measured as it was recorded, and again with only this
 utterance changed: livelier and faster and louder together, louder alone, resynthesised alone, duller and slower. The others stay the
-same to the sample. LEAST_SPREAD, SOFT_Z and MIN_MARGIN_DB of the analyzer are round figures chosen on these recordings: there are no others.
+same to the sample. LEAST_SPREAD, SOFT_Z and MIN_MARGIN_DB of the analyzer are round figures chosen on these recordings; no others are here.
 """
 
 from __future__ import annotations
