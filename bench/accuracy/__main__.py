@@ -22,12 +22,13 @@ from reelscope.analyzers.registry import INSTALLED
 from reelscope.document.names import ANALYZER_NAMES
 from reelscope.version import VERSION
 
+NAMES = (*ANALYZER_NAMES, "insights")
 SHARED_MEDIA = Path(__file__).resolve().parents[3] / "shared" / "media"
 
 
 def measure(name: str, context: Context) -> list[Row]:
-    """Rows of one analyzer; one that says why where there is nothing to measure."""
-    if INSTALLED.analyzer(name) is None:
+    """Rows of one analyzer, or of the insights; one that says why where there is nothing to measure."""
+    if name in ANALYZER_NAMES and INSTALLED.analyzer(name) is None:
         return [Row(name, "no truth", note="not part of this version")]
     module = f"bench.accuracy.{name}"
     if importlib.util.find_spec(module) is None:
@@ -71,7 +72,7 @@ def with_kept(rows: list[Row], measured: Iterable[str], kept: Path) -> list[Row]
     measured = set(measured)
     old = [_row(raw) for raw in json.loads(kept.read_text(encoding="utf-8"))["rows"]] if kept.is_file() else []
     both = rows + [row for row in old if row.analyzer not in measured]
-    order = {name: i for i, name in enumerate(ANALYZER_NAMES)}
+    order = {name: i for i, name in enumerate(NAMES)}
     return sorted(both, key=lambda row: order.get(row.analyzer, len(order)))
 
 
@@ -92,7 +93,7 @@ def main() -> int:
         "--keep", type=Path, help="JSON of an earlier run: what is not measured now is taken from there into --json and --page"
     )
     given = parser.parse_args()
-    names = given.only.split(",") if given.only else ANALYZER_NAMES
+    names = given.only.split(",") if given.only else NAMES
     media = SHARED_MEDIA if (SHARED_MEDIA / "MANIFEST.json").is_file() else None
     console = make_console(200)
     if media is None:
