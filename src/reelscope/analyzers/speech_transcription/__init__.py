@@ -88,14 +88,15 @@ class _Size(NamedTuple):
     cost: float
 
 
-# ram_mib: weights as int8 and what encoding and beam search of a batch take; vram_mib: fp16, as faster-whisper's page has it;
-# cost: core-seconds per second of talk, measured with weights of the real size (docs).
+# ram_mib: weights as int8 and what hearing a chunk takes; cost: core-seconds per second of dense talk; both measured with random weights
+# of the real size (docs), for the large ones reckoned from those. vram_mib: fp16 and a batch of 4, after faster-whisper's own figures
+# (large-v2: 4525 MB alone, 6090 with a batch of 8). On a CPU a batch is no faster and takes more memory.
 _SIZES = (
-    _Size("whisper-tiny", "compact", 10, 4, 400, 0, 0.1),
-    _Size("whisper-base", "compact", 20, 4, 500, 0, 0.2),
-    _Size("whisper-small", "compact", 30, 4, 1000, 0, 0.6),
-    _Size("whisper-large-v3-turbo", "full", 50, 8, 3000, 2600, 1.5),
-    _Size("whisper-large-v3", "full", 40, 8, 4500, 4700, 3.0),
+    _Size("whisper-tiny", "compact", 10, 1, 300, 0, 0.07),
+    _Size("whisper-base", "compact", 20, 1, 450, 0, 0.09),
+    _Size("whisper-small", "compact", 30, 1, 1100, 0, 0.28),
+    _Size("whisper-large-v3-turbo", "full", 50, 4, 4000, 3400, 1.0),
+    _Size("whisper-large-v3", "full", 40, 4, 6000, 5500, 2.0),
 )
 
 

@@ -57,6 +57,8 @@ def chunks_of(phrases: Sequence[Interval], duration_s: float, voice: VoiceAt = l
                 packed[-1:] = [rest, [phrase]]
         else:
             last.append(phrase)
+    if not packed:
+        return []
     before = [None, *(p[-1][1] for p in packed[:-1])]
     after = [*(p[0][0] for p in packed[1:]), None]
     return [_chunk(p, b, a, duration_s) for p, b, a in zip(packed, before, after, strict=True)]
