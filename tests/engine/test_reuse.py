@@ -200,6 +200,14 @@ def test_a_result_made_without_what_it_would_use_has_another_key() -> None:
     assert set(key_table(made)) == EVERYTHING - {"text_overlay", "faces"}
 
 
+def test_why_something_that_would_be_read_is_not_there_is_in_the_key() -> None:
+    """A result may say why it lacks it: speech_flow of the words."""
+    skipped = key_table(plan(skip=("text_overlay",)))
+    unavailable = key_table(plan(backends={n: b for n, b in BACKENDS.items() if n != "text_overlay"}))
+    common = skipped.keys() & unavailable.keys()
+    assert {n for n in common if skipped[n] != unavailable[n]} == {"scene_segmentation"}
+
+
 def test_the_kind_of_device_is_in_the_key_and_its_number_is_not() -> None:
     made = plan()
 

@@ -368,7 +368,15 @@ class ClipRun:
             self.out.audio if member.audio else None,
             {n: there[n] for n in features if n in there},
             {n: there[n] for n in results if n in there},
+            {n: self._status(n) for n in results if n not in there},
         )
+
+    def _status(self, name: str) -> str:
+        """Of an analyzer that gave no result: how it ended, or why it never ran; "not_yet": it waits for the one that asks."""
+        member = self.out.members.get(name)
+        if member is not None:
+            return member.failure.status if member.failure is not None else "not_yet"
+        return (self.whole or self.plan).choices[name].status or "not_yet"
 
     # --- losses -----------------------------------------------------------------------------------------------------------------------
 

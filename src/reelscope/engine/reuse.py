@@ -65,8 +65,8 @@ def keys(plan: Plan, *, clip_sha256: str, models: Callable[[str], str | None]) -
     """Keys of the features and running analyzers of a plan: equal keys, equal results.
 
     A key covers the clip, the member's name, version and backend, the kind of device that it was placed on, its models, options and
-    frames, how decoding is done, and the keys of everything that it may read. Batch sizes, threads and lanes change nothing about a
-    result and are not in it.
+    frames, how decoding is done, the keys of everything that it may read, and why what it would read besides is not there. Batch sizes,
+    threads and lanes change nothing about a result and are not in it.
 
     Args:
         clip_sha256: Of the clip's file.
@@ -101,6 +101,8 @@ def keys(plan: Plan, *, clip_sha256: str, models: Callable[[str], str | None]) -
         inputs = {other: key_of(other) for other in reads}
         if None in sums.values() or None in inputs.values():
             return None
+        if name in running and (absent := _absent(running[name], plan)):
+            parts["absent"] = absent
         parts |= {"models": sums, "reads": inputs, "frames": [asdict(need) for need in frames], "audio": asdict(audio) if audio else None}
         if frames or audio:
             parts["decode"] = DECODE_VERSION
@@ -121,6 +123,13 @@ def _reads(choice: Choice, running: Mapping[str, Choice]) -> list[str]:
     backend = choice.backend
     others = [n for n in (*backend.after, *backend.soft_after) if n in running]
     return list(dict.fromkeys([*backend.features, *backend.live, *others]))
+
+
+def _absent(choice: Choice, plan: Plan) -> dict[str, str | None]:
+    """Status of what an analyzer would read and does not run: its result may say so."""
+    assert choice.backend is not None
+    chosen = {n: plan.choices[n].status for n in choice.backend.soft_after if n in plan.choices}
+    return {name: status for name, status in chosen.items() if status is not None}
 
 
 def _device_kind(plan: Plan, name: str) -> str:

@@ -136,12 +136,14 @@ class Inputs:
         audio: Sound, where the backend asked for it and the clip has it.
         features: Finished features by name, those that the backend named.
         results: Results of the analyzers named in after and soft_after, where they are `ok`.
+        absent: Status of the others of them by name: unavailable, skipped, failed ..., not_yet where two would read each other.
     """
 
     clip: Clip
     audio: AudioTrack | None = None
     features: Mapping[str, Any] = field(default_factory=dict)
     results: Mapping[str, Any] = field(default_factory=dict)
+    absent: Mapping[str, str] = field(default_factory=dict)
 
 
 class Member(ABC):

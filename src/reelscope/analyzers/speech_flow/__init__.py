@@ -1,4 +1,4 @@
-"""How it is spoken: phrases and pauses, syllable rate, pitch, loudness and emphasis, from voice activity and the sound alone.
+"""How it is spoken: phrases and pauses, syllable rate, pitch, loudness and emphasis from the sound; words per minute from a transcript.
 
 See docs/analyzers/speech_flow.md for the formulas and their measured errors.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from reelscope.analyzers.base import Analyzer, AnalyzerSpec, AudioNeed, Backend, Inputs, LoadContext
-from reelscope.analyzers.speech_flow._result import Emphasis, SpeechFlowResult, SpeechFlowSummary, SpeechSegment
+from reelscope.analyzers.speech_flow._result import Emphasis, SpeechFlowResult, SpeechFlowSummary, SpeechSegment, UtteranceWords
 from reelscope.document.schema import AnalyzerResult, Series
 from reelscope.media.audio import MONO_RATE_HZ
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from reelscope.models.manager import ModelHandle
     from reelscope.timebase import Interval
 
-__all__ = ["ANALYZER", "Emphasis", "SpeechFlow", "SpeechFlowResult", "SpeechFlowSummary", "SpeechSegment", "utterances"]
+__all__ = ["ANALYZER", "Emphasis", "SpeechFlow", "SpeechFlowResult", "SpeechFlowSummary", "SpeechSegment", "UtteranceWords", "utterances"]
 
 MAX_PAUSE_S = 3.0  # a longer gap is no pause in speaking but a part of the clip without speech
 UTTERANCE_PAUSE_S = 0.7  # pauses within a sentence are mostly shorter (Campione & Veronis 2002: brief pauses below 0.2, medium to 1 s)
@@ -30,7 +30,7 @@ MIN_RATE_S = 1.0  # speech needed for a rate: five syllables or so
 MIN_MARGIN_DB = 3.0  # speech less far above what is heard around it is measured as None: from here up syllable counts stay within 16 %
 SERIES_STEP_S = 0.1
 PROBABILITY_STEP_S = 0.2
-NO_WORDS = "no words: speech_transcription has no backend here that ran"
+TRANSCRIPT = "speech_transcription"
 
 
 class SpeechFlow(Analyzer[SpeechFlowResult]):
@@ -38,7 +38,7 @@ class SpeechFlow(Analyzer[SpeechFlowResult]):
 
     spec: ClassVar[AnalyzerSpec] = AnalyzerSpec(
         name="speech_flow",
-        version=1,
+        version=2,
         group="audio",
         backends=(
             Backend(
@@ -49,6 +49,7 @@ class SpeechFlow(Analyzer[SpeechFlowResult]):
                 packages=("swift_f0", "onnxruntime"),
                 audio=AudioNeed("mono16k"),
                 features=("voice",),
+                soft_after=(TRANSCRIPT,),
                 ram_mib=60,
                 cost=0.006,
             ),
@@ -65,10 +66,16 @@ class SpeechFlow(Analyzer[SpeechFlowResult]):
         self._model = ctx.model("swift-f0")  # the file alone: nothing of the package is imported
 
     def finish(self, inputs: Inputs) -> SpeechFlowResult:
-        """Measure `inputs.audio` inside the phrases of the feature `voice`."""
+        """Measure `inputs.audio` inside the phrases of the feature `voice`, and count the words of the transcript where there is one."""
+        from reelscope.analyzers.speech_flow._words import add_words, read_words
+
         if inputs.audio is None:
             raise ValueError("speech_flow was run without sound; the plan must mark it not_applicable")
-        return analyse(inputs.audio.mono16k, inputs.features["voice"], self._pitch)
+        result = analyse(inputs.audio.mono16k, inputs.features["voice"], self._pitch, no_words=inputs.absent.get(TRANSCRIPT))
+        transcript = inputs.results.get(TRANSCRIPT)
+        if transcript is not None and result.segments:
+            add_words(result.segments, result.summary, read_words(transcript))
+        return result
 
     def _pitch(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         from reelscope.analyzers.speech_flow._pitch import detect_pitch
@@ -92,9 +99,18 @@ def utterances(phrases: Iterable[Interval]) -> list[list[Interval]]:
 
 
 def analyse(
-    samples: np.ndarray, voice: Voice, detect: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]]
+    samples: np.ndarray,
+    voice: Voice,
+    detect: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]],
+    *,
+    no_words: str | None = None,
 ) -> SpeechFlowResult:
-    """All figures of float32 [n] at 16 kHz; `detect` as in _prosody.pitch_contour."""
+    """All figures of float32 [n] at 16 kHz but those of words.
+
+    Args:
+        detect: As in _prosody.pitch_contour.
+        no_words: Status of speech_transcription where it gave no transcript.
+    """
     from reelscope.analyzers.speech_flow import _prosody
 
     duration_s = len(samples) / MONO_RATE_HZ
@@ -129,7 +145,7 @@ def analyse(
             segments.append(segment)
             before = segment
 
-    summary = _summary(segments, groups, duration_s, pitch)
+    summary = _summary(segments, groups, duration_s, pitch, no_words)
     return SpeechFlowResult(segments=segments, series=_series(duration_s, energy, pitch, voice), summary=summary)
 
 
@@ -157,7 +173,9 @@ def _phrase(
     )
 
 
-def _summary(segments: list[SpeechSegment], groups: list[list[Interval]], duration_s: float, pitch: _prosody.Pitch) -> SpeechFlowSummary:
+def _summary(
+    segments: list[SpeechSegment], groups: list[list[Interval]], duration_s: float, pitch: _prosody.Pitch, no_words: str | None
+) -> SpeechFlowSummary:
     import numpy as np
 
     speech = [s for s in segments if s.kind == "speech"]
@@ -189,17 +207,21 @@ def _summary(segments: list[SpeechSegment], groups: list[list[Interval]], durati
         level_dbfs=float(10 * np.log10(sum(p * d for p, d in powers) / sum(d for _, d in powers))) if powers else None,
         background_margin_db=float(np.median(margins)) if margins else None,
         emphasis=sum(len(s.emphasis) for s in speech),
-        not_measured=_missing(speech_s, counted_s, len(counted) == len(speech), bool(margins), bool(len(hz)), bool(pauses)),
+        not_measured=_missing(speech_s, counted_s, len(counted) == len(speech), bool(margins), bool(len(hz)), bool(pauses), no_words),
     )
 
 
-def _missing(speech_s: float, counted_s: float, all_counted: bool, margins: bool, voiced: bool, pauses: bool) -> dict[str, str]:
+def _missing(
+    speech_s: float, counted_s: float, all_counted: bool, margins: bool, voiced: bool, pauses: bool, no_words: str | None
+) -> dict[str, str]:
     """Why the fields that are null are null."""
-    out = {"words_per_minute": NO_WORDS, "fillers": NO_WORDS}
+    from reelscope.analyzers.speech_flow._words import FIELDS, why_absent
+
+    out = dict.fromkeys(FIELDS, why_absent(no_words))
     rates = ("syllables", "articulation_rate_syl_s", "speech_rate_syl_s")
     pitches = ("pitch_median_hz", "pitch_low_hz", "pitch_high_hz", "pitch_variation_semitones")
     if not speech_s:
-        nobody = (*rates, *pitches, "level_dbfs", "background_margin_db", "pause_median_s", "pause_longest_s")
+        nobody = (*FIELDS, *rates, *pitches, "level_dbfs", "background_margin_db", "pause_median_s", "pause_longest_s")
         return out | dict.fromkeys(nobody, "nobody is heard speaking")
     loud = f"what is heard around the speech is too loud (speech less than {MIN_MARGIN_DB:.0f} dB above it)"
     if counted_s < MIN_RATE_S:

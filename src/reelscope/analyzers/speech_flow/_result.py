@@ -8,7 +8,7 @@ from pydantic import SerializeAsAny
 
 from reelscope.document.schema import AnalyzerResult, Model, Seconds, Segment, Summary, Value
 
-__all__ = ["Emphasis", "SpeechFlowResult", "SpeechFlowSummary", "SpeechSegment"]
+__all__ = ["Emphasis", "SpeechFlowResult", "SpeechFlowSummary", "SpeechSegment", "UtteranceWords"]
 
 
 class Emphasis(Model):
@@ -31,6 +31,7 @@ class SpeechSegment(Segment):
         voiced_share: Share (0-1) of pitch frames that are voiced and 6 dB louder than the background. level_dbfs: RMS.
         background_margin_db: How much louder the phrase is than the median of what is heard within 2 s of it; null where nothing is.
             Below 3 dB syllables, pitch and emphasis are null.
+        words: Of the transcript in this phrase; null without a transcript.
     """
 
     kind: Literal["speech", "pause"]
@@ -43,6 +44,18 @@ class SpeechSegment(Segment):
     level_dbfs: Value = None
     background_margin_db: Value = None
     emphasis: list[Emphasis] = []
+    words: int | None = None
+
+
+class UtteranceWords(Model):
+    """Words of one utterance. words_per_minute: pauses included; null below 1 s and without words. fillers: null where not told."""
+
+    utterance: int
+    start_s: Seconds
+    end_s: Seconds
+    words: int
+    words_per_minute: Value = None
+    fillers: int | None = None
 
 
 class SpeechFlowSummary(Summary):
@@ -54,7 +67,12 @@ class SpeechFlowSummary(Summary):
         pitch_median_hz, pitch_low_hz, pitch_high_hz: Median, 10th and 90th percentile of the voiced frames.
         pitch_variation_semitones: Standard deviation. level_dbfs: RMS of the speech.
         background_margin_db: Median of the phrases'. syllables and rates: of the phrases at least 3 dB above their background.
-        emphasis: Number of emphasised syllables. words_per_minute, fillers: Need words.
+        emphasis: Number of emphasised syllables.
+        words: Of the transcript, in utterances; words_outside: more than 0.5 s from any, not counted.
+        words_per_minute: Per minute of the utterances with words, pauses inside them included; articulation_words_per_minute: per minute
+            of their phrases. Null without a transcript: a rate of syllables is no rate of words.
+        fillers: Filled pauses and what stands for them, by the lists of docs/analyzers/speech_flow.md; filler_words: how often each.
+        by_utterance: The same for each utterance.
     """
 
     speech_s: Value = 0.0
@@ -74,8 +92,13 @@ class SpeechFlowSummary(Summary):
     level_dbfs: Value = None
     background_margin_db: Value = None
     emphasis: int = 0
+    words: int | None = None
+    words_outside: int | None = None
     words_per_minute: Value = None
+    articulation_words_per_minute: Value = None
     fillers: int | None = None
+    filler_words: dict[str, int] | None = None
+    by_utterance: list[UtteranceWords] | None = None
     not_measured: dict[str, str] = {}
 
 
