@@ -45,6 +45,7 @@ ROWS = (
     Row("age_estimation", PICTURE, available=False),
     Row("eye_tracking", PICTURE),
     Row("cut_analysis", PICTURE),
+    Row("speech_transcription", SOUND, available=False),
     Row("audio_analysis", SOUND),
     Row("speech_emotion", SOUND),
     Row("speech_flow", SOUND),

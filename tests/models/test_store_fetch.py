@@ -579,6 +579,32 @@ def test_a_repository_without_whole_weights_is_refused(store: ModelStore, server
     assert caught.value.code == "no_weights" and len(server.asked) == 1 and left(store, HUB) == []
 
 
+WHISPER = replace(HUB, name="hearer", runtime="ctranslate2", weights="model.bin")
+HEARS = {"config.json": b"{}", "model.bin": b"weights", "tokenizer.json": b"{}", "vocabulary.txt": b"a"}
+
+
+def test_weights_that_the_manifest_names_are_taken_with_what_stands_beside_them(store: ModelStore, server: Server) -> None:
+    serve_hub(server, COMMIT, {**HEARS, "model.safetensors": b"of another program", "pytorch_model.bin": b"pickle", "README.md": b"words"})
+    assert puller(store, server).pull(WHISPER) == sum(map(len, HEARS.values()))
+    assert left(store, WHISPER) == sorted([*HEARS, RECORD, ".stamps.json"])
+    assert store.source(WHISPER, WHISPER).path == store.folder(WHISPER)
+
+
+@pytest.mark.parametrize("gone", ["model.bin", "tokenizer.json", "config.json"])
+def test_a_repository_that_lacks_what_its_runtime_needs_is_refused(store: ModelStore, server: Server, gone: str) -> None:
+    serve_hub(server, COMMIT, {name: content for name, content in HEARS.items() if name != gone})
+    with pytest.raises(ModelError, match=f"there is no {gone}") as caught:
+        puller(store, server).pull(WHISPER)
+    assert caught.value.code == "no_weights" and left(store, WHISPER) == []
+
+
+def test_of_a_model_of_one_onnx_file_only_that_is_taken(store: ModelStore, server: Server) -> None:
+    voices = replace(HUB, name="voices", runtime="onnx", weights="voices.onnx")
+    serve_hub(server, COMMIT, {"voices.onnx": b"graph", "other.onnx": b"graph", "config.json": b"{}"})
+    assert puller(store, server).pull(voices) == 5 and left(store, voices) == sorted(["voices.onnx", RECORD, ".stamps.json"])
+    assert store.source(voices, voices).path == store.folder(voices) / "voices.onnx"
+
+
 @pytest.mark.parametrize(
     "answer",
     [
