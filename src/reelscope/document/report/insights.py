@@ -16,6 +16,20 @@ __all__ = ["Card", "Phone", "Table", "cards"]
 Fields = Mapping[str, Any]
 
 MOST_ROWS = 60  # of a table: a minute of one-second shots; more stands in the document
+TITLES = {
+    "chars_per_s": "Characters per second",
+    "fastest_chars_per_s": "Fastest text",
+    "short_s": "Missing to read all",
+    "most_at_once": "Texts at once",
+    "over_speech_s": "Text over speech",
+    "competing_s": "Text other than speech",
+    "overloaded_s": "Overloaded",
+    "low_contrast": "Texts of low contrast",
+    "louder_by_lu": "Against the whole clip",
+    "news_per_10_s": "New things in 10 s",
+    "longest_without_news_s": "Longest time without anything new",
+}
+MOST_EVIDENCE = 4  # rows of evidence on a line
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +84,7 @@ def _card(name: str, found: Fields) -> Card:
         return Card(name, title, str(status), clean(reason) if reason else None, clean(hint) if hint else None)
     why: dict[str, list[str]] = {}
     for key, reason in (found.get("not_measured") or {}).items():
-        why.setdefault(clean(reason), []).append(key_title(clean(key)).lower())
+        why.setdefault(clean(reason), []).append(", ".join(key_title(k).lower() for k in clean(key).split(".")))
     shown = SHOWN.get(name, _plain)(found)
     return Card(name, title, "ok", missing=[(", ".join(keys), reason) for reason, keys in why.items()], **shown)
 
@@ -97,7 +111,8 @@ def _hook(found: Fields) -> dict[str, Any]:
 
 
 def _pick(found: Fields, keys: Sequence[str]) -> list[Figure]:
-    return [f for f in figures({k: found.get(k) for k in keys}) if not f.missing]
+    """Those of the figures that were measured, named by TITLES where the field's name is too short to be read alone."""
+    return [Figure(TITLES.get(k, f.name), f.value) for k in keys for f in figures({k: found.get(k)}) if not f.missing]
 
 
 def _safe_zones(found: Fields) -> dict[str, Any]:
@@ -194,9 +209,83 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]], numeric: set[int]
     return Table(head, rows[:MOST_ROWS], frozenset(numeric or ()), max(0, len(rows) - MOST_ROWS))
 
 
+def _mute_test(found: Fields) -> dict[str, Any]:
+    """Shares as bars: what is left of the words, then of the time."""
+    mute, dark = found.get("without_sound") or {}, found.get("without_picture") or {}
+    named = (
+        ("Spoken words on screen", mute, "on_screen_share"),
+        ("Voice with text", mute, "voice_with_text_share"),
+        ("Words on screen spoken", dark, "spoken_share"),
+        ("Time with voice", dark, "voice_share"),
+        ("Time with sound", dark, "not_silent_share"),
+    )
+    bars = [(name, part[key], percent(part[key])) for name, part, key in named if part.get(key) is not None]
+    lost = [
+        Figure(f"Lost without {what}", ", ".join(map(_word, part["lost"])))
+        for what, part in (("sound", mute), ("picture", dark))
+        if part.get("lost")
+    ]
+    return {"lead": "What is left of the message, muted or unseen", "bars": bars, "figures": lost}
+
+
+def _word(lost: Any) -> str:
+    return clean(lost.get("text", "") if isinstance(lost, Mapping) else lost)
+
+
+def _loop(found: Fields) -> dict[str, Any]:
+    told = []
+    for part in ("picture", "sound", "sentence"):
+        meets = (found.get(part) or {}).get("meets")
+        told.append(Figure(sentence(part), NA if meets is None else "meets the beginning" if meets else "does not meet it"))
+    picture, sound = found.get("picture") or {}, found.get("sound") or {}
+    more = figures(
+        {
+            "difference": picture.get("difference"),
+            "band_step_db": sound.get("band_step_db"),
+            "loudness_step_lu": sound.get("loudness_step_lu"),
+        }
+    )
+    return {
+        "lead": "Does the end meet the beginning?",
+        "figures": [*(f for f in told if not f.missing), *(f for f in more if not f.missing)],
+    }
+
+
+def _attention(found: Fields) -> dict[str, Any]:
+    rows = [
+        [f"{timecode(s['start_s'])} to {timecode(s['end_s'])}", sentence(clean(s["kind"])), _evidence(s.get("evidence") or ())]
+        for s in found.get("stretches") or ()
+    ]
+    lead = f"{len(rows)} {'stretch' if len(rows) == 1 else 'stretches'} at risk" if rows else "No stretch at risk was found"
+    return {
+        "lead": lead,
+        "figures": _pick(found, ("longest_without_news_s", "news_per_10_s")),
+        "table": _table(["When", "What", "Evidence"], rows),
+    }
+
+
+def _evidence(rows: Sequence[Fields]) -> str:
+    """The first rows of evidence on a line: what, and its figure."""
+    told = []
+    for row in rows[:MOST_EVIDENCE]:
+        value, unit = row.get("value"), row.get("unit")
+        told.append(clean(row["what"]) + (f" {number(value)} {clean(unit or '')}".rstrip() if value is not None else ""))
+    more = [f"and {len(rows) - MOST_EVIDENCE} more"] if len(rows) > MOST_EVIDENCE else []
+    return "; ".join([*told, *more]) or NA
+
+
+def _reshoot(found: Fields) -> dict[str, Any]:
+    rows = [[str(s["index"] + 1), clean(s["line"])] for s in found.get("shots") or ()]
+    return {"lead": "Each shot as measured: enough to shoot it again", "table": _table(["Shot", "Sheet"], rows), "wide": True}
+
+
 SHOWN: dict[str, Callable[[Fields], dict[str, Any]]] = {
     "hook": _hook,
     "safe_zones": _safe_zones,
     "reading_load": _reading_load,
     "pacing": _pacing,
+    "mute_test": _mute_test,
+    "loop": _loop,
+    "attention": _attention,
+    "reshoot": _reshoot,
 }
