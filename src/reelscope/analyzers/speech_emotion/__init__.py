@@ -25,7 +25,7 @@ MIN_MARGIN_DB = 12.0
 # Two people in one clip, told apart by nobody, would be each other's baseline; one voice seldom leaves such a hole between its utterances.
 TWO_VOICES_SEMITONES = 6.0
 
-PROSODY_ONLY = "prosody alone does not tell it: only a network does (backends wav2vec2 and wav2vec2_dimensions)"
+PROSODY_ONLY = "prosody alone does not tell it, a network does (backends wav2vec2, wav2vec2_dimensions)"
 NO_DIMENSIONS = "this network gives classes only"
 NO_CLASSES = "this network gives no classes"
 NOBODY = "nobody is heard speaking"
