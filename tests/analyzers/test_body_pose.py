@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from bench.accuracy import _skeletons
 
+from reelscope.analyzers._yolo import Letterbox
 from reelscope.analyzers.body_pose import (
     BodyPoint,
     BodyPose,
@@ -28,7 +29,6 @@ from reelscope.analyzers.body_pose._gestures import claps, gestures, hands_up, p
 from reelscope.analyzers.body_pose._paths import BLAZE_NAMES, COCO_NAMES, Body, Path, body_of, from_people, intervals, with_points
 from reelscope.analyzers.body_pose._posture import joint_deg, movement, posture_at, postures
 from reelscope.analyzers.body_pose._result import POINTS_BUDGET, result_of, thin_to
-from reelscope.analyzers.object_detection._yolo import Letterbox
 from reelscope.features.base import Clip, Inputs, LoadContext, NoOptions
 from reelscope.features.people import POINT_NAMES, People, PeopleWindow, PersonSeen, PersonTrack
 from reelscope.features.shots import Shots

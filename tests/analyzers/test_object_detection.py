@@ -12,15 +12,15 @@ import av
 import numpy as np
 import pytest
 
+from reelscope.analyzers._coco import COCO
+from reelscope.analyzers._yolo import Letterbox, decode_yolov8, decode_yolox, grid, letterbox, pick, yolov8, yolox
 from reelscope.analyzers.object_detection import ANALYZER, ObjectOptions
-from reelscope.analyzers.object_detection._coco import COCO
 from reelscope.analyzers.object_detection._collect import OBJECT_GATE, Collector, of_tracks, step_of
 from reelscope.analyzers.object_detection._dfine import names_of, take_best
 from reelscope.analyzers.object_detection._hands import LAYOUT, HandFinder, hand_box, palm_rows, roi_of_palm
 from reelscope.analyzers.object_detection._objects import Gate, counts_at, cut, one_label_each, presences, thin, worth
 from reelscope.analyzers.object_detection._objects import Path as ObjectPath
 from reelscope.analyzers.object_detection._result import MAX_SERIES, MAX_TRACKS, make_result
-from reelscope.analyzers.object_detection._yolo import Letterbox, decode_yolov8, decode_yolox, grid, letterbox, pick, yolov8, yolox
 from reelscope.config import Settings
 from reelscope.features.base import Clip, Inputs, LoadContext
 from reelscope.features.faces import Faces, FaceTrack

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 import cv2
 import numpy as np
 
+from reelscope.analyzers._yolo import Session, yolox
 from reelscope.analyzers.body_pose import _topdown
 from reelscope.analyzers.body_pose._collect import LOW, Collector, Found
 from reelscope.analyzers.body_pose._paths import BLAZE_NAMES, COCO_NAMES, Path, from_people, with_points
 from reelscope.analyzers.body_pose._result import NOBODY, UNSURE
 from reelscope.analyzers.body_pose._yolo_pose import detect as detect_yolo_pose
-from reelscope.analyzers.object_detection._yolo import Session, yolox
 from reelscope.features._tracking import Xywh
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from reelscope.analyzers._yolo import NMS_IOU, YOLOV8_PX, Letterbox, Session, letterbox
 from reelscope.analyzers.body_pose._collect import LOW, Found
-from reelscope.analyzers.object_detection._yolo import NMS_IOU, YOLOV8_PX, Letterbox, Session, letterbox
 from reelscope.features._tracking import nms
 
 __all__ = ["decode", "detect"]

@@ -17,8 +17,8 @@ from reelscope.media.frames import SAMPLED_LARGE
 from reelscope.timebase import coverage
 
 if TYPE_CHECKING:
+    from reelscope.analyzers._yolo import Detections
     from reelscope.analyzers.object_detection._collect import Collector
-    from reelscope.analyzers.object_detection._yolo import Detections
 
 __all__ = ["ANALYZER", "LabelFigures", "ObjectDetection", "ObjectOptions", "ObjectResult", "ObjectSegment", "ObjectSummary", "ObjectTrack"]
 
@@ -146,7 +146,8 @@ class ObjectDetection(Analyzer[ObjectResult]):
             self._objects.add(times[k], self._yolo(frames.pixels[k]))
 
     def _yolo(self, rgb: Any) -> Detections:
-        from reelscope.analyzers.object_detection import _collect, _yolo
+        from reelscope.analyzers import _yolo
+        from reelscope.analyzers.object_detection import _collect
 
         assert self._model is not None
         run = _yolo.yolox if self.ctx.backend == "yolox_nano" else _yolo.yolov8
@@ -202,8 +203,8 @@ class ObjectDetection(Analyzer[ObjectResult]):
     def _vocabulary(self) -> list[str]:
         if self._model is None:
             return list(BODY)
+        from reelscope.analyzers._coco import COCO
         from reelscope.analyzers.object_detection import _dfine
-        from reelscope.analyzers.object_detection._coco import COCO
 
         names = _dfine.names_of(self._model.session.model.config.id2label).values() if self.ctx.backend == "dfine" else COCO
         return [*names, "face", *(["hand"] if self._hands else [])]

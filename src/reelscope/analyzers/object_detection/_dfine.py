@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from reelscope.analyzers.object_detection._coco import COCO
-from reelscope.analyzers.object_detection._yolo import Detections
+from reelscope.analyzers._coco import COCO
+from reelscope.analyzers._yolo import Detections
 
 if TYPE_CHECKING:
     import numpy as np

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import cv2
 import numpy as np
 
-from reelscope.analyzers.object_detection._coco import COCO
+from reelscope.analyzers._coco import COCO
 from reelscope.features._tracking import nms
 
 __all__ = ["Detections", "Letterbox", "decode_yolov8", "decode_yolox", "letterbox", "pick", "yolov8", "yolox"]
