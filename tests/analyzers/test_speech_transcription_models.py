@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,6 @@ from reelscope.models.store import ModelStore
 from reelscope.pipeline import Session
 from tests.analyzers.test_speech_transcription import text
 from tests.audio_tools import make_track
-from tests.cli.conftest import cli, place  # noqa: F401  (fixtures)
 from tests.clips import moving_frames, tone, write_clip
 from tests.whisper_store import TEXT, put
 
@@ -128,14 +127,15 @@ def test_a_given_language_is_heard_in(store: ModelStore, demo_reel: Path) -> Non
 
 
 def test_by_the_command_line_from_a_folder_that_was_brought(
-    store: ModelStore, demo_reel: Path, cli: Callable[..., Any], place: Path, monkeypatch: pytest.MonkeyPatch
+    store: ModelStore, demo_reel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    from reelscope.cli import run
+
     monkeypatch.setenv("REELSCOPE_OFFLINE", "1")
-    monkeypatch.setenv("REELSCOPE_MODELS__DIR", str(place / "models"))
-    assert cli(["models", "import", store.folder(manifest()["whisper-base"]), "--as", "whisper-base"]).code == 0
-    done = cli(["analyze", demo_reel, "--only", NAME, "--out", place / "out"])
-    assert done.code == 0, done.err
-    document = json.loads(next((place / "out").rglob("analysis.json")).read_text())
+    monkeypatch.setenv("REELSCOPE_MODELS__DIR", str(tmp_path / "models"))
+    assert run(["models", "import", str(store.folder(manifest()["whisper-base"])), "--as", "whisper-base"]) == 0
+    assert run(["analyze", str(demo_reel), "--only", NAME, "--out", str(tmp_path / "out")]) == 0, capsys.readouterr().err
+    document = json.loads(next((tmp_path / "out").rglob("analysis.json")).read_text())
     assert document["analyzers"][NAME]["status"] == "ok" and document["analyzers"][NAME]["summary"]["words"] > 0
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from reelscope.analyzers.camera_analysis import CameraSummary, Figures, ShotCameraFigures
+from reelscope.analyzers.speech_transcription import SpokenSegment, Word
 from reelscope.document.merge import ShotInput, build_shots, pick_keyframe
 from reelscope.document.schema import AnalyzerResult, Segment, Series, ShotTransition
 
@@ -106,6 +107,39 @@ def test_loudness_of_a_shot(shot: tuple[float, float], values: list[float | None
     audio = AnalyzerResult(series=[Series(name="momentary_lufs", unit="LUFS", t_s=[0.2, 0.6], values=values)])
     (row,) = build_shots([ShotInput(*shot)], {"audio_analysis": audio}, [])
     assert row.loudness_lufs == (None if expected is None else pytest.approx(expected, abs=1e-3))
+
+
+def transcript(*lines: tuple[str, list[tuple[float, float, str]]]) -> dict[str, AnalyzerResult]:
+    segments = [
+        SpokenSegment(
+            start_s=words[0][0],
+            end_s=words[-1][1],
+            text=" ".join(t for _, _, t in words),
+            words=[Word(start_s=a, end_s=b, text=t) for a, b, t in words],
+            language=language,
+        )
+        for language, words in lines
+    ]
+    return {"speech_transcription": AnalyzerResult(segments=segments)}
+
+
+ENGLISH = ("en", [(0.5, 1.0, "Pour"), (1.5, 2.3, "slowly."), (1.9, 2.5, "Then")])
+ALSO = ("en", [(3.0, 3.2, "stop.")])
+CHINESE = ("zh", [(0.1, 0.2, "\u4f60"), (0.2, 0.4, "\u597d\u3002")])
+
+
+@pytest.mark.parametrize(
+    ("results", "spoken"),
+    [
+        ({}, (None, None)),
+        (transcript(), ("", "")),  # nobody speaks: that was measured
+        (transcript(ENGLISH, ALSO), ("Pour slowly.", "Then stop.")),  # a word belongs where its middle lies
+        (transcript(CHINESE, ALSO), ("\u4f60\u597d\u3002", "stop.")),
+    ],
+)
+def test_words_of_a_shot(results: dict[str, AnalyzerResult], spoken: tuple[str | None, str | None]) -> None:
+    first, second = build_shots([ShotInput(0.0, 2.0), ShotInput(2.0, 4.0)], results, [])
+    assert (first.speech, second.speech) == spoken
 
 
 def told(*rows: tuple[float, float, str | None]) -> dict[str, AnalyzerResult]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from reelscope.document.measures.words import UNSPACED_LANGUAGES
 from reelscope.document.schema import AnalyzerResult, Segment, ShotCamera, ShotRow, ShotTransition, Swatch
 from reelscope.timebase import overlap_s
 
@@ -66,6 +67,7 @@ def build_shots(shots: Sequence[ShotInput], results: Mapping[str, AnalyzerResult
                 size=_get(seen, "size"),
                 camera=_camera(_get(seen, "camera")),
                 text=_texts(results, shot),
+                speech=_speech(results, shot),
                 speech_share=_speech_share(results, shot),
                 palette=_palette(_longest(results, "color_analysis", shot)),
                 loudness_lufs=_loudness(results, shot),
@@ -128,6 +130,18 @@ def _description(results: Mapping[str, AnalyzerResult], shot: ShotInput) -> str 
     if 2 * shared < min(segment.end_s - segment.start_s, shot.end_s - shot.start_s):
         return None
     return str(_get(segment, "what_happens"))
+
+
+def _speech(results: Mapping[str, AnalyzerResult], shot: ShotInput) -> str | None:
+    """The words whose middle lies in the shot, joined as their language is written; None where there is no transcript."""
+    if "speech_transcription" not in results:
+        return None
+    out = ""
+    for segment in _segments(results, "speech_transcription"):
+        words = [w.text for w in _get(segment, "words") or () if shot.start_s <= (w.start_s + w.end_s) / 2 < shot.end_s]
+        blank = "" if _get(segment, "language") in UNSPACED_LANGUAGES else " "
+        out += (blank if out and words else "") + blank.join(words)
+    return out
 
 
 def _speech_share(results: Mapping[str, AnalyzerResult], shot: ShotInput) -> float | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, NamedTuple
 from pydantic import AfterValidator, Field
 
 from reelscope.analyzers.base import Analyzer, AnalyzerSpec, AudioNeed, Backend, Inputs, LoadContext, Options
-from reelscope.analyzers.speech_transcription._languages import LANGUAGES, UNSPACED
+from reelscope.analyzers.speech_transcription._languages import LANGUAGES
 from reelscope.analyzers.speech_transcription._result import (
     ChunkFigures,
     SpokenSegment,
@@ -20,6 +20,7 @@ from reelscope.analyzers.speech_transcription._result import (
     TranscriptionSummary,
     Word,
 )
+from reelscope.document.measures.words import UNSPACED_LANGUAGES
 from reelscope.document.schema import AnalyzerResult, Tier
 from reelscope.errors import nearest
 from reelscope.media.audio import MONO_RATE_HZ
@@ -264,7 +265,7 @@ def _segment(lines: Sequence[_Line]) -> SpokenSegment:
 
 
 def _joined(texts: Sequence[str], language: str | None) -> str:
-    return ("" if language in UNSPACED else " ").join(texts)
+    return ("" if language in UNSPACED_LANGUAGES else " ").join(texts)
 
 
 def _dropped(heard: Sequence[Heard]) -> dict[str, int]:

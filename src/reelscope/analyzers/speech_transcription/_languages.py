@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["LANGUAGES", "UNSPACED"]
+__all__ = ["LANGUAGES"]
 
 _CODES = (
     "af am ar as az ba be bg bn bo br bs ca cs cy da de el en es et eu fa fi fo fr gl gu ha haw he hi hr ht hu hy id is it ja "
@@ -12,6 +12,3 @@ _CODES = (
 
 LANGUAGES: tuple[str, ...] = tuple(_CODES.split())
 """As large-v3 has them; the smaller models lack yue (Cantonese). jw is Javanese."""
-
-UNSPACED = frozenset({"zh", "ja", "th", "lo", "my", "yue"})
-"""Written without blanks between words: a "word" is what a few tokens stand for, mostly one character."""

@@ -5,7 +5,10 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Hashable, Sequence
 
-__all__ = ["align", "edit_distance", "tokens"]
+__all__ = ["UNSPACED_LANGUAGES", "align", "edit_distance", "tokens"]
+
+UNSPACED_LANGUAGES = frozenset({"zh", "ja", "th", "lo", "my", "yue"})
+"""Languages, by Whisper's codes, that are written without blanks between words; a transcript's "word" is mostly one character there."""
 
 # Typographic apostrophes, which NFKC leaves alone.
 _APOSTROPHES = str.maketrans(dict.fromkeys("\u2019\u2018\u02bc\u00b4`\u2032", "'"))
