@@ -85,15 +85,16 @@ class SheetPath(Model):
 
     Attributes:
         label: face, or as object_detection names it. seen_share: share of the shot from the first to the last sight of it.
-        first_xywh_norm, last_xywh_norm: Boxes; first_cell, last_cell: the cell of the grid of thirds with the box's centre.
+        first_xywh_norm, last_xywh_norm: Boxes; first_cell, last_cell: the cell of the grid of thirds with the box's centre. The last
+            ones are left out where the box stays: no side moved by 0.03 of the picture.
         share: Mean share of the picture that the boxes take.
     """
 
     label: str
     first_xywh_norm: XywhSheet
-    last_xywh_norm: XywhSheet
+    last_xywh_norm: XywhSheet | None = Field(None, exclude_if=_nothing)
     first_cell: str
-    last_cell: str
+    last_cell: str | None = Field(None, exclude_if=_nothing)
     share: Value
     seen_share: Value
 

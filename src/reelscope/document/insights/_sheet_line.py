@@ -92,7 +92,7 @@ def _seen(path: SheetPath | None) -> SheetPath | None:
 
 def _where(path: SheetPath) -> str:
     first, last = _words(path.first_cell), _words(path.last_cell)
-    return f"{path.label} {first}" + (f" to {last}" if last != first else "") + f", {_percent(path.share or 0.0)} of the picture"
+    return f"{path.label} {first}" + (f" to {last}" if last and last != first else "") + f", {_percent(path.share or 0.0)} of the picture"
 
 
 def _text(text: SheetText) -> str:

@@ -32,6 +32,7 @@ __all__ = ["RESULT", "Reshoot", "measure"]
 
 COLOURS = 3  # of the palette; the rest stands in color_analysis
 CLASSES = 3  # of the background
+MOVED = 0.03  # of the picture; what boxes tremble by from sight to sight stays below
 WATERMARK = "watermark"
 TEXT_EDGE_S = 0.05  # a text that reaches over the shot by less ends with it: a frame and a half
 
@@ -182,13 +183,14 @@ def _inside(entry: Any, shot: Shot) -> Interval:
 def _path(label: str, boxes: Sequence[tuple[float, float, Any]], shot: Shot) -> SheetPath:
     """Boxes from when to when they hold, in order."""
     first, last = boxes[0][2], boxes[-1][2]
+    moved = any(abs(a - b) >= MOVED for a, b in zip(first, last, strict=True))
     seen = min(boxes[-1][1], shot.end_s) - max(boxes[0][0], shot.start_s)
     return SheetPath(
         label=label,
         first_xywh_norm=first,
-        last_xywh_norm=last,
+        last_xywh_norm=last if moved else None,
         first_cell=_cell(first),
-        last_cell=_cell(last),
+        last_cell=_cell(last) if moved else None,
         share=sum(b[2] * b[3] for *_, b in boxes) / len(boxes),
         seen_share=min(1.0, seen / (shot.end_s - shot.start_s)),
     )
