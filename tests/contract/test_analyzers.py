@@ -47,6 +47,7 @@ ROWS = (
     Row("cut_analysis", PICTURE),
     Row("speech_transcription", SOUND, available=False),
     Row("audio_analysis", SOUND),
+    Row("audio_environment", SOUND),
     Row("speech_emotion", SOUND),
     Row("speech_flow", SOUND),
 )

@@ -8,6 +8,7 @@ import threading
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from reelscope.errors import ModelError
@@ -26,12 +27,13 @@ class LiteRtSession:
     Attributes:
         device: "cpu". bytes: what it holds.
         input_shapes: Of its inputs, in the model's order; output_names: of its outputs.
+        folder: Where its file lies, and what else belongs to it (names of classes).
     """
 
     device = "cpu"
 
-    def __init__(self, name: str, interpreter: Any, *, size: int) -> None:
-        self.bytes = size
+    def __init__(self, name: str, interpreter: Any, *, size: int, folder: Path | None = None) -> None:
+        self.bytes, self.folder = size, folder
         self._name, self._interpreter = name, interpreter
         self._lock = threading.Lock()  # an interpreter has one set of tensors
         self._inputs, self._outputs = interpreter.get_input_details(), interpreter.get_output_details()
@@ -83,7 +85,7 @@ def open_session(request: SessionRequest) -> LiteRtSession:
                 content = archive.read(source.member)
             interpreter = Interpreter(model_content=content, num_threads=max(1, request.threads))
         interpreter.allocate_tensors()
-    return LiteRtSession(source.name, interpreter, size=source.memory("cpu"))
+    return LiteRtSession(source.name, interpreter, size=source.memory("cpu"), folder=source.path.parent)
 
 
 @contextmanager
