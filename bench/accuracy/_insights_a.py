@@ -210,7 +210,8 @@ def _rendered(ctx: Context) -> list[Row]:
             cut_errors += _cut_errors(made, evidence)
     wrong = sum(r.text != d.text for d, _, r, _ in drawn)
     sizes = "1080x1920 and 1080x1350"
-    note = f"{len(plans)} clips, {sizes}; {missed} of {sum(len(p.drawn) for p in plans)} texts not found as captions, {extra} extra, {wrong} misread"
+    texts = sum(len(p.drawn) for p in plans)
+    note = f"{len(plans)} clips, {sizes}; of {texts} texts {missed} not found as captions, {wrong} misread; {extra} too many"
     return [*_zone_rows(drawn, note), *_reading_rows(drawn, note), *_cut_rows(cut_errors, plans)]
 
 
