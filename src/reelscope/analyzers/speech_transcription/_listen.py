@@ -191,5 +191,5 @@ class _Listening:
             compression_ratio(text),
             hinted,
             dropped,
-            why if left else None,
+            why,
         )
