@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ANALYZER",
+    "WITH_SPEAKERS",
     "ChunkFigures",
     "SpeechTranscription",
     "SpokenSegment",
