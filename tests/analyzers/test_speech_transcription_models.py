@@ -14,13 +14,16 @@ from reelscope.analyzers.base import Clip, Inputs, LoadContext
 from reelscope.analyzers.speech_transcription import SpeechTranscription, TranscriptionOptions
 from reelscope.config import Settings
 from reelscope.document.schema import AnalyzerEntry, MediaInfo
+from reelscope.engine.placement import Gpu, Hardware
+from reelscope.engine.plan import make_plan
 from reelscope.features.voice import Voice
+from reelscope.models.catalog import Catalog
 from reelscope.models.manager import ModelManager
-from reelscope.models.manifest import manifest
+from reelscope.models.manifest import FilePin, Pin, manifest
 from reelscope.models.sessions import open_session
 from reelscope.models.sources import ModelSource
-from reelscope.models.store import ModelStore
-from reelscope.pipeline import Session
+from reelscope.models.store import ModelStore, Record
+from reelscope.pipeline import Session, lookup
 from tests.analyzers.test_speech_transcription import text
 from tests.audio_tools import make_track
 from tests.clips import moving_frames, tone, write_clip
@@ -102,6 +105,42 @@ def test_without_a_model_one_command_fixes_it(tmp_path: Path) -> None:
     entry = analyse(tmp_path / "empty", write_clip(tmp_path / "a.mp4", moving_frames(5), sound=tone(0.5)))
     assert (entry.status, entry.code, entry.hint) == ("unavailable", "no_backend", "reelscope models pull whisper-base")
     assert entry.reason == "the model whisper-base is not in the store"
+
+
+@pytest.mark.parametrize(
+    ("gpu_mib", "here", "licence", "backend", "hint"),
+    [
+        (None, (), "any", None, "reelscope models pull whisper-base"),
+        (24_000, (), "any", None, "reelscope models pull whisper-large-v3-turbo"),
+        (2_000, (), "any", None, "reelscope models pull whisper-base"),  # a GPU that is too small for anything but the CPU's models
+        (None, ("wespeaker-resnet34",), "any", None, "reelscope models pull whisper-base"),
+        (None, ("whisper-large-v3",), "any", None, "reelscope models pull whisper-base"),  # no GPU: it runs only when named
+        (24_000, ("whisper-large-v3", "whisper-base"), "any", "whisper-large-v3", None),
+        (None, ("whisper-base", "wespeaker-resnet34"), "any", "whisper-base-speakers", None),
+        (None, ("whisper-base", "wespeaker-resnet34"), "permissive", "whisper-base", None),
+    ],
+)
+def test_what_is_chosen_and_what_is_to_be_fetched(
+    tmp_path: Path, gpu_mib: int | None, here: tuple[str, ...], licence: Any, backend: str | None, hint: str | None
+) -> None:
+    store = ModelStore(tmp_path)
+    for name in here:
+        entry = manifest()[name]
+        store.folder(entry).mkdir(parents=True)
+        file = store.folder(entry) / str(entry.weights)
+        file.write_bytes(b"weights")
+        store.note(entry, Record(None, True, (FilePin(file.name, Pin("0" * 64, 7)),)))
+    plan = make_plan(
+        only=[NAME],
+        skip=(),
+        settings=Settings(),
+        lookup=lookup(models=Catalog(tmp_path, licences=licence)),
+        has_picture=True,
+        has_sound=True,
+        hardware=Hardware(cores=2, ram_mib=8000, gpus=() if gpu_mib is None else (Gpu(0, "GPU-0", "a GPU", gpu_mib),)),
+    )
+    choice = plan.choices[NAME]
+    assert (choice.backend.name if choice.status is None and choice.backend else None, choice.hint) == (backend, hint)
 
 
 def test_the_better_of_two_models_is_taken(tmp_path: Path) -> None:
