@@ -37,9 +37,9 @@ class AudioEnvironment(Analyzer[EnvironmentResult]):
                 packages=("torch", "transformers"),
                 audio=AudioNeed("original"),
                 features=("voice",),
-                batch=16,
+                batch=8,
                 ram_mib=700,
-                vram_mib=1600,  # estimated: weights 350, the rest activations of a full batch
+                vram_mib=1000,  # estimated: weights 350, the rest activations of a full batch
                 cost=0.8,
             ),
             Backend(
