@@ -52,7 +52,7 @@ def _arithmetic(count: int) -> list[Row]:
     errors: dict[str, list[float]] = {}
     for k in range(count):
         rng = random.Random(SEED + k)
-        for name, error in (*_zone_errors(rng), *_reading_errors(rng), *_pacing_errors(rng), *_hook_errors(rng)):
+        for name, error in (*_zone_errors(rng), *_reading_errors(rng), *_pacing_errors(rng), *_beat_errors(rng), *_hook_errors(rng)):
             errors.setdefault(name, []).append(error)
     note = f"{count} generated documents with given boxes and times; truth: counted pixels, exact fractions"
     return [_row(f"{name}, given truth", e, EXACT, note=note) for name, e in errors.items()]
@@ -178,6 +178,28 @@ def _pacing_errors(rng: random.Random) -> list[tuple[str, float]]:
     ]
 
 
+def _beat_errors(rng: random.Random) -> list[tuple[str, float]]:
+    """Of a steady pulse and cuts on thousandths of a second; the truth is counted by looking at every thousandth."""
+    beat, first = rng.randint(240, 1100), rng.randint(300, 900)
+    beats = range(first, 30_000 - 1200, beat)
+    window = min(Fraction(70), Fraction(beat, 4))
+    on = [rng.choice(beats) + rng.randint(-60, 60) for _ in range(rng.randint(0, 12))]
+    cuts = sorted({*on, *rng.sample(range(1, 30_000), rng.randint(0, 12))})
+    sound = {"series": [{"name": "beat_strength", "t_s": [b / 1000 for b in beats], "values": [1.0] * len(beats)}], "summary": {}}
+    rows = [{"kind": "cut", "start_s": c / 1000, "end_s": c / 1000} for c in cuts]
+    found = pacing.measure(_document(30.0, (1080, 1920), cut_analysis={"segments": rows}, audio_analysis=sound)).beats
+    assert found is not None
+    inside = [c for c in cuts if beats[0] - Fraction(beat, 2) <= c < beats[-1] + Fraction(beat, 2)]
+    hits = sum(min(abs(c - b) for b in beats) <= window for c in inside)
+    chance = 2 * window / beat
+    holds = len(inside) >= 3 and Fraction(hits, len(inside)) >= max(Fraction(1, 2), 2 * chance)
+    return [
+        ("cuts on the beat (count)", float(abs(found.on_beat - hits) + abs(found.cuts - len(inside)))),
+        ("chance of a cut on the beat", abs(_f(found.chance) - float(chance))),
+        ("clips told otherwise than cut to the beat or not", float(found.cut_to_beat != holds)),
+    ]
+
+
 def _hook_errors(rng: random.Random) -> list[tuple[str, float]]:
     """Voice and text of the first three seconds."""
     edges = sorted(rng.sample(range(600), 4))
@@ -195,6 +217,7 @@ def _rendered(ctx: Context) -> list[Row]:
     drawn: list[tuple[Drawn, Any, Any, Plan]] = []
     missed = extra = 0
     cut_errors: list[float] = []
+    beat_errors: list[float] = []
     with Session(Settings()) as session, tempfile.TemporaryDirectory(dir=ctx.work) as folder:
         for made in plans:
             path = Path(folder) / f"{made.seed}.mp4"
@@ -208,11 +231,12 @@ def _rendered(ctx: Context) -> list[Row]:
             missed += sum(z is None for _, z, _ in pairs)
             extra += len(zones.texts or ()) - sum(z is not None for _, z, _ in pairs)
             cut_errors += _cut_errors(made, evidence)
+            beat_errors.append(_beat_error(made, evidence))
     wrong = sum(r.text != d.text for d, _, r, _ in drawn)
     sizes = "1080x1920 and 1080x1350"
     texts = sum(len(p.drawn) for p in plans)
     note = f"{len(plans)} clips, {sizes}; of {texts} texts {missed} not found as captions, {wrong} misread; {extra} too many"
-    return [*_zone_rows(drawn, note), *_reading_rows(drawn, note), *_cut_rows(cut_errors, plans)]
+    return [*_zone_rows(drawn, note), *_reading_rows(drawn, note), *_cut_rows(cut_errors, beat_errors, plans)]
 
 
 def _found(d: Drawn, rows: Sequence[Any]) -> Any:
@@ -285,6 +309,18 @@ def _cut_errors(made: Plan, evidence: Evidence) -> list[float]:
     return [float(e) for e in np.abs(np.subtract([found.min_s, found.q1_s, found.median_s, found.q3_s, found.max_s], truth))]
 
 
-def _cut_rows(errors: Sequence[float], plans: Sequence[Plan]) -> list[Row]:
+def _beat_error(made: Plan, evidence: Evidence) -> float:
+    """Difference of the number of cuts on a beat."""
+    found = pacing.measure(evidence).beats
+    assert found is not None
+    truth = sum(min(abs(c - b) for b in made.beats_s) <= 0.07 for c in made.cuts_s)
+    return float(abs(found.on_beat - truth) + abs(found.cuts + found.outside - len(made.cuts_s)))
+
+
+def _cut_rows(errors: Sequence[float], beats: Sequence[float], plans: Sequence[Plan]) -> list[Row]:
     note = f"least, quartiles and largest of {len(plans)} clips with {sum(len(p.cuts_s) for p in plans)} cuts"
-    return [_row("shot lengths from pixels", errors, FRAME_S, unit="s", goal="<= a frame", note=note)]
+    clicks = f"clicks at 120 a minute, {sum(len(p.cuts_s) for p in plans)} cuts, some on a click and some seven frames after one"
+    return [
+        _row("shot lengths from pixels", errors, FRAME_S, unit="s", goal="<= a frame", note=note),
+        _row("cuts on the beat from pixels and sound (count)", beats, 0, unit="cuts", note=clicks),
+    ]

@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reelscope.document.insights.pacing import BIN_EDGES_S, WINDOW_S, measure, quantile
-from tests.document.insights.made import clip, cuts
+from reelscope.document.schema import AnalyzerEntry
+from tests.document.fixtures import entry
+from tests.document.insights.made import clip, cuts, series
 
 
 def test_without_cut_analysis_it_is_unavailable() -> None:
@@ -37,6 +39,41 @@ def test_lengths_bins_and_rates_by_hand() -> None:
     assert found.rate.per_minute[:4] == [36.0, 36.0, 36.0, 24.0], "a window holds its start and not its end"
     assert found.fastest is not None and (found.fastest.start_s, found.fastest.per_minute) == (0.0, 36.0)
     assert found.slowest is not None and (found.slowest.start_s, found.slowest.per_minute) == (4.5, 0.0)
+
+
+def music(tempo_bpm: float | None, *beats: float) -> AnalyzerEntry:
+    return entry(series=[series("beat_strength", *((t, 1.0) for t in beats))], summary={"tempo_bpm": tempo_bpm})
+
+
+BEATS = tuple(k / 2 for k in range(1, 20))
+
+
+def test_cuts_on_the_beat_against_chance() -> None:
+    """Beats every half second, 0.07 s either way: 28 % of the time. Three of four hard cuts lie on one; the dissolve is left out."""
+    edits = cuts(1.0, 2.52, 4.25, 6.0, (7.0, 8.0, "dissolve"))
+    found = measure(clip(cut_analysis=edits, audio_analysis=music(120.0, *BEATS))).beats
+    assert found is not None
+    assert (found.cuts, found.outside, found.on_beat, found.tempo_bpm) == (4, 0, 3, 120.0)
+    assert found.share == pytest.approx(0.75) and found.chance == pytest.approx(0.28) and found.lift == pytest.approx(0.75 / 0.28)
+    assert found.cut_to_beat and found.reason is None
+    assert found.offset_mean_s == pytest.approx(0.02 / 3, abs=1e-6)
+    assert [(b.t_s, b.on_beat) for b in found.landings] == [(1.0, True), (2.52, True), (4.25, False), (6.0, True)]
+
+
+def test_two_cuts_on_the_beat_are_not_cut_to_it() -> None:
+    found = measure(clip(cut_analysis=cuts(1.0, 2.0), audio_analysis=music(120.0, *BEATS))).beats
+    assert found is not None and found.share == 1.0 and not found.cut_to_beat and found.reason
+
+
+def test_music_without_a_pulse_is_measured_and_says_so() -> None:
+    found = measure(clip(cut_analysis=cuts(1.0, 2.0, 3.0), audio_analysis=music(None)))
+    assert found.beats is not None and not found.beats.cut_to_beat and found.beats.reason and found.beats.share is None
+    assert found.beats.outside == 3 and "beats" not in found.not_measured
+
+
+def test_without_sound_analysis_beats_are_null_and_the_rest_stands() -> None:
+    found = measure(clip(missing=("audio_analysis",), cut_analysis=cuts(1.0)))
+    assert found.beats is None and found.not_measured["beats"] == "it did not run" and found.shots == 2
 
 
 def test_a_clip_of_one_window_has_no_rate_over_time() -> None:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from statistics import fmean, pstdev
 
 from reelscope.document.evidence import Evidence
-from reelscope.document.insights.base import unavailable
+from reelscope.document.insights.base import lacking, unavailable
+from reelscope.document.measures.beats import cuts_on_beats
 from reelscope.document.schema import Insight, Model, Seconds, Value
 
 __all__ = ["BIN_EDGES_S", "RESULT", "measure", "quantile"]
@@ -60,6 +61,43 @@ class RateOverTime(Model):
     per_minute: list[Value]
 
 
+class BeatCut(Model):
+    """A hard cut inside the pulse. offset_s: after the nearest beat, negative where it comes before; on_beat: within the tolerance."""
+
+    t_s: Seconds
+    beat_s: Seconds
+    offset_s: Seconds
+    on_beat: bool
+
+
+class BeatCuts(Model):
+    """Hard cuts against the beats of the music; how it is counted: reelscope/document/measures/beats.py.
+
+    Attributes:
+        cut_to_beat: Whether the clip is cut to the beat: three cuts or more, and a share of at least max(0.5, 2 x chance); else the reason.
+        tempo_bpm: Of the music, as audio_analysis has it; tolerance_s: a cut so far from a beat, either way, is on it.
+        cuts: Hard cuts where there is a pulse; outside: those where there is none; on_beat: of `cuts`.
+        share: on_beat / cuts; chance: what cuts at random moments would reach; lift: share / chance; by_chance: probability that random
+            cuts do as well or better. Null without cuts in the pulse, or without a pulse.
+        offset_mean_s: Mean offset of the cuts on a beat, negative: early; null without any.
+        landings: The cuts one by one.
+    """
+
+    cut_to_beat: bool
+    reason: str | None
+    tempo_bpm: Value
+    tolerance_s: Seconds | None
+    cuts: int
+    outside: int
+    on_beat: int
+    share: Value
+    chance: Value
+    lift: Value
+    by_chance: Value
+    offset_mean_s: Seconds | None
+    landings: list[BeatCut]
+
+
 class Pacing(Insight):
     """Rhythm of the editing.
 
@@ -68,6 +106,7 @@ class Pacing(Insight):
         transitions: How many; a gradual one counts once, at its middle. by_kind: of each kind; jump_cuts: cuts between like pictures.
         per_minute: Transitions over the clip's length. rate: over time.
         fastest, slowest: The first window with the most, the least transitions; null where the clip is no longer than one window.
+        beats: Hard cuts against the music; null without audio_analysis.
     """
 
     shots: int | None = None
@@ -80,6 +119,7 @@ class Pacing(Insight):
     rate: RateOverTime | None = None
     fastest: Rate | None = None
     slowest: Rate | None = None
+    beats: BeatCuts | None = None
 
 
 RESULT = Pacing
@@ -104,7 +144,30 @@ def measure(evidence: Evidence) -> Pacing:
         per_minute=60 * len(cuts) / duration if duration > 0 else None,
     )
     _add_rate(result, [c.middle_s for c in cuts], duration)
+    result.not_measured |= lacking({"beats": evidence.beats})
+    if evidence.beats.known:
+        result.beats = _on_beats(evidence)
     return result
+
+
+def _on_beats(evidence: Evidence) -> BeatCuts:
+    match = cuts_on_beats((c.start_s for c in evidence.cuts.items if c.kind == "cut"), evidence.beats.items)
+    offsets = [landing.offset_s for landing in match.landings if landing.on_beat]
+    return BeatCuts(
+        cut_to_beat=match.holds,
+        reason=match.reason,
+        tempo_bpm=evidence.summary("audio_analysis").get("tempo_bpm"),
+        tolerance_s=match.tolerance_s,
+        cuts=match.cuts,
+        outside=match.outside,
+        on_beat=match.on_beat,
+        share=match.share,
+        chance=match.chance,
+        lift=match.lift,
+        by_chance=match.by_chance,
+        offset_mean_s=fmean(offsets) if offsets else None,
+        landings=[BeatCut(t_s=x.t_s, beat_s=x.beat_s, offset_s=x.offset_s, on_beat=x.on_beat) for x in match.landings],
+    )
 
 
 def quantile(values: Sequence[float], q: float) -> float:
