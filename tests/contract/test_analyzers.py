@@ -50,6 +50,7 @@ ROWS = (
     Row("audio_environment", SOUND),
     Row("speech_emotion", SOUND),
     Row("speech_flow", SOUND),
+    Row("temporal_flow", frozenset()),
 )
 by_row = pytest.mark.parametrize("row", ROWS, ids=lambda r: r.name)
 by_clip = pytest.mark.parametrize("clip", CLIPS)
