@@ -25,7 +25,7 @@ help:  ## what there is
 
 analyze: setup  ## analyse VIDEO=clip.mp4 (the demo reel without it); OUT=dir says where, TIER=compact|full fetches models first, ARGS passes flags on
 	@if [ "$(TIER)" = compact ] || [ "$(TIER)" = full ]; then \
-	  for tier in compact $(filter full,$(TIER)); do $(BIN)/reelscope models pull "$$tier" || exit 1; done && $(BIN)/reelscope models verify || exit 1; fi
+	  for tier in compact $(filter full,$(TIER)); do $(BIN)/reelscope models pull "$$tier" --if-online || exit 1; done && $(BIN)/reelscope models verify || exit 1; fi
 	@if [ -n "$(VIDEO)" ]; then clip="$(VIDEO)"; else clip="$(OUT)/demo.mp4"; mkdir -p "$(OUT)" && $(BIN)/reelscope demo "$$clip"; fi && \
 	$(BIN)/reelscope analyze "$$clip" --out "$(OUT)" $(if $(TIER),--tier "$(TIER)") $(ARGS)
 

@@ -266,7 +266,7 @@ BAD_ARGUMENTS = [
     (["--option", "text_overlay=1"], "NAME.KEY=VALUE"),
     (["--option", "a.b.c=1"], "NAME.KEY=VALUE"),
     (["--option", "text_overlay.no_such=1"], "no option 'no_such'"),
-    (["--option", "temporal_flow.x=1"], "temporal_flow takes no options"),
+    (["--option", "temporal_flow.x=1"], "options of temporal_flow: none"),
     (["--set", "performance.windw_s=1"], "did you mean 'window_s'?"),
     (["--set", "performance.window_s=soon"], "must be a valid number"),
     (["--set", "performance.window_s"], "KEY=VALUE"),

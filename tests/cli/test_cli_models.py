@@ -222,3 +222,22 @@ print([m for m in ("numpy", "torch", "av", "onnxruntime", "urllib.request") if m
 def test_list_imports_nothing_heavy() -> None:
     done = subprocess.run([sys.executable, "-c", LIST], capture_output=True, text=True, check=True)
     assert done.stderr.strip() == "[]"
+
+
+def test_if_online_goes_on_with_what_is_here_and_fails_where_nothing_is(
+    cli: Any, store: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pull(*more: str) -> Any:
+        return cli(["models", "pull", "sound", "talker", *more])
+
+    monkeypatch.setenv("REELSCOPE_OFFLINE", "1")
+    nothing = pull("--if-online")
+    assert nothing.code == 1 and "REELSCOPE_OFFLINE=1 forbids every connection" in nothing.err and server.asked == []
+    monkeypatch.delenv("REELSCOPE_OFFLINE")
+    assert cli(["models", "pull", "sound"]).code == 0
+    asked = len(server.asked)
+    monkeypatch.setenv("REELSCOPE_OFFLINE", "1")
+    some = pull("--if-online")
+    assert some.code == 0 and "sound: here already" in some.out and len(server.asked) == asked
+    assert "talker: not here, and REELSCOPE_OFFLINE=1 forbids every connection" in some.out
+    assert pull().code == 1, "without the switch what is lacking is an error"

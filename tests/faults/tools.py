@@ -107,6 +107,7 @@ def facts(document: Document, *, besides: Collection[str] = ()) -> dict[str, Any
         for row in made["shots"]:
             for key in row.keys() - {"index", "start_s", "end_s"}:
                 row.pop(key)
+        made["insights"] = sorted(made["insights"])  # conclusions from what analyzers found
     return made
 
 

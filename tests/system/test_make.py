@@ -69,5 +69,6 @@ def test_a_tier_that_is_here_is_verified_and_used(tmp_path: Path, monkeypatch: p
     done = make("analyze", f"VIDEO={clip}", f"OUT={tmp_path / 'out'}", "TIER=compact")
     assert done.returncode == 0, done.stderr
     assert "yolox-nano: here already" in done.stdout and "yolox-nano: ok" in done.stdout
+    assert "whisper-base: not here, and REELSCOPE_OFFLINE=1 forbids every connection" in done.stdout
     document = json.loads((tmp_path / "out/analysis.json").read_text(encoding="utf-8"))
     assert document["run"]["tier"] == "compact"

@@ -95,6 +95,7 @@ def pull(
     revision: Annotated[
         str | None, typer.Option("--revision", metavar="R", help="Of one model of a hub: this commit or branch, trusted as it is.")
     ] = None,
+    if_online: Annotated[bool, typer.Option("--if-online", help="Where connections are forbidden, go on with those that are here.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Write nothing but errors.")] = False,
 ) -> None:
     """Fetch models into the store; the only command that opens a connection.
@@ -103,6 +104,7 @@ def pull(
     the first time.
     """
     import os
+    from dataclasses import replace
 
     from reelscope.cli.terminal import State, read_settings, say_exception
     from reelscope.models.download import Client, Places
@@ -118,6 +120,12 @@ def pull(
         raise InputError("--revision is of one model", hint="reelscope models pull NAME --revision COMMIT")
     say = (lambda line: None) if quiet else (lambda line: sys.stdout.write(f"{line}\n"))
     new = [e for e in chosen.entries if not store.present(e)]
+    offline = why_offline(settings)
+    if if_online and offline is not None and len(new) < len(chosen.entries):
+        for entry in new:
+            say(f"{entry.name}: not here, and {offline} forbids every connection")
+        chosen = replace(chosen, entries=tuple(e for e in chosen.entries if e not in new))
+        new = []
     if new:
         total = sum(e.bytes for e in new)
         say(f"to fetch into {store.root}: {', '.join(f'{e.name} ({_mb(e.bytes)} MB)' for e in new)}; {_mb(total)} MB in all")
@@ -130,7 +138,7 @@ def pull(
         puller = Puller(
             store,
             Client(Places.of(os.environ)),
-            offline=why_offline(settings),
+            offline=offline,
             accept=accept,
             reserve_mib=settings.system.min_free_disk_mib,
             progress=progress,

@@ -40,7 +40,8 @@ def _noise(whole: Interval, voices: Sequence[Interval], music: Sequence[Interval
     """What is heard and is neither speech nor music; carried on under speech that it surrounds."""
     left = subtract(subtract(subtract([whole], silence), music), voices)
     pieces = [i for i in left if i[1] - i[0] >= LEAST_NOISE_S - 1e-9]
-    return _carried(pieces, subtract(voices, merge([*music, *silence])))
+    others = merge([*music, *silence])
+    return subtract(_carried(pieces, subtract(voices, others)), others)  # a gap too short to part pieces is still no noise
 
 
 def _carried(pieces: Sequence[Interval], cover: Sequence[Interval]) -> list[Interval]:
