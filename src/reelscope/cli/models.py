@@ -95,7 +95,9 @@ def pull(
     revision: Annotated[
         str | None, typer.Option("--revision", metavar="R", help="Of one model of a hub: this commit or branch, trusted as it is.")
     ] = None,
-    if_online: Annotated[bool, typer.Option("--if-online", help="Where connections are forbidden, go on with those that are here.")] = False,
+    if_online: Annotated[
+        bool, typer.Option("--if-online", help="Where connections are forbidden, go on with those that are here.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Write nothing but errors.")] = False,
 ) -> None:
     """Fetch models into the store; the only command that opens a connection.

@@ -46,8 +46,8 @@ CONTEXT_SHARE = 0.04  # assumed too: on large GPUs the driver's tables and what 
 class Unusable:
     """Why a backend cannot run here, and the command that would change it.
 
-    choice: Of several backends that cannot run, those with the lowest are told of. 0: what is missing is there for everybody; 1: a model that
-    is fetched only on request; 2: a GPU; 3: an option.
+    choice: Of several backends that cannot run, those with the lowest are told of. 0: what is missing is there for everybody; 1: a model
+    that is fetched only on request; 2: a GPU; 3: an option.
     """
 
     reason: str
