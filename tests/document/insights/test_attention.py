@@ -73,10 +73,14 @@ def test_voice_is_news_while_it_goes_on_but_not_to_the_picture() -> None:
 
 def test_sounds_are_news() -> None:
     base = {"cut_analysis": cuts(), "text_overlay": captions(), "speech_flow": voice()}
-    found = measure(sounding(20.0, **base, audio_environment=heard((0, 20, "music"), (9.0, 9.5, "Dog", "event"), (15, 20, "silence"))))
+    found = measure(
+        sounding(
+            20.0, **base, audio_environment=heard((0, 20, "music"), (9.0, 9.5, "Dog", "event"), (12, 12.4, "noise"), (15, 20, "silence"))
+        )
+    )
     assert of(found, "nothing_new") == [(0.0, 9.0), (9.0, 20.0)]
-    found = measure(sounding(20.0, **base, audio_analysis=audio(20.0, silence=((5.0, 7.0), (12.0, 12.5)))))
-    assert of(found, "nothing_new") == [(0.0, 5.0), (7.0, 12.0), (12.5, 20.0)]
+    found = measure(sounding(20.0, **base, audio_analysis=audio(20.0, silence=((5.0, 7.0), (12.0, 12.9)))))
+    assert of(found, "nothing_new") == [(0.0, 5.0), (7.0, 20.0)]
     assert of(found, "silence") == [(5.0, 7.0)]
 
 

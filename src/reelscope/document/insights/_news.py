@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 from reelscope.document.evidence import Channel, Evidence
 
-__all__ = ["News", "lacking_essential", "news", "not_looked_at"]
+__all__ = ["SILENCE_S", "News", "lacking_essential", "news", "not_looked_at"]
 
 # Without these it cannot be said that nothing came; the others can only shorten such a stretch.
 ESSENTIAL = ("cut_analysis", "text_overlay")
 IN_PICTURE = ("cut_analysis", "text_overlay", "camera_analysis", "eye_tracking", "object_detection", "body_pose")
 IN_SOUND = ("speech_flow", "audio_environment", "audio_analysis")
 HOLDS_S = 0.5  # what is seen for less time is a slip of the tracker, or nobody notices it
+SILENCE_S = 1.0  # shorter ones are pauses, in speech and between the beats of a drum
 # A track that begins this near to a cut is the new shot's own, not something new in it (two sightings at 5 a second).
 AT_CUT_S = 0.4
 
@@ -77,9 +78,12 @@ def _sound(evidence: Evidence) -> Iterator[News]:
     for phrase in evidence.phrases.items:
         yield News(phrase.start_s, "speech_flow", "somebody speaks")
     for sound in evidence.sounds.items:
-        if sound.start_s > 0 and sound.label != "silence":
+        told = sound.kind == "class" and (sound.label in ("speech", "silence") or sound.end_s - sound.start_s < HOLDS_S)
+        if sound.start_s > 0 and not told:
             yield News(sound.start_s, "audio_environment", f"sound: {sound.label}")
     for start, end in evidence.silence.items:
+        if end - start < SILENCE_S:
+            continue
         if start > 0:
             yield News(start, "audio_analysis", "silence begins")
         if end < evidence.duration_s:

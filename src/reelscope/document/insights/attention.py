@@ -12,7 +12,7 @@ from typing import Literal
 
 from reelscope.document.evidence import Channel, Evidence, Lack
 from reelscope.document.insights import reading_load
-from reelscope.document.insights._news import News, lacking_essential, news, not_looked_at
+from reelscope.document.insights._news import SILENCE_S, News, lacking_essential, news, not_looked_at
 from reelscope.document.insights.base import unavailable
 from reelscope.document.schema import Insight, Model, Seconds, Value
 from reelscope.timebase import Interval, clip_to, merge, subtract, total_s
@@ -24,7 +24,6 @@ __all__ = ["RESULT", "Attention", "AttentionStretch", "measure"]
 NOTHING_NEW_S = 3.0
 PICTURE_UNCHANGED_S = 5.0
 LATE_HOOK_S = 1.5  # half the hook
-SILENCE_S = 1.0  # shorter ones are pauses
 BLANK_S = 0.5  # black or frozen picture; shorter ones are transitions and repeated frames
 SHOWN = 4  # pieces of evidence of one kind that stand with a stretch
 

@@ -50,8 +50,8 @@ class WithoutSound(Model):
     voice_s: Seconds | None = None
     voice_with_text_s: Seconds | None = None
     voice_with_text_share: Value = None
-    voice_without_text: list[Span] = []
-    lost: list[LostWord] = []
+    voice_without_text: list[Span] | None = None
+    lost: list[LostWord] | None = None
 
 
 class WithoutPicture(Model):
@@ -75,7 +75,7 @@ class WithoutPicture(Model):
     music_share: Value = None
     heard_share: Value = None
     not_silent_share: Value = None
-    lost: list[LostWord] = []
+    lost: list[LostWord] | None = None
 
 
 class MuteTest(Insight):
