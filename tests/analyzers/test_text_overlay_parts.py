@@ -223,6 +223,14 @@ def test_roles(made: ReadLine, role: str) -> None:
     assert evidence
 
 
+@pytest.mark.parametrize(("end_s", "role"), [(8.0, "caption"), (15.0, "watermark")])
+def test_a_caption_over_quick_cuts_is_a_caption_until_it_stays_for_half_of_the_clip(end_s: float, role: str) -> None:
+    cuts = replace(FRAME, transitions_s=tuple((t, t) for t in (5.2, 6.0, 6.8, 7.6, 12.0)))
+    made = line(start_s=4.0, end_s=end_s, box=(300, 890, 780, 930))
+    found, evidence = _layout.block_role(Block((made,), 4.0, end_s), cuts)
+    assert found == role and "stays_over_cuts" in evidence
+
+
 def test_without_known_transitions_nothing_is_concluded_from_them() -> None:
     made = line(start_s=6.0, end_s=8.0)
     assert _layout.block_role(Block((made,), 6.0, 8.0), replace(FRAME, transitions_s=None)) == (

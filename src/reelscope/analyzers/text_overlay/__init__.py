@@ -92,7 +92,7 @@ class TextOverlay(Analyzer[TextOverlayResult]):
 
     spec = AnalyzerSpec(
         name="text_overlay",
-        version=1,
+        version=2,
         group="detection",
         backends=(
             Backend(

@@ -38,6 +38,10 @@ OPENING_S = 1.5  # a text that stands when the clip begins, or comes this soon, 
 TITLE_SHARE = 0.085  # height of the letters as share of the picture's mean side (root of its area), from which a text is a title
 WATERMARK_SHARE = 0.05  # watermarks are smaller than this
 WATERMARK_STAY = 0.8  # share of the clip that a watermark stays
+WATERMARK_CUTS, WATERMARK_STAY_CUT = (
+    3,
+    0.5,
+)  # cuts that it stands over; a caption in a quickly cut clip does that too, but not for half of it
 WATERMARK_STAY_MARKED = 0.3  # enough where the words themselves say so (a handle, an address, a copyright sign)
 WATERMARK_MIN_S = 4.0
 STICKER_TILT_DEG = 4.0
@@ -293,7 +297,9 @@ def block_role(block: Block, frame: Frame) -> tuple[Role, tuple[str, ...]]:
         return "scene_text", ("rests_in_a_resting_picture",)
     marked = any(mark in block.text.casefold() for mark in MARKS)
     if share <= WATERMARK_SHARE and (
-        (stay >= WATERMARK_STAY and frame.duration_s >= WATERMARK_MIN_S) or crossed >= 3 or (marked and stay >= 0.3)
+        (stay >= WATERMARK_STAY and frame.duration_s >= WATERMARK_MIN_S)
+        or (crossed >= WATERMARK_CUTS and stay >= WATERMARK_STAY_CUT)
+        or (marked and stay >= WATERMARK_STAY_MARKED)
     ):
         return "watermark", tuple(evidence)
     if abs(statistics.median(line.angle_deg for line in block.lines)) >= STICKER_TILT_DEG:
