@@ -132,7 +132,7 @@ class SceneSegmentation(Analyzer[SceneResult]):
                 packages=("cv2", "numpy"),
                 frames=(SAMPLED_SMALL, EVERY_FRAME),
                 features=("shots",),
-                cost=0.005,
+                cost=0.006,
             ),
             # Below the embedded one until its threshold is measured with the real weights: taken when named.
             Backend(
