@@ -227,6 +227,16 @@ class _Author:
         length = round(max(length, _said_s(text) + 0.4) * FPS) / FPS
         return Block("turn", (replace(shot, length_s=length),), speech=((text, 0.1),), plants=(("turn", 0, 0),))
 
+    def steps(self) -> Block:
+        """Two or three counted steps, written."""
+        shots, captions, t = [], [], 0.0
+        for number in range(1, self.rng.choice((3, 4))):
+            length = self.grid(1.5, 1.9)
+            shots.append(self.shot(length, new=self.rng.random() < 0.5))
+            captions.append((f"Step {number}: {self.sentence('caption')}", t + 0.2, t + length - 0.1))
+            t += length
+        return Block("steps", tuple(shots), tuple(captions), plants=(("build_up", 0.2, t - 0.1),))
+
     def promise(self) -> tuple[Block, Block]:
         length = self.grid(1.5, 2.0)
         first = Block("promise", (self.shot(length, new=False),), ((self.sentence("promise"), 0.2, length - 0.1),))
@@ -252,6 +262,8 @@ def draw(seed: int, part: str) -> Recipe:
     place = rng.choice(("early", "middle", "late", "late")) if call else None
     if place == "early":
         blocks.append(author.call(call))
+    if rng.random() < 0.3:
+        blocks.append(author.steps())
     if turn:
         if rng.random() < 0.5:
             blocks.append(author.plain())

@@ -59,7 +59,7 @@ WORDS: dict[str, dict[str, dict[str, tuple[str, ...]]]] = {
             ),
             "caption": ("Lisbon, May", "grandma's garden", "track three", "the blue door", "after lunch"),
             "trap": (
-                "They share a room in town", "He likes the comments section", "She subscribes to the idea", "Everyone but him came along",
+                "They share a room in town", "He likes the comments section", "She subscribes to the idea", "Nobody but the cat was home",
                 "The code of the house is simple",
             ),
             "promise": ("wait for the end", "you won't believe it"),
@@ -82,7 +82,7 @@ WORDS: dict[str, dict[str, dict[str, tuple[str, ...]]]] = {
             "plain": ("Detrás de la casa hay colinas", "Al mediodía riega las plantas", "Cada hora pasa un tren"),
             "caption": ("Lisboa en mayo", "el jardin azul"),
             "trap": ("Ellos comparten una casa", "El perro sigue el camino"),
-            "promise": ("espera al final",),
+            "promise": ("quédate hasta el final",),
         },
         "fr": {
             "hook": ("Pourquoi personne n'en parle ?", "Tu coupes mal tes oignons"),

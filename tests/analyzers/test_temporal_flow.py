@@ -13,7 +13,7 @@ import pytest
 from reelscope.analyzers.temporal_flow import STAGES, TemporalFlow, TemporalFlowResult, analyse
 from reelscope.analyzers.temporal_flow._find import find, fold, ordinal
 from reelscope.analyzers.temporal_flow._lines import clauses
-from reelscope.analyzers.temporal_flow._patterns import LANGUAGES, LEADS, TABLES
+from reelscope.analyzers.temporal_flow._patterns import LANGUAGES, LEADS, LINKS, TABLES
 from reelscope.document.evidence import Evidence
 from reelscope.document.measures.words import tokens
 from reelscope.document.schema import AudioInfo, MediaInfo
@@ -274,6 +274,18 @@ def test_the_loudest_moment_pays_off_only_with_a_new_picture() -> None:
     assert found(tell(cuts(5.0, 9.0, scenes=(5.0, 9.0)), turned, loud), "pay_off") == []
 
 
+def told(*rows: tuple[str, float]) -> dict[str, Entry]:
+    return {"qwen2_vl_temporal": {"segments": [{"start_s": t, "end_s": t + 2, "what_happens": text} for text, t in rows]}}
+
+
+def test_what_the_vision_language_model_says_is_a_channel_of_its_own() -> None:
+    says = told(("The lid suddenly opens.", 8.5), ("She laughs and claps.", 14.0))
+    result = tell(cuts(5.0, 9.0, 13.0), says)
+    assert found(result, "turn")[0][0] == 9.0 and whats(result, "turn") == {"cut", "told_change"}
+    assert whats(result, "pay_off") == {"told_reveal"}
+    assert found(tell(cuts(5.0, 9.0, 13.0), told(("Nothing sudden happens.", 8.5), ("Nobody laughs.", 14.0))), "turn") == []
+
+
 # build-up
 
 
@@ -393,13 +405,18 @@ def test_ambiguous_words_need_their_language() -> None:
     assert kinds("contrasts", "mas barato") == [] and kinds("contrasts", "mas choveu", "pt") == ["plain"]
 
 
+@pytest.mark.parametrize(("text", "there"), [("and but then it rained", True), ("everyone but him", False), ("if you like it but", False)])
+def test_a_contrast_opens_its_clause(text: str, there: bool) -> None:
+    assert bool(kinds("contrasts", text, "en")) == there
+
+
 def test_every_table_compiles_and_long_clauses_take_no_time() -> None:
     """A pattern that tries every way to cut a clause would not come back."""
     words = [f"{w}" for w in ["if", "you", "wenn", "du", "si", "se", "если"] * 12] + ["donaudampfschifffahrt"]
     for table in TABLES:
         for language in (None, *LANGUAGES):
             find(table, words, language, glued=True)
-    assert set(LEADS) == set(LANGUAGES)
+    assert set(LEADS) == set(LINKS) == set(LANGUAGES)
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,11 @@ from statistics import median
 
 from reelscope.analyzers.temporal_flow._lines import Clause
 from reelscope.analyzers.temporal_flow._result import Clue
-from reelscope.document.evidence import Evidence
+from reelscope.document.evidence import Evidence, Told
+from reelscope.document.measures.words import tokens
 from reelscope.timebase import Interval, merge
 
-__all__ = ["Change", "audible", "changes", "held", "off_voice", "sample", "voiced"]
+__all__ = ["REVEALS", "Change", "audible", "changes", "held", "off_voice", "sample", "told_with", "voiced"]
 
 Series = Sequence[tuple[float, float]]
 
@@ -32,7 +33,11 @@ HELD_S = 1.0  # and what begins must go on so long
 SILENCE_S = 0.5  # shorter holes are rests of music and stops of consonants
 PACE_SHOTS = 3  # shots on either side whose median length is compared
 PACE_RATIO = 2.0
-TOLD = ("sudden", "suddenly", "reveals", "revealing", "revealed", "transforms", "transformed", "transitions", "switches", "shifts")
+TURNS = ("sudden", "suddenly", "unexpectedly", "surprisingly", "transforms", "transformed")  # not "transitions": so every cut is told
+REVEALS = (
+    "reveals", "revealing", "revealed", "celebrates", "celebrating", "cheers", "cheering", "applauds", "applauding", "laughs", "laughing",
+)  # fmt: skip
+DENIALS = ("no", "not", "never", "nothing", "without", "nor")
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,10 +261,17 @@ def _texts(evidence: Evidence) -> list[Change]:
 
 def _told(evidence: Evidence) -> list[Change]:
     """Segments of which the vision-language model says that something turns; its times are those of its segments."""
+    return [
+        Change(t.start_s, "told", "qwen2_vl_temporal", "told_change", 1.0, t.end_s, text=t.text, reach=(t.start_s, t.end_s))
+        for t in told_with(evidence, TURNS)
+    ]
+
+
+def told_with(evidence: Evidence, which: Sequence[str]) -> list[Told]:
+    """Segments told with one of the words, unless one of the two words before denies it. English only, as the model answers by default."""
     out = []
     for told in evidence.told.items:
-        words = [w.strip(".,;:!?\"'").casefold() for w in told.text.split()]
-        if any(w in TOLD for w in words):
-            reach = (told.start_s, told.end_s)
-            out.append(Change(told.start_s, "told", "qwen2_vl_temporal", "told_change", 1.0, told.end_s, text=told.text, reach=reach))
+        words = tokens(told.text)
+        if any(w in which and not set(words[max(0, i - 2) : i]) & set(DENIALS) for i, w in enumerate(words)):
+            out.append(told)
     return out

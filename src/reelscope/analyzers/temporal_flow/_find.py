@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from reelscope.analyzers.temporal_flow._patterns import LANGUAGES, LEADS, ORDINALS, TABLES
+from reelscope.analyzers.temporal_flow._patterns import LANGUAGES, LEADS, LINKS, ORDINALS, TABLES
 
 __all__ = ["Hit", "find", "fold", "ordinal"]
 
@@ -69,8 +69,9 @@ def ordinal(words: Sequence[str], language: str | None) -> int | None:
 @cache
 def _compiled(table: str, language: str | None, glued: bool) -> list[tuple[str, re.Pattern[str]]]:
     languages = LANGUAGES if language is None else tuple(dict.fromkeys(lang for lang in (language, "en") if lang in LANGUAGES))
+    before = LEADS if table == "calls" else LINKS
     return [
-        (kind, _compile(pattern.removeprefix("~"), lang, glued))
+        (kind, _compile(pattern.removeprefix("~"), before[lang], glued))
         for kind, by_language in TABLES[table].items()
         for lang in languages
         for pattern in by_language.get(lang, ())
@@ -78,10 +79,10 @@ def _compiled(table: str, language: str | None, glued: bool) -> list[tuple[str, 
     ]
 
 
-def _compile(pattern: str, language: str, glued: bool) -> re.Pattern[str]:
+def _compile(pattern: str, leads: str, glued: bool) -> re.Pattern[str]:
     """Leads are not part of the hit where all alternatives are bound to the start of the clause."""
     parts = [(part.startswith("^"), part.removeprefix("^")) for part in _alternatives(fold(pattern))]
-    before = {True: f"^(?:(?:{fold(LEADS[language])}) )*", False: "(?:^| )"}
+    before = {True: f"^(?:(?:{fold(leads)}) )*", False: "(?:^| )"}
     if len({anchored for anchored, _ in parts}) == 1:
         source = f"{before[parts[0][0]]}(?P<hit>{'|'.join(body for _, body in parts)})"
     else:

@@ -1,15 +1,15 @@
 """The words by which a story is told, as tables by language: contrasts, promises, results, openings, and what may lead in a call.
 
 A pattern is a regular expression over the compared words of one clause, parted by single blanks and without accents. `^` means the start
-of the clause, where little words that lead in ("and", "please") may stand before it. A pattern that begins with `~` means something else
-in another language of the table, so it counts only where the language is known.
+of the clause; what may stand before it all the same is in LEADS for calls ("please", "if you like it") and in LINKS for the rest ("and").
+A pattern that begins with `~` means something else in another language of the table, so it counts only where the language is known.
 """
 
 from __future__ import annotations
 
 from reelscope.analyzers.temporal_flow._calls import CALLS
 
-__all__ = ["CONTRASTS", "LANGUAGES", "LEADS", "OPENINGS", "ORDINALS", "PROMISES", "RESULTS", "TABLES", "Table"]
+__all__ = ["CONTRASTS", "LANGUAGES", "LEADS", "LINKS", "OPENINGS", "ORDINALS", "PROMISES", "RESULTS", "TABLES", "Table"]
 
 LANGUAGES = ("en", "de", "es", "fr", "it", "pt", "ru")
 
@@ -31,7 +31,14 @@ LEADS = {
     "pt": r"e|ou|entao|agora|mas|por favor|nao esquece de|nao esqueca de|ja|ai|se(?: \S+){1,7}",
     "ru": r"и|а|но|ну|давай|тогда|сейчас|теперь|пожалуйста|обязательно|также|не забудь|не забудьте|если(?: \S+){1,7}",
 }
-"""What may stand before the first word of a pattern that is bound to the start of its clause."""
+"""What may stand before the first word of a call that is bound to the start of its clause."""
+
+LINKS = {
+    "en": r"and|so|or|then|now|ok|okay", "de": r"und|oder|also|dann|jetzt", "es": r"y|o|pues|entonces|ahora",
+    "fr": r"et|ou|alors|maintenant",
+    "it": r"e|o|allora|adesso|ora", "pt": r"e|ou|então|agora", "ru": r"и|а|ну|тогда|теперь",
+}  # fmt: skip
+"""The same for the other tables: only what links a clause to the one before ("everyone but him" is no contrast)."""
 
 CONTRASTS: Table = {
     "strong": {
@@ -86,7 +93,7 @@ PROMISES: Table = {
             r"wart(?:e|et) (?:es )?ab", r"bis zum (?:ende|schluss)", r"ihr werdet nicht glauben|du wirst nicht glauben",
             r"jetzt kommt's",
         ),
-        "es": (r"espera(?: a)? (?:el final|ver)", r"hasta el final", r"no vas a creer"),
+        "es": (r"espera(?: a)? (?:el final|ver)|espera al final", r"hasta el final", r"no vas a creer"),
         "fr": (r"attends la fin|attendez la fin", r"jusqu'à la fin", r"tu ne vas pas croire"),
         "it": (r"aspetta la fine", r"fino alla fine", r"non ci crederai"),
         "pt": (r"espera o final", r"até o (?:final|fim)", r"você não vai acreditar"),
