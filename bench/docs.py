@@ -56,10 +56,18 @@ def models_page() -> str:
     return page()
 
 
+def table_page() -> str:
+    """docs/table.md."""
+    from reelscope.document.table import table_reference
+
+    return table_reference()
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "models.md": models_page,
     "settings.md": settings_page,
     "cli.md": cli_page,
+    "table.md": table_page,
     "schema/analysis.schema.json": schema_file,
     "analyzers/README.md": analyzers_page,
 }

@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from reelscope.cli import analyze, doctor, models, plan, show
+from reelscope.cli import analyze, doctor, models, plan, show, table
 from reelscope.cli.terminal import EXIT_INTERRUPTED, State, say_error, say_exception
 
 __all__ = ["app", "main", "run"]
@@ -32,6 +32,7 @@ app.command("doctor")(doctor.doctor)
 app.command("demo")(show.demo)
 app.command("plan")(plan.plan)
 app.command("report")(show.report)
+app.command("table")(table.table)
 app.add_typer(config, name="config")
 app.add_typer(models.app, name="models")
 config.command("show")(show.config_show)
