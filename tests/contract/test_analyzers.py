@@ -51,6 +51,7 @@ ROWS = (
     Row("speech_emotion", SOUND),
     Row("speech_flow", SOUND),
     Row("temporal_flow", frozenset()),
+    Row("cross_analyzer_intelligence", frozenset()),
 )
 by_row = pytest.mark.parametrize("row", ROWS, ids=lambda r: r.name)
 by_clip = pytest.mark.parametrize("clip", CLIPS)

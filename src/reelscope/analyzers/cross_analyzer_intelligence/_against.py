@@ -1,0 +1,122 @@
+"""Where two analyzers say what cannot both be so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from reelscope.analyzers.cross_analyzer_intelligence._made import Found, by_chance, claim, clip_spans, turned
+from reelscope.analyzers.cross_analyzer_intelligence._result import ClaimName
+from reelscope.document.evidence import Evidence
+from reelscope.timebase import Interval, clip_to, intersect, merge, subtract, total_s
+
+__all__ = ["AGAINST", "contradictions"]
+
+# Borders of stretches are good to some tenths of a second (samples of 0.2 s, voice to 0.1 s): overlaps at borders are no contradiction.
+BORDER_S = 0.3
+LEAST_S = 0.5  # together, of what is left
+MOVING_FW_S = 0.05  # frame widths a second: no still picture reads so much
+
+AGAINST: tuple[ClaimName, ...] = (
+    "words_outside_voice", "voice_without_words", "silence_while_speaking", "face_without_person", "black_with_text_or_face",
+    "frozen_while_moving",
+)  # fmt: skip
+
+Pair = tuple[str, Sequence[Interval], str, Sequence[Interval]]
+
+
+def contradictions(evidence: Evidence, found: Found) -> None:
+    """Examine the six rules; each holds where the analyzers contradict each other for half a second."""
+    _words(evidence, found)
+    silence, voice = evidence.silence, evidence.voice
+    if not found.lacks(("silence_while_speaking",), silence, voice):
+        _overlap("silence_while_speaking", evidence, found, ("audio_analysis", silence.items, "speech_flow", voice.items))
+    _people(evidence, found)
+    _picture(evidence, found)
+
+
+def _words(evidence: Evidence, found: Found) -> None:
+    words, voice = evidence.words, evidence.voice
+    if found.lacks(("words_outside_voice", "voice_without_words"), words, voice):
+        return
+    said = merge(((w.start_s, w.end_s) for w in words.items), gap_s=BORDER_S)
+    _beside("words_outside_voice", evidence, found, ("speech_transcription", said, "speech_flow", voice.items))
+    _beside("voice_without_words", evidence, found, ("speech_flow", voice.items, "speech_transcription", said))
+
+
+def _people(evidence: Evidence, found: Found) -> None:
+    if found.lacks(("face_without_person",), evidence.faces, evidence.segments("object_detection")):
+        return
+    if "person" not in (evidence.summary("object_detection").get("vocabulary") or ()):
+        found.not_measured["face_without_person"] = "the backend of object_detection does not tell people"
+        return
+    people = [(t["start_s"], t["end_s"]) for t in evidence.entry("object_detection").get("tracks", ()) if t.get("label") == "person"]
+    _beside("face_without_person", evidence, found, ("eye_tracking", evidence.face_time.items, "object_detection", people))
+
+
+def _picture(evidence: Evidence, found: Found) -> None:
+    quality = evidence.segments("content_quality")
+    names: tuple[ClaimName, ...] = ("black_with_text_or_face", "frozen_while_moving")
+    if found.lacks(names, quality):
+        return
+
+    def of_kind(kind: str) -> list[Interval]:
+        return merge((s["start_s"], s["end_s"]) for s in quality.items if s.get("kind") == kind)
+
+    if not found.lacks(names[:1], evidence.overlays, evidence.faces):
+        shown = merge([*((t.start_s, t.end_s) for t in evidence.overlays.items), *evidence.face_time.items])
+        _overlap(names[0], evidence, found, ("content_quality", of_kind("black"), "text_overlay and eye_tracking", shown))
+    speed = evidence.series("camera_analysis", "speed")
+    if not found.lacks(names[1:], speed):
+        steps = list(zip(speed.items, speed.items[1:], strict=False))
+        moving = merge((a[0], b[0]) for a, b in steps if a[1] is not None and b[1] is not None and min(a[1], b[1]) >= MOVING_FW_S)
+        _overlap(names[1], evidence, found, ("content_quality", of_kind("frozen"), "camera_analysis", moving))
+
+
+def _shrunk(intervals: Sequence[Interval]) -> list[Interval]:
+    return [(a + BORDER_S, b - BORDER_S) for a, b in merge(intervals) if b - a > 2 * BORDER_S]
+
+
+def _grown(intervals: Sequence[Interval]) -> list[Interval]:
+    return merge((a - BORDER_S, b + BORDER_S) for a, b in intervals)
+
+
+def _overlap(name: ClaimName, evidence: Evidence, found: Found, pair: Pair) -> None:
+    """Both at once, but for their borders."""
+    one, other = _shrunk(pair[1]), _shrunk(pair[3])
+    _judge(name, evidence, found, pair, one, lambda parts: intersect(parts, other))
+
+
+def _beside(name: ClaimName, evidence: Evidence, found: Found, pair: Pair) -> None:
+    """The first without the second, but for borders."""
+    one, other = list(merge(pair[1])), _grown(pair[3])
+    _judge(name, evidence, found, pair, one, lambda parts: subtract(parts, other))
+
+
+def _judge(
+    name: ClaimName,
+    evidence: Evidence,
+    found: Found,
+    pair: Pair,
+    one: Sequence[Interval],
+    against: Callable[[Sequence[Interval]], list[Interval]],
+) -> None:
+    first, given, second, _ = pair
+    if not given:
+        found.not_measured[name] = f"{first} has nothing that could contradict {second}"
+        return
+    duration = evidence.duration_s
+    clashing = clip_to(against(one), evidence.bounds)
+    seconds, whole = total_s(clashing), total_s(given)
+    chance = by_chance(duration, lambda t: total_s(against(turned(one, duration, t))) >= LEAST_S)
+    found.claims.append(
+        claim(
+            name,
+            (clashing[0][0], clashing[-1][1]) if seconds >= LEAST_S else evidence.bounds,
+            holds=seconds >= LEAST_S,
+            strength=min(1.0, seconds / whole) if whole > 0 else None,
+            chance=chance,
+            reason=f"{first} and {second} clash for {seconds:.2f} s, {LEAST_S:g} s are needed",
+            figures={"seconds": seconds},
+            evidence=clip_spans(clashing, first, f"against {second}"),
+        )
+    )

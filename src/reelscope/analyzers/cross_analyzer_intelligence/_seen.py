@@ -1,0 +1,156 @@
+"""Cuts against beats; who may be speaking on camera; what the apps hide."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from reelscope.analyzers.cross_analyzer_intelligence._made import Found, by_chance, claim, clip_spans, turned
+from reelscope.analyzers.cross_analyzer_intelligence._result import Clue
+from reelscope.document.evidence import Evidence, Face
+from reelscope.document.insights import safe_zones
+from reelscope.document.measures.beats import cuts_on_beats
+from reelscope.timebase import Interval, intersect, merge, total_s
+
+__all__ = ["beats", "speaker", "zones"]
+
+ON_CAMERA_LEAST = 0.9  # share of an utterance with one face: a blink of the tracker is forgiven, a cut-away is not
+VOICE_OVER_MOST = 0.1  # share with any face
+UTTERANCE_LEAST_S = 0.5  # a shorter one is a word or two, seen in two or three samples
+
+
+def beats(evidence: Evidence, found: Found) -> None:
+    """cut_to_beat."""
+    if found.lacks(("cut_to_beat",), evidence.cuts, evidence.beats):
+        return
+    match = cuts_on_beats((c.start_s for c in evidence.cuts.items if c.kind == "cut"), evidence.beats.items)
+    if not match.examined:
+        found.not_measured["cut_to_beat"] = match.reason or "too few cuts inside the pulse"
+        return
+    rows = [
+        Clue(source="cut_analysis", what="on_beat" if x.on_beat else "off_beat", t_s=x.t_s, value=x.offset_s, unit="s after the beat")
+        for x in match.landings
+    ]
+    found.claims.append(
+        claim(
+            "cut_to_beat",
+            (max(0.0, match.pulse[0][0]), min(match.pulse[-1][1], evidence.duration_s)),
+            holds=match.holds,
+            strength=match.share,
+            chance=match.chance,
+            reason=match.reason,
+            figures={"cuts": match.cuts, "on_beat": match.on_beat, "lift": match.lift, "by_chance": match.by_chance},
+            evidence=rows,
+        )
+    )
+
+
+def speaker(evidence: Evidence, found: Found) -> None:
+    """speaker_may_be_on_camera and voice_over, for each utterance."""
+    names = ("speaker_may_be_on_camera", "voice_over")
+    if found.lacks(names, evidence.phrases, evidence.faces):
+        return
+    utterances = _utterances(evidence)
+    if not utterances:
+        found.not_measured |= dict.fromkeys(names, f"nobody speaks for {UTTERANCE_LEAST_S:g} s")
+        return
+    some, one = list(evidence.face_time.items), _alone(evidence.faces.items)
+    duration = evidence.duration_s
+    for number, parts in utterances:
+        span = (parts[0][0], parts[-1][1])
+        spoken = total_s(parts)
+        alone, any_face = (total_s(intersect(parts, where)) / spoken for where in (one, some))
+        likely_alone = by_chance(
+            duration, lambda t, parts=parts, spoken=spoken: total_s(intersect(parts, turned(one, duration, t))) / spoken >= ON_CAMERA_LEAST
+        )
+        likely_none = by_chance(
+            duration, lambda t, parts=parts, spoken=spoken: total_s(intersect(parts, turned(some, duration, t))) / spoken <= VOICE_OVER_MOST
+        )
+        seen = clip_spans(intersect(parts, some), "eye_tracking", "face")
+        at_camera = total_s(intersect(parts, [(x.start_s, x.end_s) for x in evidence.looks.items if x.at_camera])) / spoken
+        found.claims.append(
+            claim(
+                "speaker_may_be_on_camera",
+                span,
+                holds=alone >= ON_CAMERA_LEAST,
+                strength=alone,
+                chance=likely_alone,
+                subject=f"utterance {number}",
+                reason=f"one face alone is seen in {alone:.2f} of it, {ON_CAMERA_LEAST:g} are needed",
+                figures={"at_camera_share": at_camera if evidence.looks.known else None},
+                evidence=seen,
+            )
+        )
+        found.claims.append(
+            claim(
+                "voice_over",
+                span,
+                holds=any_face <= VOICE_OVER_MOST,
+                strength=1 - any_face,
+                chance=likely_none,
+                subject=f"utterance {number}",
+                reason=f"a face is seen in {any_face:.2f} of it, {VOICE_OVER_MOST:g} are allowed",
+                evidence=seen,
+            )
+        )
+
+
+def _utterances(evidence: Evidence) -> list[tuple[int, list[Interval]]]:
+    """Phrases by utterance, those that are long enough, in order."""
+    parts: dict[int, list[Interval]] = {}
+    for i, phrase in enumerate(evidence.phrases.items):
+        key = phrase.utterance if phrase.utterance is not None else -1 - i
+        parts.setdefault(key, []).append((phrase.start_s, min(phrase.end_s, evidence.duration_s)))
+    found = ((key, merge(p)) for key, p in parts.items())
+    return sorted(((k, p) for k, p in found if total_s(p) >= UTTERANCE_LEAST_S), key=lambda item: item[1][0])
+
+
+def _alone(faces: Sequence[Face]) -> list[Interval]:
+    """When exactly one face is seen."""
+    edges = sorted({t for f in faces for t in (f.start_s, f.end_s)})
+    return merge((a, b) for a, b in pairwise(edges) if sum(f.start_s <= a and b <= f.end_s for f in faces) == 1)
+
+
+def zones(evidence: Evidence, found: Found) -> None:
+    """text_hidden and face_hidden, for each app; the figures are those of the insight safe_zones."""
+    insight = safe_zones.measure(evidence)
+    if insight.status != "ok":
+        found.not_measured |= dict.fromkeys(("text_hidden", "face_hidden"), insight.reason or insight.status)
+        return
+    limits = {"text": insight.text_limit or 0.0, "face": insight.face_limit or 0.0}
+    for app, totals in insight.totals.items():
+        for what, things, spans in (("text", insight.texts, totals.text_spans), ("face", insight.faces, totals.face_spans)):
+            name = "text_hidden" if what == "text" else "face_hidden"
+            share = totals.texts_share if what == "text" else totals.faces_share
+            if things is None or spans is None:
+                found.not_measured[name] = insight.not_measured.get(f"{what}s", f"no {what}s were measured")
+                continue
+            if not things:
+                found.not_measured.setdefault(name, f"no {what} is seen")
+                continue
+            source = "text_overlay" if what == "text" else "eye_tracking"
+            rows = [
+                Clue(
+                    source=source,
+                    what="hidden",
+                    t_s=x.start_s,
+                    end_s=x.end_s,
+                    text=getattr(x, "text", None),
+                    value=x.zones[app].share,
+                    unit="share",
+                )
+                for x in things
+                if x.zones[app].hidden_s
+            ]
+            found.claims.append(
+                claim(
+                    name,
+                    (spans[0].start_s, spans[-1].end_s) if spans else evidence.bounds,
+                    holds=bool(spans),
+                    strength=share,
+                    subject=app,
+                    reason=f"none is hidden for more than {limits[what]:.0%} of its box",
+                    figures={"hidden_s": total_s((s.start_s, s.end_s) for s in spans)},
+                    evidence=rows,
+                )
+            )
