@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from reelscope.cli import analyze, doctor, models, plan, show, table
+from reelscope.cli import analyze, compare, doctor, models, plan, show, table
 from reelscope.cli.terminal import EXIT_INTERRUPTED, State, say_error, say_exception
 
 __all__ = ["app", "main", "run"]
@@ -28,6 +28,7 @@ config = typer.Typer(help="Settings: what holds here and where it comes from.", 
 
 app.command("analyze")(analyze.analyze)
 app.command("analyzers")(show.analyzers)
+app.command("compare")(compare.compare)
 app.command("doctor")(doctor.doctor)
 app.command("demo")(show.demo)
 app.command("plan")(plan.plan)

@@ -13,24 +13,30 @@ Leaving a shot out costs 0.3, so a pair stands only if it costs at most 0.6: abo
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
-__all__ = ["SKIP", "align", "shot_costs"]
+__all__ = ["MAX_PAIRS", "SKIP", "align", "pair_cost", "shot_costs"]
 
 SKIP = 0.3
 LENGTH_SPAN = math.log(4)
 SIZES = ("extreme_close_up", "close_up", "medium_close_up", "medium", "medium_long", "long", "extreme_long")
 SIZE_SPAN = 2  # close-up and medium are told apart by anybody; neighbours on the ladder often are not
-# OKLab distance of colours of two names: red and orange are 0.2 apart, navy and black 0.25, black and white 1.
+# OKLab distance of colours that bear different names: red and orange are 0.24 apart, tan and brown 0.24, navy and black 0.33.
 COLOUR_SPAN = 0.25
+
+HEX = re.compile("#[0-9a-fA-F]{6}")
+# Every shot of one clip is held against every shot of the other: this many pairs take some 6 s. A 60 s clip has 10 to 60 shots.
+MAX_PAIRS = 250_000
 
 Shot = Mapping[str, Any]
 
 
 def align(a: Sequence[Shot], b: Sequence[Shot]) -> list[tuple[int | None, int | None]]:
     """Pairs of indexes in order; None on one side for a shot without a counterpart. Of ways that cost the same, the one with more pairs."""
-    costs = [[_mean(shot_costs(x, y)) for y in b] for x in a]
+    costs = [[pair_cost(shot_costs(x, y)) for y in b] for x in a]
     best = [[(0.0, 0)] * (len(b) + 1) for _ in range(len(a) + 1)]  # cost, and pairs as a negative number: smaller is better
     for i in range(len(a) + 1):
         for j in range(len(b) + 1):
@@ -69,20 +75,22 @@ def shot_costs(a: Shot, b: Shot) -> dict[str, float]:
     move_a, move_b = ((s.get("camera") or {}).get("move") for s in (a, b))
     if move_a and move_b:
         parts["move"] = float(move_a != move_b)
-    if a.get("palette") and b.get("palette"):
-        parts["palette"] = min(1.0, _palette_distance(a["palette"], b["palette"]) / COLOUR_SPAN)
+    moved = _palette_distance(a.get("palette") or (), b.get("palette") or ())
+    if moved is not None:
+        parts["palette"] = min(1.0, moved / COLOUR_SPAN)
     return {key: round(value, 5) for key, value in parts.items()}
 
 
-def _mean(parts: Mapping[str, float]) -> float:
+def pair_cost(parts: Mapping[str, float]) -> float:
+    """What a pair costs: the mean of its parts."""
     return sum(parts.values()) / len(parts)
 
 
-def _palette_distance(a: Sequence[Mapping[str, Any]], b: Sequence[Mapping[str, Any]]) -> float:
-    """Mean OKLab distance by which colour has to move; both palettes' shares are scaled to 1. Nearest colours go first."""
+def _palette_distance(a: Sequence[Mapping[str, Any]], b: Sequence[Mapping[str, Any]]) -> float | None:
+    """Mean OKLab distance by which colour has to move; both palettes' shares are scaled to 1. Nearest go first. None without colour."""
     left, right = _shares(a), _shares(b)
     if not left or not right:
-        return 0.0
+        return None
     near = sorted((math.dist(x, y), i, j) for i, (x, _) in enumerate(left) for j, (y, _) in enumerate(right))
     have, room = [s for _, s in left], [s for _, s in right]
     moved = 0.0
@@ -95,10 +103,12 @@ def _palette_distance(a: Sequence[Mapping[str, Any]], b: Sequence[Mapping[str, A
 
 
 def _shares(palette: Sequence[Mapping[str, Any]]) -> list[tuple[tuple[float, float, float], float]]:
-    total = sum(s["share"] or 0 for s in palette)
-    return [(_oklab(s["hex"]), (s["share"] or 0) / total) for s in palette if s["share"]] if total else []
+    known = [(_oklab(s["hex"]), s["share"]) for s in palette if (s["share"] or 0) > 0 and HEX.fullmatch(s["hex"])]
+    total = sum(share for _, share in known)
+    return [(colour, share / total) for colour, share in known]
 
 
+@lru_cache(maxsize=4096)  # a palette has six colours and is held against every shot of the other clip
 def _oklab(colour: str) -> tuple[float, float, float]:
     """OKLab of an sRGB hex colour (Ottosson, 2020)."""
     r, g, b = (_linear(int(colour[i : i + 2], 16) / 255) for i in (1, 3, 5))

@@ -6,6 +6,7 @@ are not walked: their rows are things, not figures of the clip. Of the shots, co
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -33,6 +34,7 @@ SHARED_OUT = frozenset({"camera_analysis.move_share"})
 # Facts of the file that say something about the clip as it is seen and heard.
 MEDIA = ("duration_s", "width_px", "height_px", "fps", "vfr", "bit_rate_bps", "size_bytes", "codec", "hdr")
 
+NOT_THERE = "looked for, and not there"  # what a null of the hook says where no reason stands beside it
 NO_SHOTS = "this document has no shots: cut_analysis gave none"
 
 
@@ -70,7 +72,7 @@ class Figures:
     shots: tuple[Mapping[str, Any], ...] = ()
 
     def number(self, path: str) -> float | int | None:
-        """The figure as a number: yes and no are 1 and 0, a counted thing that does not occur is 0; None for words and what is not there."""
+        """The figure as a number: yes and no are 1 and 0, a counted thing that does not occur is 0; None for words and gaps."""
         value = self.values.get(path)
         if value is None:
             return 0 if self._none_counted(path) else None
@@ -86,6 +88,10 @@ class Figures:
     def lack(self, path: str) -> str:
         """Why there is no such figure."""
         parts = path.split(".")
+        if path in self.tables:
+            return "it has rows only, no figure of the whole clip"
+        if len(parts) > 2 and f"{parts[0]}.{parts[-1]}" in self.lacks:  # `attention.seconds.silence` has its reason as `silence`
+            return self.lacks[f"{parts[0]}.{parts[-1]}"]
         for n in range(len(parts), 0, -1):
             here, table = ".".join(parts[:n]), ".".join(parts[: n - 1])
             if here in self.lacks:
@@ -141,6 +147,7 @@ def shot_figures(shot: Mapping[str, Any]) -> dict[str, Fact | None]:
     camera = shot.get("camera") or {}
     entered = shot.get("transition_in") or {}
     return {
+        "start_s": shot["start_s"],
         "duration_s": round(shot["end_s"] - shot["start_s"], 6),
         "transition_in": entered.get("kind"),
         "size": shot.get("size"),
@@ -172,7 +179,7 @@ def _read_shots(out: Figures) -> None:
     out.values["shots.count"] = len(out.shots)
     rows = [shot_figures(shot) for shot in out.shots]
     for key in rows[0]:
-        if key in ("transition_in", "size", "move"):
+        if key in ("start_s", "transition_in", "size", "move"):
             continue
         known = [float(v) for row in rows if (v := row[key]) is not None and not isinstance(v, str)]
         if known:
@@ -186,9 +193,11 @@ def _read_part(name: str, data: Mapping[str, Any], out: Figures, *, insight: boo
     if insight and data.get("status") != "ok":
         out.lacks[name] = f"{data.get('status')}: {data.get('reason') or 'no reason is given'}"
         return
-    for key, why in (data.get("not_measured") or {}).items():
+    told = data.get("not_measured")
+    for key, why in told.items() if isinstance(told, Mapping) else ():
         out.lacks[f"{name}.{key}"] = str(why)
-    nothing = "looked for, and not there" if insight else f"null in the summary: docs/analyzers/{name}.md says when"
+    page = "docs/insights.md" if insight else f"docs/analyzers/{name}.md"
+    nothing = NOT_THERE if name == "hook" else f"null in the document: {page} says when"
     _walk(name, {k: v for k, v in data.items() if not (insight and k == "status")}, out, nothing)
 
 
@@ -205,14 +214,14 @@ def _walk(path: str, table: Mapping[str, Any], out: Figures, nothing: str) -> No
             continue
         if isinstance(value, Mapping):
             _walk(here, value, out, nothing)
-        elif isinstance(value, str) or (isinstance(value, int | float) and key not in IDENTITIES):
+        elif isinstance(value, str) or (isinstance(value, int | float) and math.isfinite(value) and key not in IDENTITIES):
             out.values[here] = value
         elif value is None:
             out.lacks.setdefault(here, _why_null(key, table, here, out, reason or nothing))
 
 
 def _why_null(key: str, table: Mapping[str, Any], path: str, out: Figures, otherwise: str) -> str:
-    """A reason of its own (`KEY_reason`, or that of a longer or shorter name), one for what it is part of, or what null means here."""
+    """A reason of its own (`KEY_reason`, or that of a longer or shorter name), of what it is part of or beside, or what null means here."""
     stem = key.rsplit("_", 1)[0]
     for name in (f"{key}_reason", f"{stem}_reason", f"{key.split('_')[0]}_reason", f"{key.split('_')[0].rstrip('s')}_reason"):
         if isinstance(table.get(name), str):
@@ -220,7 +229,8 @@ def _why_null(key: str, table: Mapping[str, Any], path: str, out: Figures, other
     for above in _parents(path):
         if above in out.lacks:
             return out.lacks[above]
-    return otherwise
+    beside = {why for at, why in out.lacks.items() if at.rpartition(".")[0] == path.rpartition(".")[0]} if path.count(".") > 1 else set()
+    return beside.pop() if len(beside) == 1 else otherwise
 
 
 def _parents(path: str) -> Iterator[str]:

@@ -1,9 +1,9 @@
 """Rank statistics in plain Python: correlation with its interval, dominance of one half over the other, p values, many tests at once.
 
 Sources. Spearman's rank correlation with its t approximation: Kendall & Stuart, The Advanced Theory of Statistics II. Interval: Bonett &
-Wright, Sample size requirements for estimating Pearson, Kendall and Spearman correlations, Psychometrika 65 (2000). Cliff's delta: Cliff,
-Dominance statistics, Psychological Bulletin 114 (1993); its variance: DeLong et al., Biometrics 44 (1988), as delta is 2 AUC - 1. Many tests:
-Holm, A simple sequentially rejective multiple test procedure, Scandinavian Journal of Statistics 6 (1979).
+Wright, Sample size requirements for estimating Pearson, Kendall and Spearman correlations, Psychometrika 65 (2000). Cliff's delta:
+Cliff, Dominance statistics, Psychological Bulletin 114 (1993); its variance: DeLong et al., Biometrics 44 (1988), as delta is 2 AUC - 1.
+Many tests: Holm, A simple sequentially rejective multiple test procedure, Scandinavian Journal of Statistics 6 (1979).
 """
 
 from __future__ import annotations
