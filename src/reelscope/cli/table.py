@@ -109,8 +109,7 @@ def _tell(found: Table) -> None:
     if several:
         sys.stderr.write(f"{sum(several.values())} rows are of {len(several)} clips that were analysed several times (same sha256)\n")
     if found.rows:
-        left = f", {len(found.skipped)} files left out" if found.skipped else ""
-        sys.stderr.write(f"{len(found.rows)} rows{left}\n")
+        sys.stderr.write(f"rows: {len(found.rows)}; files left out: {len(found.skipped)}\n")
     sys.stderr.flush()
 
 
