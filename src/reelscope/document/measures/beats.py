@@ -174,7 +174,7 @@ def _why_not(cuts: int, share: float | None, chance: float) -> str | None:
 
 
 def _tail(n: int, k: int, p: float) -> float:
-    """Probability of `k` or more hits in `n` trials of chance `p`; in logarithms, since long clips have more combinations than fit a float."""
+    """Probability of `k` or more hits in `n` trials of chance `p`; in logarithms, since combinations of many cuts do not fit a float."""
     if k == 0 or p >= 1:
         return 1.0
     whole = lgamma(n + 1)
