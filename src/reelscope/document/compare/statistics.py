@@ -126,6 +126,8 @@ def quartiles(values: Sequence[float]) -> tuple[float, float, float]:
 
 def t_two_sided(t: float, freedom: int) -> float:
     """P(|T| >= |t|) for Student's t: the regularised incomplete beta function I_x(freedom / 2, 1 / 2) at x = freedom / (freedom + t^2)."""
+    if t * t < 1:  # from the other end, where x would be rounded to 1
+        return 1 - _beta(t * t / (freedom + t * t), 0.5, freedom / 2)
     return _beta(freedom / (freedom + t * t), freedom / 2, 0.5)
 
 
