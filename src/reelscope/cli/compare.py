@@ -1,120 +1,168 @@
-"""Documents side by side: what is read, where it is written, what it exits with."""
+"""`reelscope compare`: documents side by side."""
 
 from __future__ import annotations
 
 import json
+import os
 import sys
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-
-from reelscope.errors import ConfigError, InputError, nearest
 
 if TYPE_CHECKING:
     from reelscope.document.compare.figures import Figures
 
-__all__ = ["compare", "groups_of"]
+__all__ = ["compare"]
 
-MAX_VIEWS_BYTES = 16 * 1024 * 1024  # a row is some 100 bytes: far more clips than anybody compares
+TOLD_MOST = 20  # files that are left out, rows that name no clip: named one by one up to here
 
 
 def compare(
     documents: Annotated[
         list[Path],
-        typer.Argument(metavar="A.json B.json...", help="Documents that `analyze` wrote, or the folders they lie in.", show_default=False),
+        typer.Argument(
+            metavar="DOCUMENT...", help="Two documents or more: an analysis.json, its folder, or a folder of many.", show_default=False
+        ),
     ],
-    only: Annotated[
-        list[str] | None,
-        typer.Option("--only", metavar="A,B", help="Compare these alone: insights (hook), analyzers (cut_analysis), shots, media."),
-    ] = None,
     views: Annotated[
         Path | None,
-        typer.Option("--views", metavar="FILE", help="CSV of views, columns views and file or sha256; it goes before what documents say."),
+        typer.Option("--views", metavar="FILE.csv", help="View counts: columns file, sha256 or url, and views (three documents or more)."),
     ] = None,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write everything as JSON, also what the terminal leaves out.")
+    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the whole comparison there as JSON.")] = None,
+    only: Annotated[
+        str | None, typer.Option("--only", metavar="N,N", help="Print only these insights, analyzers, or media and shots.")
     ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Print figures too that are the same in all documents.")] = False,
 ) -> None:
-    """Compare documents: two by shot and figure, more as distributions and, where views are known, with effect sizes.
+    """Compare documents: two shot by shot and figure by figure, three or more by the spread of each figure.
 
-    Effects need 12 clips with views. Exit codes: 0 compared, 2 bad input or usage.
+    Where view counts are known of 12 clips or more (of their posts, or from --views), each figure of the table is held against them, with
+    confidence intervals and p values adjusted for the number of figures. Method, formulas and limits: docs/compare.md.
     """
-    from reelscope.cli.terminal import console, one_line
-    from reelscope.document.compare.many import compare_many
+    from reelscope.cli import compared
+    from reelscope.cli.terminal import console
+    from reelscope.document.compare.many import compare_many, each_once
     from reelscope.document.compare.pairs import compare_pair
-    from reelscope.outputs import out_folder, write_files
+    from reelscope.errors import InputError
 
-    groups = groups_of(only or ())
-    if len(documents) < 2:
-        raise InputError("one document cannot be compared", code="one_document", hint="give two documents or more")
-    read, notes = _read(documents, views)
-    result = compare_pair(*read, only=groups) if len(read) == 2 else compare_many(read, only=groups)
-    for note in notes:
-        sys.stderr.write(f"warning: {one_line(note)}\n")
-    if json_file is not None:
-        if json_file.is_dir():
-            raise InputError(f"{json_file}: is a folder", code="unwritable_output", hint="name a file: --json comparison.json")
-        text = json.dumps({**result.as_dict(), "notes": notes}, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-        with out_folder(json_file.absolute().parent) as folder:
-            write_files(folder, {json_file.name: text.encode()})
-    from reelscope.cli.compare_tables import show_many, show_pair
-    from reelscope.document.compare.pairs import Pair
-
+    groups = _groups(only)
+    given = _read(documents)
+    if len(given) < 2:
+        message = f"{len(given)} document is given, two or more are compared"
+        raise InputError(message, code="too_few_documents", hint="reelscope compare A/analysis.json B/analysis.json")
+    found = [figures for figures, _ in given]
     out = console()
-    if isinstance(result, Pair):
-        show_pair(result, out)
+    if len(found) == 2:
+        if views is not None:
+            message = "--views: view counts of two clips say nothing; 12 are needed"
+            raise InputError(message, code="too_few_documents", hint="leave --views away, or give more documents")
+        pair = compare_pair(found[0], found[1])
+        told: dict[str, Any] = {"comparison": "pair", **asdict(pair)}
+        _write(json_file, told)
+        _warn(pair.warnings)
+        compared.print_pair(out, pair, groups=groups, everything=everything)
     else:
-        show_many(result, out)
+        kept, left = each_once(found)
+        if len(kept) < 3:
+            clips = "one clip" if len(kept) == 1 else "two clips"
+            message = f"the {len(found)} documents are of {clips} (same sha256): nothing to spread"
+            raise InputError(message, code="too_few_documents", hint="compare two documents of one clip with each other")
+        paths = [path for figures, path in given if any(figures is one for one in kept)]
+        kept = _with_views(views, kept, paths)
+        many = compare_many(kept)
+        _write(json_file, {"comparison": "many", **asdict(many), "warnings": [*left, *many.warnings]})
+        _warn([*left, *many.warnings])
+        compared.print_many(out, many, groups=groups, everything=everything)
+    if json_file is not None:
+        sys.stdout.write(f"comparison: {os.path.relpath(json_file)}\n")
 
 
-def groups_of(given: list[str] | tuple[()]) -> tuple[str, ...]:
-    """Names of --only.
-
-    Raises:
-        ConfigError: One that is not known, or none at all.
-    """
+def _groups(only: str | None) -> frozenset[str]:
+    """Groups that are printed; empty: all."""
     from reelscope.document.compare.figures import GROUPS
+    from reelscope.errors import ConfigError, nearest
 
-    names = tuple(dict.fromkeys(name.strip() for part in given for name in part.split(",") if name.strip()))
-    hint = f"insights, analyzers, shots, media: {', '.join(GROUPS)}"
+    names = [name.strip() for name in (only or "").split(",") if name.strip()]
     for name in names:
         if name not in GROUPS:
-            raise ConfigError(f"--only: {name!r} is not known{nearest(name, GROUPS)}", code="unknown_group", hint=hint)
-    if given and not names:
-        raise ConfigError("--only: no name given", hint=hint)
-    return names
+            message = f"--only: {name!r} is no insight, analyzer, media or shots{nearest(name, GROUPS)}"
+            raise ConfigError(message, hint="reelscope analyzers lists the analyzers, docs/insights.md the insights")
+    if only is not None and not names:
+        raise ConfigError("--only: no name is given", hint="--only hook,pacing")
+    return frozenset(names)
 
 
-def _read(paths: list[Path], views: Path | None) -> tuple[list[Figures], list[str]]:
-    """Figures of each document with its views, and what the table of views says of none of them.
+def _read(given: Sequence[Path]) -> list[tuple[Figures, Path]]:
+    """Documents and their paths. What was named must be one; of a folder of many, other files are told and left out."""
+    from reelscope.cli.terminal import one_line
+    from reelscope.document.compare.read import names_of, read_figures
+    from reelscope.document.table import find_documents
+    from reelscope.errors import InputError
 
-    Raises:
-        InputError: A document or the table cannot be read.
-    """
-    from dataclasses import replace
+    files: list[tuple[Path, bool]] = []
+    for path in given:
+        if path.is_dir() and (path / "analysis.json").is_file():
+            files.append((path / "analysis.json", True))
+        elif path.is_dir():
+            below = find_documents(path)
+            if not below:
+                raise InputError(f"{path}: no documents in it", code="no_documents", hint="give a folder that 'reelscope analyze' wrote")
+            files += [(path / name, False) for name in below]
+        else:
+            files.append((path, True))
+    out = []
+    left = []
+    for (path, named), name in zip(files, names_of([path for path, _ in files]), strict=True):
+        try:
+            out.append((read_figures(path, name), path))
+        except InputError as error:
+            if named:
+                raise
+            left.append(error.message)
+    for message in left[:TOLD_MOST]:
+        sys.stderr.write(f"left out: {one_line(message)}\n")
+    if len(left) > TOLD_MOST:
+        sys.stderr.write(f"left out: {len(left) - TOLD_MOST} more files\n")
+    return out
 
-    from reelscope.cli.rerender import read_document
-    from reelscope.document.compare.figures import figures_of
-    from reelscope.document.compare.views import match_views, read_views, views_of_post
 
-    rows = read_views(_text(views), str(views)) if views is not None else []
-    read = []
-    for path in paths:
-        document = read_document(path / "analysis.json" if path.is_dir() else path)
-        read.append(figures_of(document, str(path), views_of_post(document.source.post)))
-    given, notes = match_views(rows, [(f.clip.name, f.clip.sha256, f.clip.file) for f in read])
-    read = [f if n is None else replace(f, clip=replace(f.clip, views=n)) for f, n in zip(read, given, strict=True)]
-    return read, [f"{views}: {note}" for note in notes]
+def _with_views(file: Path | None, documents: list[Figures], paths: list[Path]) -> list[Figures]:
+    """Documents with the view counts of the file, which go before those of the posts."""
+    from reelscope.cli.terminal import one_line
+    from reelscope.document.compare.read import with_views
+    from reelscope.document.compare.views import read_views
+
+    if file is None:
+        return documents
+    found = read_views(file, list(zip((d.clip for d in documents), paths, strict=True)))
+    if found.unknown:
+        names = ", ".join(found.unknown[:TOLD_MOST]) + (", ..." if len(found.unknown) > TOLD_MOST else "")
+        rows = "1 row names" if len(found.unknown) == 1 else f"{len(found.unknown)} rows name"
+        sys.stderr.write(f"warning: {one_line(f'{file}: {rows} none of the documents: {names}')}\n")
+    return list(with_views(documents, found.counts))
 
 
-def _text(path: Path) -> str:
-    hint = "give a CSV in UTF-8 with the columns views and file or sha256"
-    try:
-        if path.stat().st_size > MAX_VIEWS_BYTES:
-            raise InputError(f"{path}: is too large for a table of views", code="bad_views", hint=hint)
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}", code="no_views", hint=hint) from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: is no UTF-8 text", code="bad_views", hint=hint) from error
+def _warn(warnings: Sequence[str]) -> None:
+    from reelscope.cli.terminal import one_line
+
+    for warning in warnings:
+        sys.stderr.write(f"warning: {one_line(warning)}\n")
+    sys.stderr.flush()
+
+
+def _write(file: Path | None, comparison: dict[str, Any]) -> None:
+    """Write the comparison as JSON, if that was asked for."""
+    if file is None:
+        return
+    from reelscope.errors import InputError
+    from reelscope.outputs import out_folder, write_files
+    from reelscope.version import VERSION
+
+    if file.is_dir():
+        raise InputError(f"{file}: is a folder", code="unwritable_output", hint="name the file: --json comparison.json")
+    text = json.dumps({"reelscope": VERSION, **comparison}, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    with out_folder(file.absolute().parent):
+        write_files(file.absolute().parent, {file.name: text.encode("utf-8", "backslashreplace")})

@@ -9,7 +9,7 @@ from __future__ import annotations
 import statistics
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reelscope.document.compare.figures import Figures
 from reelscope.document.compare.statistics import ALPHA, cliffs_delta, holm, spearman
@@ -124,8 +124,6 @@ def _effect(figure: str, values: Sequence[float], views: Sequence[float]) -> Fig
 
 
 def _replaced(effect: FigureEffect, adjusted: float) -> FigureEffect:
-    from dataclasses import replace
-
     return replace(effect, p=_short(effect.p), p_adjusted=_short(adjusted), finding=adjusted <= ALPHA)
 
 

@@ -34,6 +34,9 @@ SHARED_OUT = frozenset({"camera_analysis.move_share"})
 # Facts of the file that say something about the clip as it is seen and heard.
 MEDIA = ("duration_s", "width_px", "height_px", "fps", "vfr", "bit_rate_bps", "size_bytes", "codec", "hdr")
 
+# Whose post it is, by the names that yt-dlp gives; what stays when an account is renamed comes first.
+ACCOUNT = ("channel_id", "uploader_id", "channel", "uploader")
+
 NOT_THERE = "looked for, and not there"  # what a null of the hook says where no reason stands beside it
 NO_SHOTS = "this document has no shots: cut_analysis gave none"
 
@@ -49,6 +52,7 @@ class Clip:
     created_at: str
     version: str
     schema_version: str
+    url: str | None = None
     views: int | None = None
 
 
@@ -62,6 +66,8 @@ class Figures:
         lacks: Reasons for groups and for single figures, by path; a reason holds for everything below it.
         made_by: Per analyzer that ran: version, backend and models.
         shots: Rows of the spine, as JSON.
+        row: Numbers and yes or no (1 and 0) of the table's columns, those that were measured.
+        account: Whose clip it is, where the document knows.
     """
 
     clip: Clip
@@ -70,15 +76,8 @@ class Figures:
     lacks: dict[str, str] = field(default_factory=dict)
     made_by: dict[str, dict[str, Any]] = field(default_factory=dict)
     shots: tuple[Mapping[str, Any], ...] = ()
-
-    def number(self, path: str) -> float | int | None:
-        """The figure as a number: yes and no are 1 and 0, a counted thing that does not occur is 0; None for words and gaps."""
-        value = self.values.get(path)
-        if value is None:
-            return 0 if self._none_counted(path) else None
-        if isinstance(value, str):
-            return None
-        return int(value) if isinstance(value, bool) else value
+    row: Mapping[str, float] = field(default_factory=dict)
+    account: str | None = None
 
     def fact(self, path: str) -> Fact | None:
         """The figure as it stands; 0 for a counted thing that does not occur."""
@@ -107,20 +106,30 @@ class Figures:
         )
 
 
-def figures_of(document: Document, name: str, views: int | None = None) -> Figures:
-    """Read the figures of a document. name: how it is called in the output."""
+def figures_of(document: Document, name: str, row: Mapping[str, float] | None = None) -> Figures:
+    """Read the figures of a document.
+
+    Args:
+        document: As it was read back from JSON.
+        name: How it is called in the output.
+        row: Its row of the table; without, none of its figures is held against views.
+    """
     source = document.source
+    post = source.post or {}
     clip = Clip(
         name=name,
         sha256=source.sha256,
-        file=source.path or source.url,
+        file=source.path,
         duration_s=document.media.duration_s,
         created_at=document.created_at.isoformat(),
         version=document.run.version,
         schema_version=document.schema_version,
-        views=views,
+        url=source.url,
+        views=_count(post.get("view_count")),
     )
-    out = Figures(clip=clip, shots=tuple(s.model_dump(mode="json") for s in document.shots))
+    account = next((str(post[key]) for key in ACCOUNT if post.get(key)), None)
+    shots = tuple(s.model_dump(mode="json") for s in document.shots)
+    out = Figures(clip=clip, shots=shots, row=row or {}, account=account)
     _read_media(document, out)
     _read_shots(out)
     for name_, insight in document.insights.items():
@@ -140,6 +149,11 @@ def figures_of(document: Document, name: str, views: int | None = None) -> Figur
         }
         _read_part(name_, entry.summary.model_dump(mode="json"), out)
     return out
+
+
+def _count(value: Any) -> int | None:
+    """A count that is one."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
 def shot_figures(shot: Mapping[str, Any]) -> dict[str, Fact | None]:

@@ -122,7 +122,7 @@ def _warnings(a: Figures, b: Figures) -> Iterator[str]:
     if a.clip.sha256 == b.clip.sha256:
         yield "both documents are of the same clip (same sha256): what differs is how it was analysed"
     if a.clip.schema_version != b.clip.schema_version:
-        yield f"the documents have different schema versions ({a.clip.schema_version}, {b.clip.schema_version}): one lacks what the other has"
+        yield f"the documents have different schema versions ({a.clip.schema_version}, {b.clip.schema_version}): one lacks figures"
     yield from made_differently((a, b))
 
 

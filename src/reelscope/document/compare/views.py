@@ -1,98 +1,109 @@
-"""How often clips were viewed: from what the platform said of the post, or from a table that the user gives."""
+"""View counts from a CSV file: one row a clip, which is named by file, sha256 or url."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+import io
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import PurePath
-from typing import Any
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
+from reelscope.document.compare.figures import Clip
 from reelscope.errors import InputError
 
-__all__ = ["ViewRow", "match_views", "read_views", "views_of_post"]
+__all__ = ["Views", "read_views"]
 
-HINT = "give a CSV with a heading: views, and file or sha256 (or both); views are whole numbers without separators"
+NAMES = ("sha256", "url", "file")
+HINT = "columns: file, sha256 or url (one of them is enough), and views"
+MAX_BYTES = 16 * 1024 * 1024  # a hundred thousand rows
+DIGITS = 15  # more views than that nobody has, and a double holds it exactly
+DELIMITERS = ",;\t"
 
 
 @dataclass(frozen=True, slots=True)
-class ViewRow:
-    """One row. file: path or name of the clip or of its document."""
+class Views:
+    """counts: by clip in the order of the clips, None where the file has none; unknown: rows that name no clip, as they name it."""
 
-    line: int
-    views: int
-    file: str | None = None
-    sha256: str | None = None
+    counts: list[int | None]
+    unknown: list[str]
 
 
-def views_of_post(post: Mapping[str, Any] | None) -> int | None:
-    """Views as a post has them (`view_count`, else `counts.views`); None where it has none."""
-    counts = (post or {}).get("counts")
-    found = (post or {}).get("view_count", counts.get("views") if isinstance(counts, Mapping) else None)
-    return found if isinstance(found, int) and not isinstance(found, bool) and found >= 0 else None
-
-
-def read_views(text: str, name: str) -> list[ViewRow]:
-    """Read a table of views. Rows whose views are blank are left out.
-
-    Raises:
-        InputError: A column is missing, or a row's views are no whole number; the message names the line.
-    """
-    reader = csv.DictReader(text.removeprefix("\ufeff").splitlines())
-    columns = {str(c).strip().lower(): c for c in reader.fieldnames or ()}
-    if "views" not in columns or not columns.keys() & {"file", "sha256"}:
-        raise InputError(f"{name}: has no columns views and file or sha256", code="bad_views", hint=HINT)
-    rows = []
-    for row in reader:
-        cells = {c: (row.get(real) or "").strip() for c, real in columns.items()}
-        if not cells["views"]:
-            continue
-        if not (cells["views"].isascii() and cells["views"].isdigit()):
-            wrong = f"views are {cells['views']!r}, not a whole number"
-            raise InputError(f"{name}: line {reader.line_num}: {wrong}", code="bad_views", hint=HINT)
-        file, sha256 = cells.get("file") or None, (cells.get("sha256") or "").lower() or None
-        if file is None and sha256 is None:
-            raise InputError(f"{name}: line {reader.line_num}: says of no clip whose views they are", code="bad_views", hint=HINT)
-        rows.append(ViewRow(reader.line_num, int(cells["views"]), file, sha256))
-    return rows
-
-
-def match_views(rows: Sequence[ViewRow], clips: Sequence[tuple[str, str, str | None]]) -> tuple[list[int | None], list[str]]:
-    """Views per clip, and a warning for each row that belongs to none or to several.
+def read_views(path: Path, clips: Sequence[tuple[Clip, Path]]) -> Views:
+    """Read view counts.
 
     Args:
-        rows: The table.
-        clips: Name as given, sha256 and the clip's own path. A row belongs to the clip with its sha256; without one, to the clip of which
-            `file` is the whole name or path or, where only one clip has it, the last part of the path.
+        path: CSV in UTF-8 with a header; separated by comma, semicolon or tab.
+        clips: Each with the path of its document: `file` names the clip's file or the document, by its whole path or its last part.
 
     Raises:
-        InputError: Two rows say different things of one clip.
+        InputError: It cannot be read, a count is none, a name stands for several clips, or a clip has two counts.
     """
-    views: list[int | None] = [None] * len(clips)
-    lines: dict[int, ViewRow] = {}
-    warnings = []
-    for row in rows:
-        found = _clips_of(row, clips)
-        what = row.file or row.sha256
+    names = _names(clips)
+    counts: list[int | None] = [None] * len(clips)
+    unknown: list[str] = []
+    for line, row in _rows(path):
+        told = {key: value for key in NAMES if (value := (row.get(key) or "").strip())}
+        count = (row.get("views") or "").strip()
+        if not told and not count:
+            continue  # an empty line
+        if not told:
+            raise InputError(f"{path}, line {line}: views without a file, sha256 or url", code="bad_views", hint=HINT)
+        if not count:
+            continue  # not known of this clip
+        if not (count.isascii() and count.isdigit() and len(count) <= DIGITS):
+            raise InputError(
+                f"{path}, line {line}: {count[:40]!r} is no count of views", code="bad_views", hint="write whole numbers: 12500"
+            )
+        found = {index for key, value in told.items() for index in names[key].get(_key(key, value), ())}
         if not found:
-            warnings.append(f"line {row.line}: {what} is none of these documents' clips")
-        elif len({clips[i][1] for i in found}) > 1:
-            warnings.append(f"line {row.line}: {what} is the name of {len(found)} clips: give sha256 or a longer path; not used")
+            unknown.append(next(iter(told.values())))
+        elif len(found) > 1:
+            message = f"{path}, line {line}: {', '.join(told.values())} stands for {len(found)} of the documents"
+            raise InputError(message, code="bad_views", hint="name the clips by sha256")
         else:
-            for i in found:
-                if i in lines and lines[i].views != row.views:
-                    raise InputError(
-                        f"lines {lines[i].line} and {row.line} give one clip {lines[i].views} and {row.views} views",
-                        code="bad_views",
-                        hint="keep one of them",
-                    )
-                lines[i], views[i] = row, row.views
-    return views, warnings
+            index = found.pop()
+            if counts[index] not in (None, int(count)):
+                message = f"{path}, line {line}: {clips[index][0].name} has {counts[index]} views and {count}"
+                raise InputError(message, code="bad_views", hint="leave one count for each clip")
+            counts[index] = int(count)
+    return Views(counts, unknown)
 
 
-def _clips_of(row: ViewRow, clips: Sequence[tuple[str, str, str | None]]) -> list[int]:
-    if row.sha256 is not None:
-        return [i for i, clip in enumerate(clips) if clip[1] == row.sha256]
-    assert row.file is not None
-    whole = [i for i, (name, _, path) in enumerate(clips) if row.file in (name, path)]
-    return whole or [i for i, (name, _, path) in enumerate(clips) if row.file in (PurePath(name).name, PurePath(path or "").name)]
+def _rows(path: Path) -> list[tuple[int, dict[str, str | None]]]:
+    """Rows with their line numbers, keys in small letters."""
+    try:
+        if path.is_file() and path.stat().st_size > MAX_BYTES:
+            raise InputError(f"{path}: is too large for a list of views", code="bad_views", hint=HINT)
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}", code="no_views", hint=HINT) from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: is no CSV in UTF-8", code="bad_views", hint=HINT) from error
+    head = text.partition("\n")[0]
+    try:
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(DELIMITERS, key=head.count), strict=True)
+        header = [name.strip().lower() for name in next(reader, [])]
+        if "views" not in header or not set(NAMES) & set(header):
+            told = ", ".join(header)[:80] or "nothing"
+            raise InputError(f"{path}: its first line holds {told}", code="bad_views", hint=HINT)
+        return [(reader.line_num, dict(zip(header, row, strict=False))) for row in reader]
+    except csv.Error as error:
+        raise InputError(f"{path}, line {reader.line_num}: {error}", code="bad_views", hint=HINT) from error
+
+
+def _names(clips: Sequence[tuple[Clip, Path]]) -> dict[str, dict[str, set[int]]]:
+    """Clips by what may name them."""
+    out: dict[str, dict[str, set[int]]] = {key: {} for key in NAMES}
+    for index, (clip, document) in enumerate(clips):
+        told: list[tuple[str, str | None]] = [("sha256", clip.sha256), ("url", clip.url), ("file", clip.file), ("file", str(document))]
+        if clip.file:
+            told += [("file", PurePosixPath(clip.file).name), ("file", PureWindowsPath(clip.file).name)]
+        told.append(("file", document.parent.name if document.name == "analysis.json" else document.name))
+        for key, value in told:
+            if value:
+                out[key].setdefault(_key(key, value), set()).add(index)
+    return out
+
+
+def _key(kind: str, value: str) -> str:
+    return value.lower() if kind == "sha256" else value

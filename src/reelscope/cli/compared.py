@@ -1,0 +1,229 @@
+"""How comparisons look in the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from reelscope.document.compare.effects import Effects
+    from reelscope.document.compare.many import Many, Spread
+    from reelscope.document.compare.pairs import Pair, ShotPair
+
+__all__ = ["print_many", "print_pair"]
+
+DIGITS = 4  # of figures as they are shown; all of them stand in the JSON
+LONGEST = 48  # characters of a text that is shown
+
+
+def print_pair(out: Console, pair: Pair, *, groups: Collection[str], everything: bool) -> None:
+    """Shots beside each other, figures with their difference, what only one has, what neither has."""
+    from rich.text import Text
+
+    for side, clip in (("a", pair.a), ("b", pair.b)):
+        out.print(_line(f"{side}: {clip.name}, {clip.duration_s:.1f} s", clip.file))
+    if not groups or "shots" in groups:
+        _print_shots(out, pair)
+    shown = [f for f in pair.figures if _wanted(f.path, groups)]
+    rows = [f for f in shown if everything or not f.same]
+    table = _table("figure", "a", "b", "b - a")
+    for group, figures in _by_group(rows):
+        table.add_section()
+        table.add_row(Text(group, style="bold"))
+        for f in figures:
+            more = "" if f.difference is None else f"{f.difference:+.{DIGITS}g}"
+            table.add_row(Text("  " + _below(f.path)), Text(_shown(f.a)), Text(_shown(f.b)), Text(more))
+    if rows:
+        out.print()
+        out.print(table)
+    hidden = len(shown) - len(rows)
+    if hidden:
+        out.print(Text(f"\n{hidden} figures are the same in both (--all shows them)"), soft_wrap=True)
+    one = [f for f in pair.only_one if _wanted(f.path, groups)]
+    if one:
+        out.print(Text("\nmeasured in one only", style="bold"))
+        for side, reason, names in _by_reason((f.measured_in, f.reason, f"{f.path} = {_shown(f.value)}") for f in one):
+            out.print(Text(f"  {side} only: {', '.join(names)}\n    {reason}"), soft_wrap=True)
+    neither = [u for u in pair.unmeasured if _wanted(u.group, groups)]
+    if neither:
+        out.print(Text("\nmeasured in neither", style="bold"))
+        for u in neither:
+            out.print(Text(f"  {u.group}: {u.a}" if u.a == u.b else f"  {u.group}: a: {u.a}; b: {u.b}"), soft_wrap=True)
+
+
+def _print_shots(out: Console, pair: Pair) -> None:
+    from rich.text import Text
+
+    if pair.shots_reason is not None:
+        out.print(Text(f"\nshots are not compared: {pair.shots_reason}"), soft_wrap=True)
+        return
+    table = _table("shot of a", "shot of b", "cost", "length a", "length b", "b - a", "size", "move", "entered by", "speech", "loudness")
+    for shot in pair.shots:
+        unpaired = shot.cost is None
+        cells = [
+            _place(shot.a, shot.start_a_s), _place(shot.b, shot.start_b_s), "" if shot.cost is None else f"{shot.cost:.2f}",
+            _seconds(shot.figures["duration_s"][0]), _seconds(shot.figures["duration_s"][1]), _plus(shot, "duration_s", 2),
+            _change(shot, "size"), _change(shot, "move"), _change(shot, "transition_in"), _plus(shot, "speech_share", 2),
+            _plus(shot, "loudness_lufs", 1),
+        ]  # fmt: skip
+        table.add_row(*(Text(cell, style="dim" if unpaired else "") for cell in cells))
+    out.print()
+    out.print(table)
+    pairs = sum(shot.cost is not None for shot in pair.shots)
+    out.print(Text(f"{pairs} pairs, {len(pair.shots) - pairs} shots without a counterpart; speech and loudness: b - a"), soft_wrap=True)
+
+
+def print_many(out: Console, many: Many, *, groups: Collection[str], everything: bool) -> None:
+    """Spreads, words with their counts, effects."""
+    from rich.text import Text
+
+    out.print(Text(f"{len(many.clips)} clips: {', '.join(clip.name for clip in many.clips)}"), soft_wrap=True)
+    shown = [s for s in many.spreads if _wanted(s.path, groups)]
+    rows = [s for s in shown if everything or s.min < s.max]
+    table = _table("figure", "n", "min", "q1", "median", "q3", "max", "lowest", "highest")
+    for group, spreads in _by_group(rows):
+        table.add_section()
+        table.add_row(Text(group, style="bold"))
+        for s in spreads:
+            five = (_shown(v) for v in (s.min, s.q1, s.median, s.q3, s.max))
+            cells = [f"  {_below(s.path)}", str(s.n), *five, _ends(s.lowest, s.lowest_n), _ends(s.highest, s.highest_n)]
+            table.add_row(*map(Text, cells))
+    if rows:
+        out.print()
+        out.print(table)
+    if len(shown) > len(rows):
+        out.print(Text(f"\n{len(shown) - len(rows)} figures are the same in all clips that have them (--all shows them)"), soft_wrap=True)
+    words = [w for w in many.words if _wanted(w.path, groups) and (everything or len(w.values) > 1)]
+    if words:
+        table = _table("figure", "n", "how many clips")
+        for w in words:
+            table.add_row(Text(w.path), Text(str(w.n)), Text(", ".join(f"{value}: {n}" for value, n in w.values.items())))
+        out.print()
+        out.print(table)
+    _print_missing(out, [s for s in shown if s.missing], len(many.clips))
+    if many.effects is not None:
+        print_effects(out, many.effects)
+
+
+def _print_missing(out: Console, spreads: Sequence[Spread], clips: int) -> None:
+    """Figures that were not measured in all clips, by reason."""
+    from rich.text import Text
+
+    if not spreads:
+        return
+    out.print(Text(f"\nnot measured in all {clips} clips", style="bold"))
+    for n, reason, names in _by_reason((str(n), reason, s.path) for s in spreads for reason, n in s.missing.items()):
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        out.print(Text(f"  in {n}: {', '.join(names[:3])}{more}\n    {reason}"), soft_wrap=True)
+
+
+def print_effects(out: Console, effects: Effects) -> None:
+    """Figures against views; refused is said, and why."""
+    from rich.text import Text
+
+    out.print(Text("\nfigures against views", style="bold"))
+    if effects.refused is not None:
+        out.print(Text(f"refused: {effects.refused}"), soft_wrap=True)
+        return
+    table = _table("figure", "n", "rho", "95 %", "p", "adjusted", "delta", "95 %", "above/below")
+    for e in effects.effects:
+        cells = [
+            e.figure, str(e.n), f"{e.rho:+.2f}", _interval(e.rho_low, e.rho_high), f"{e.p:.2g}", f"{e.p_adjusted:.2g}",
+            "" if e.delta is None else f"{e.delta:+.2f}", _interval(e.delta_low, e.delta_high), f"{e.above_n}/{e.below_n}",
+        ]  # fmt: skip
+        table.add_row(*(Text(cell, style="bold" if e.finding else "") for cell in cells))
+    out.print(table)
+    found = sum(e.finding for e in effects.effects)
+    of = f"{effects.clips_with_views} clips with views" + (f", {effects.clips_without} without" if effects.clips_without else "")
+    out.print(Text(f"{of}; {effects.tests} figures tested, {found} with an adjusted p of at most 0.05"), soft_wrap=True)
+    for reason, _, names in _by_reason((reason, "", figure) for figure, reason in effects.not_tested.items()):
+        out.print(Text(f"not tested: {', '.join(names)}: {reason}"), soft_wrap=True)
+    for warning in effects.warnings:
+        out.print(Text(f"note: {warning}", style="italic"), soft_wrap=True)
+
+
+def _table(*titles: str) -> Table:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in titles:
+        table.add_column(title, overflow="fold")
+    return table
+
+
+def _line(title: str, more: str | None) -> Any:
+    from rich.text import Text
+
+    from reelscope.cli.terminal import one_line
+
+    return Text.assemble((one_line(title), "bold"), f" ({one_line(more)})" if more else "")
+
+
+def _wanted(path: str, groups: Collection[str]) -> bool:
+    return not groups or path.partition(".")[0] in groups
+
+
+def _by_group(rows: Iterable[Any]) -> list[tuple[str, list[Any]]]:
+    out: dict[str, list[Any]] = {}
+    for row in rows:
+        out.setdefault(row.path.partition(".")[0], []).append(row)
+    return list(out.items())
+
+
+def _by_reason(rows: Iterable[tuple[str, str, str]]) -> list[tuple[str, str, list[str]]]:
+    out: dict[tuple[str, str], list[str]] = {}
+    for first, second, name in rows:
+        out.setdefault((first, second), []).append(name)
+    return [(first, second, names) for (first, second), names in out.items()]
+
+
+def _below(path: str) -> str:
+    return path.partition(".")[2]
+
+
+def _shown(value: Any) -> str:
+    """A figure as it is read: four digits of a fraction, whole numbers whole, yes and no, words on one line."""
+    from reelscope.cli.terminal import one_line
+
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, str):
+        flat = one_line(value)
+        return flat if len(flat) <= LONGEST else flat[: LONGEST - 3] + "..."
+    if value is None:
+        return ""
+    return str(int(value)) if float(value).is_integer() and abs(value) < 1e12 else f"{value:.{DIGITS}g}"
+
+
+def _seconds(value: Any) -> str:
+    return "" if value is None else f"{value:.2f}"
+
+
+def _place(index: int | None, start_s: float | None) -> str:
+    return "" if index is None or start_s is None else f"{index + 1} at {start_s:.1f} s"
+
+
+def _plus(shot: ShotPair, key: str, digits: int) -> str:
+    difference = shot.figures[key][2]
+    return "" if difference is None else f"{difference:+.{digits}f}"
+
+
+def _change(shot: ShotPair, key: str) -> str:
+    a, b, _ = shot.figures[key]
+    if shot.a is None or shot.b is None:
+        return _shown(b if shot.a is None else a)
+    return _shown(a) if a == b else f"{_shown(a) or '-'} > {_shown(b) or '-'}"
+
+
+def _ends(names: tuple[str, ...], n: int) -> str:
+    from reelscope.cli.terminal import one_line
+
+    more = f" +{n - len(names)}" if n > len(names) else ""
+    return ", ".join(one_line(name) for name in names) + more
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    return "" if low is None or high is None else f"{low:+.2f} to {high:+.2f}"
