@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from reelscope.document.report.labels import label_of, tone_key
+from reelscope.document.report.labels import QUIET, label_of, tone_key
 from reelscope.document.report.words import percent
 
 
@@ -29,3 +29,20 @@ from reelscope.document.report.words import percent
 def test_labels(extra: dict[str, Any], label: str, tone: str) -> None:
     assert label_of(extra) == (label, True)
     assert tone_key(extra) == tone
+
+
+@pytest.mark.parametrize(
+    ("extra", "label", "quiet"),
+    [
+        ({"stage": "pay_off", "strength": 2.0}, "Pay off", False),
+        ({"claim": "text_hidden", "holds": True, "subject": "reels"}, "Text hidden: reels", False),
+        ({"claim": "cut_to_beat", "holds": False}, "Not cut to beat", True),
+        ({"utterance": 0, "arousal": -0.12, "category": None}, "Arousal \N{MINUS SIGN}0.12", False),
+        ({"utterance": 0, "arousal": None, "category": None}, "Arousal not measurable", False),
+        ({"utterance": 0, "arousal": None, "category": "happy"}, "Happy", False),
+        ({"kind": "class", "label": "music"}, "Music", False),
+    ],
+)
+def test_what_is_heard_and_meant_is_named(extra: dict[str, Any], label: str, quiet: bool) -> None:
+    assert label_of(extra) == (label, True)
+    assert (tone_key(extra) in QUIET) is quiet

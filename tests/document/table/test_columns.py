@@ -19,8 +19,6 @@ from reelscope.document.table import COLUMNS, MEASURED, Column, header, table_re
 PAGE = Path(__file__).parents[3] / "docs" / "table.md"
 PARTS: dict[str, type[BaseModel]] = {"document": Document, "source": SourceInfo, "media": MediaInfo, "run": RunInfo}
 KINDS = {"text": str, "int": int, "float": float, "bool": bool}
-LATER = {"cross_analyzer_intelligence"}
-"""Analyzers whose module may be missing: without one there is no class to hold the path against."""
 
 
 def kinds_of(annotation: Any) -> list[Any]:
@@ -70,9 +68,7 @@ def holder(column: Column) -> Any:
 @pytest.mark.parametrize("column", [c for c in COLUMNS if c.source != "table"], ids=lambda c: c.name)
 def test_its_path_names_a_field_of_that_type(column: Column) -> None:
     kind = holder(column)
-    if kind is None:
-        assert column.source in LATER
-        pytest.skip(f"{column.source} has no module in this version")
+    assert kind is not None, f"{column.source} has no module"
     found = follow(kind, column.path)
     if column.keys:
         assert [typing.get_origin(part) for part in found] == [dict]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from reelscope.document.report.words import clean, hex_colour, key_title, percent, sentence, value_text
+from reelscope.document.report.words import MINUS, clean, hex_colour, key_title, percent, sentence, value_text
 from reelscope.document.schema import Segment, Track
 
 __all__ = ["QUIET", "category_of", "colours_of", "details_of", "fields", "label_of", "tone_key"]
@@ -17,6 +17,8 @@ LABEL_KEYS = (
     "title",
     "name",
     "move",
+    "stage",
+    "claim",
     "kind",
     "event",
     "gesture",
@@ -27,7 +29,7 @@ LABEL_KEYS = (
     "size",
     "state",
 )
-CATEGORY_KEYS = ("kind", "move", "role", "label", "event", "gesture", "emotion", "posture", "category", "size", "state")
+CATEGORY_KEYS = ("stage", "claim", "kind", "move", "role", "label", "event", "gesture", "emotion", "posture", "category", "size", "state")
 FREE_TEXT = frozenset({"text", "what_happens", "title", "name", "description"})
 # Numbers count from 0 in the document and from 1 on the page, where people read them.
 NUMBER_KEYS = {"scene": "Scene", "scene_index": "Scene", "shot": "Shot", "shot_index": "Shot", "index": "No."}
@@ -79,6 +81,12 @@ def _said(extra: Mapping[str, Any]) -> str:
         return sentence(clean(extra[kind]).replace("_", " "))
     if kind == "look" and "at_camera" in extra:
         return {True: "Into the camera", False: "Away"}.get(extra["at_camera"], "Not measurable")
+    if isinstance(extra.get("claim"), str) and "holds" in extra:
+        subject = f": {clean(extra['subject'])}" if isinstance(extra.get("subject"), str) else ""
+        return f"{'' if extra['holds'] else 'not '}{sentence(clean(extra['claim'])).lower()}{subject}".capitalize()
+    if "arousal" in extra and not isinstance(extra.get("category"), str):
+        value = extra["arousal"]
+        return f"Arousal {value:+.2f}".replace("-", MINUS) if isinstance(value, int | float) else "Arousal not measurable"
     low, high = extra.get("age_low"), extra.get("age_high")
     if isinstance(low, int | float) and isinstance(high, int | float):
         return f"{low:.0f}\N{EN DASH}{high:.0f} years"
@@ -108,6 +116,8 @@ def category_of(extra: Mapping[str, Any]) -> str:
 def tone_key(extra: Mapping[str, Any]) -> str:
     """A shot that nothing is wrong with is drawn quietly, one with reasons in their colour."""
     category = category_of(extra)
+    if extra.get("holds") is False:
+        return "none"
     if category in STRETCHES:
         return next(iter(_reasons(extra)), "none")
     if category in extra and isinstance(extra[category], str):

@@ -8,6 +8,7 @@ from typing import Any
 
 __all__ = [
     "LEVEL_UNITS",
+    "MINUS",
     "NA",
     "bytes_",
     "clean",
