@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -24,7 +24,10 @@ def print_pair(out: Console, pair: Pair, *, groups: Collection[str], everything:
     from rich.text import Text
 
     for side, clip in (("a", pair.a), ("b", pair.b)):
-        out.print(_line(f"{side}: {clip.name}, {clip.duration_s:.1f} s", clip.file))
+        out.print(_line(f"{side}: {clip.name}, {clip.duration_s:.1f} s", clip.file), soft_wrap=True)
+    if not everything and not _differ(pair, groups):
+        out.print("no difference")
+        return
     if not groups or "shots" in groups:
         _print_shots(out, pair)
     shown = [f for f in pair.figures if _wanted(f.path, groups)]
@@ -54,18 +57,28 @@ def print_pair(out: Console, pair: Pair, *, groups: Collection[str], everything:
             out.print(Text(f"  {u.group}: {u.a}" if u.a == u.b else f"  {u.group}: a: {u.a}; b: {u.b}"), soft_wrap=True)
 
 
+def _differ(pair: Pair, groups: Collection[str]) -> bool:
+    """Whether anything that is shown differs."""
+    shots = not groups or "shots" in groups
+    return (
+        any(not f.same for f in pair.figures if _wanted(f.path, groups))
+        or any(_wanted(f.path, groups) for f in pair.only_one)
+        or (shots and any(s.cost is None or s.cost > 0 or any(a != b for a, b, _ in s.figures.values()) for s in pair.shots))
+    )
+
+
 def _print_shots(out: Console, pair: Pair) -> None:
     from rich.text import Text
 
     if pair.shots_reason is not None:
         out.print(Text(f"\nshots are not compared: {pair.shots_reason}"), soft_wrap=True)
         return
-    table = _table("shot of a", "shot of b", "cost", "length a", "length b", "b - a", "size", "move", "entered by", "speech", "loudness")
+    table = _table("a, from", "b, from", "cost", "length", "b - a", "size", "move", "entered", "speech", "LUFS")
     for shot in pair.shots:
         unpaired = shot.cost is None
         cells = [
             _place(shot.a, shot.start_a_s), _place(shot.b, shot.start_b_s), "" if shot.cost is None else f"{shot.cost:.2f}",
-            _seconds(shot.figures["duration_s"][0]), _seconds(shot.figures["duration_s"][1]), _plus(shot, "duration_s", 2),
+            _lengths(shot), _plus(shot, "duration_s", 2),
             _change(shot, "size"), _change(shot, "move"), _change(shot, "transition_in"), _plus(shot, "speech_share", 2),
             _plus(shot, "loudness_lufs", 1),
         ]  # fmt: skip
@@ -73,14 +86,20 @@ def _print_shots(out: Console, pair: Pair) -> None:
     out.print()
     out.print(table)
     pairs = sum(shot.cost is not None for shot in pair.shots)
-    out.print(Text(f"{pairs} pairs, {len(pair.shots) - pairs} shots without a counterpart; speech and loudness: b - a"), soft_wrap=True)
+    out.print(Text(f"{pairs} pairs, {len(pair.shots) - pairs} shots without a counterpart; speech (share) and LUFS: b - a"), soft_wrap=True)
 
 
 def print_many(out: Console, many: Many, *, groups: Collection[str], everything: bool) -> None:
     """Spreads, words with their counts, effects."""
     from rich.text import Text
 
-    out.print(Text(f"{len(many.clips)} clips: {', '.join(clip.name for clip in many.clips)}"), soft_wrap=True)
+    from reelscope.cli.terminal import one_line
+
+    ids = {clip.name: str(number) for number, clip in enumerate(many.clips, 1)}
+    out.print(Text(f"{len(many.clips)} clips; lowest and highest name them by number", style="bold"))
+    for clip in many.clips:
+        views = f", {clip.views:,} views" if clip.views is not None else ""
+        out.print(Text(f"{ids[clip.name]:>4}  {one_line(clip.name)}, {clip.duration_s:.1f} s{views}"), soft_wrap=True)
     shown = [s for s in many.spreads if _wanted(s.path, groups)]
     rows = [s for s in shown if everything or s.min < s.max]
     table = _table("figure", "n", "min", "q1", "median", "q3", "max", "lowest", "highest")
@@ -89,7 +108,7 @@ def print_many(out: Console, many: Many, *, groups: Collection[str], everything:
         table.add_row(Text(group, style="bold"))
         for s in spreads:
             five = (_shown(v) for v in (s.min, s.q1, s.median, s.q3, s.max))
-            cells = [f"  {_below(s.path)}", str(s.n), *five, _ends(s.lowest, s.lowest_n), _ends(s.highest, s.highest_n)]
+            cells = [f"  {_below(s.path)}", str(s.n), *five, _ends(s.lowest, s.lowest_n, ids), _ends(s.highest, s.highest_n, ids)]
             table.add_row(*map(Text, cells))
     if rows:
         out.print()
@@ -148,9 +167,9 @@ def print_effects(out: Console, effects: Effects) -> None:
 def _table(*titles: str) -> Table:
     from rich.table import Table
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
     for title in titles:
-        table.add_column(title, overflow="fold")
+        table.add_column(title, overflow="fold", min_width=len(title))
     return table
 
 
@@ -198,12 +217,12 @@ def _shown(value: Any) -> str:
     return str(int(value)) if float(value).is_integer() and abs(value) < 1e12 else f"{value:.{DIGITS}g}"
 
 
-def _seconds(value: Any) -> str:
-    return "" if value is None else f"{value:.2f}"
+def _lengths(shot: ShotPair) -> str:
+    return " > ".join(f"{value:.2f}" for value in shot.figures["duration_s"][:2] if value is not None)
 
 
 def _place(index: int | None, start_s: float | None) -> str:
-    return "" if index is None or start_s is None else f"{index + 1} at {start_s:.1f} s"
+    return "" if index is None or start_s is None else f"{index + 1}, {start_s:.1f}"
 
 
 def _plus(shot: ShotPair, key: str, digits: int) -> str:
@@ -214,15 +233,13 @@ def _plus(shot: ShotPair, key: str, digits: int) -> str:
 def _change(shot: ShotPair, key: str) -> str:
     a, b, _ = shot.figures[key]
     if shot.a is None or shot.b is None:
-        return _shown(b if shot.a is None else a)
-    return _shown(a) if a == b else f"{_shown(a) or '-'} > {_shown(b) or '-'}"
+        return _shown(b if shot.a is None else a).replace("_", " ")
+    return (_shown(a) if a == b else f"{_shown(a) or '-'} > {_shown(b) or '-'}").replace("_", " ")
 
 
-def _ends(names: tuple[str, ...], n: int) -> str:
-    from reelscope.cli.terminal import one_line
-
+def _ends(names: tuple[str, ...], n: int, ids: Mapping[str, str]) -> str:
     more = f" +{n - len(names)}" if n > len(names) else ""
-    return ", ".join(one_line(name) for name in names) + more
+    return " ".join(ids[name] for name in names) + more
 
 
 def _interval(low: float | None, high: float | None) -> str:
