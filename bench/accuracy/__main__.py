@@ -22,7 +22,7 @@ from reelscope.analyzers.registry import INSTALLED
 from reelscope.document.names import ANALYZER_NAMES
 from reelscope.version import VERSION
 
-NAMES = (*ANALYZER_NAMES, "insights")
+NAMES = (*ANALYZER_NAMES, "insights", "compare")
 SHARED_MEDIA = Path(__file__).resolve().parents[3] / "shared" / "media"
 
 
