@@ -286,6 +286,13 @@ def test_what_the_vision_language_model_says_is_a_channel_of_its_own() -> None:
     assert found(tell(cuts(5.0, 9.0, 13.0), told(("Nothing sudden happens.", 8.5), ("Nobody laughs.", 14.0))), "turn") == []
 
 
+def test_the_turn_does_not_pay_itself_off() -> None:
+    """Loud at the turn, with its cut: the same event is not told twice."""
+    loud = loudness((0.0, -24.0), (5.2, -10.0), (5.9, -24.0))
+    result = tell(cuts(5.0, scenes=(5.0,)), said(("But then it broke", 5.0)), loud)
+    assert found(result, "turn") and found(result, "pay_off") == []
+
+
 # build-up
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from reelscope.analyzers.base import Analyzer, AnalyzerSpec, Backend, Inputs
+from reelscope.analyzers.base import Analyzer, AnalyzerSpec, Backend, Inputs, LoadContext
 from reelscope.analyzers.temporal_flow._result import (
     STAGES,
     Clue,
@@ -54,9 +54,15 @@ class TemporalFlow(Analyzer[TemporalFlowResult]):
         name="temporal_flow",
         version=1,
         group="audio",
-        backends=(Backend(name="rules", tier="embedded", rank=10, soft_after=(*OF_PICTURE, *OF_SOUND), cost=0.001),),
+        backends=(Backend(name="rules", tier="embedded", rank=10, soft_after=(*OF_PICTURE, *OF_SOUND), cost=0.0002),),
     )
     Result: ClassVar[type[AnalyzerResult]] = TemporalFlowResult
+
+    def load(self, ctx: LoadContext) -> None:
+        super().load(ctx)
+        from reelscope.analyzers.temporal_flow._find import prepare
+
+        prepare()
 
     def finish(self, inputs: Inputs) -> TemporalFlowResult:
         """Tell the story of what `inputs.results` holds."""

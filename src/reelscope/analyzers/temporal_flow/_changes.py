@@ -23,7 +23,8 @@ Series = Sequence[tuple[float, float]]
 FLOOR_LUFS = -50.0  # nobody hears what lies below on a phone; digital silence, which has no loudness, counts as this
 STEP_LU = 6.0  # twice the loudness range within which programmes are levelled (EBU R 128 s1 allows +-3 LU around the mean)
 SIDE_S = 2.0  # levels are compared over so long on either side: longer than a breath, shorter than a shot
-CLEAR_VALUES = 3  # beside the voice, at ten values a second
+CLEAR_VALUES = 8  # beside the voice, at ten values a second: fewer are the fading end of a phrase
+SIDE_VALUES = 3  # of any series on a side
 VOICE_GUARD_S = 0.25  # and so far over a phrase, whose edges are found to 0.1 s or so
 GUARD_S = 0.2  # the 400 ms of a momentary loudness reach so far over the moment itself
 BRIGHTNESS_STEP = 0.15  # OKLab lightness: more than an exposure's drift (0.03-0.08 in the shared footage), less than a light that goes off
@@ -165,11 +166,11 @@ def _step(series: Series, t: float, side_s: float, guard_s: float, voiced: Seque
     """
     sides = [(t - guard_s - side_s, t - guard_s), (t + guard_s, t + guard_s + side_s)]
     clear = [[v for u, v in _part(series, *side) if not _covers(voiced, u)] for side in sides]
-    if min(len(c) for c in clear) < CLEAR_VALUES:
+    if voiced and min(len(c) for c in clear) < CLEAR_VALUES:
         if any(len(c) >= CLEAR_VALUES for c in clear):
             return None
         clear = [sample(series, *side) for side in sides]
-    return median(clear[1]) - median(clear[0]) if min(len(c) for c in clear) >= CLEAR_VALUES else None
+    return median(clear[1]) - median(clear[0]) if min(len(c) for c in clear) >= SIDE_VALUES else None
 
 
 def _covers(edges: Sequence[float], t: float) -> bool:

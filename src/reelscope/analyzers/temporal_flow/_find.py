@@ -10,7 +10,7 @@ from functools import cache
 
 from reelscope.analyzers.temporal_flow._patterns import LANGUAGES, LEADS, LINKS, ORDINALS, TABLES
 
-__all__ = ["Hit", "find", "fold", "ordinal"]
+__all__ = ["Hit", "find", "fold", "ordinal", "prepare"]
 
 NUMERAL = re.compile(
     r"(?:(?:step|tip|day|part|schritt|tag|tipp|paso|dia|etape|jour|passo|giorno|passaggio|шаг|день|совет|number|no|nr|fact|rule) )?"
@@ -51,6 +51,12 @@ def find(table: str, words: Sequence[str], language: str | None, *, glued: bool 
         if found is not None and all(h.kind != kind for h in out):
             out.append(Hit(kind, found.start("hit"), found.end("hit")))
     return out
+
+
+def prepare() -> None:
+    """Compile all patterns once per worker (0.06 s) rather than with the first clip."""
+    for table in TABLES:
+        _compiled(table, None, False)
 
 
 def ordinal(words: Sequence[str], language: str | None) -> int | None:

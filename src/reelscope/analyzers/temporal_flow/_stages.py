@@ -264,9 +264,9 @@ def _of_a_call(t: float, joint: Sequence[Change], story: Story) -> bool:
 def _pay_off(evidence: Evidence, said: Sequence[Clause], events: Sequence[Change], story: Story) -> list[FlowSegment] | str:
     turn, call = story.best("turn"), story.best("call_to_action")
     promises = [(clause, clause.span(hit)[0]) for clause in said for hit in clause.find("promises")]
-    since = min([*([turn.start_s + APART_S] if turn else []), *(t for _, t in promises)], default=None)  # the turn does not pay itself off
-    if since is None:
+    if turn is None and not promises:
         return "nothing to pay off: neither a turn nor a promise was found"
+    since = turn.start_s + APART_S if turn is not None else promises[0][1]  # the turn does not pay itself off
     clues: list[Clue] = []
     changes = [e for e in events if e.source == "cut_analysis" and e.channel == "picture"]
     for clause, _ in promises:
@@ -300,7 +300,7 @@ def _loudest(evidence: Evidence, changes: Sequence[Change], since: float) -> lis
         return []
     top, t = max(levels)
     over = top - median(v for v, _ in levels)
-    near = [e for e in changes if abs(e.t_s + t) <= CALL_CLEARANCE_S]
+    near = [e for e in changes if e.t_s >= since and abs(e.t_s + t) <= CALL_CLEARANCE_S]
     return [_clue("audio_analysis", -t, "loudest_moment", "sound", None, over, "LU")] if over >= PEAK_LU and near else []
 
 
