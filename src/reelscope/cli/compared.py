@@ -157,7 +157,9 @@ def print_effects(out: Console, effects: Effects) -> None:
     out.print(table)
     found = sum(e.finding for e in effects.effects)
     of = f"{effects.clips_with_views} clips with views" + (f", {effects.clips_without} without" if effects.clips_without else "")
-    out.print(Text(f"{of}; {effects.tests} figures tested, {found} with an adjusted p of at most 0.05"), soft_wrap=True)
+    out.print(
+        Text(f"{of}; {effects.tests} figure{'s' * (effects.tests != 1)} tested, {found} with an adjusted p of at most 0.05"), soft_wrap=True
+    )
     for reason, _, names in _by_reason((reason, "", figure) for figure, reason in effects.not_tested.items()):
         out.print(Text(f"not tested: {', '.join(names)}: {reason}"), soft_wrap=True)
     for warning in effects.warnings:

@@ -125,7 +125,7 @@ def figures_of(document: Document, name: str, row: Mapping[str, float] | None = 
         version=document.run.version,
         schema_version=document.schema_version,
         url=source.url,
-        views=_count(post.get("view_count")),
+        views=_views(post),
     )
     account = next((str(post[key]) for key in ACCOUNT if post.get(key)), None)
     shots = tuple(s.model_dump(mode="json") for s in document.shots)
@@ -151,9 +151,11 @@ def figures_of(document: Document, name: str, row: Mapping[str, float] | None = 
     return out
 
 
-def _count(value: Any) -> int | None:
-    """A count that is one."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+def _views(post: Mapping[str, Any]) -> int | None:
+    """Views as a post has them: `view_count`, the name that yt-dlp gives, else `counts.views`; None where neither is a count."""
+    counts = post.get("counts")
+    told = (post.get("view_count"), counts.get("views") if isinstance(counts, Mapping) else None)
+    return next((n for n in told if isinstance(n, int) and not isinstance(n, bool) and n >= 0), None)
 
 
 def shot_figures(shot: Mapping[str, Any]) -> dict[str, Fact | None]:
