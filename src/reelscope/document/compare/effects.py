@@ -16,7 +16,7 @@ from reelscope.document.compare.statistics import ALPHA, cliffs_delta, holm, spe
 
 __all__ = ["LEAST_CLIPS", "FigureEffect", "Effects", "measure_effects"]
 
-# Under twelve clips the interval of no correlation at all reaches beyond -0.6 to 0.6 (n = 11: 0.60; n = 12: 0.57): nothing that the clips
+# Under twelve clips the interval of no correlation at all reaches from -0.6 to 0.6 (n = 11: 0.60; n = 12: 0.57): nothing that the clips
 # could show would say anything of others.
 LEAST_CLIPS = 12
 
