@@ -16,7 +16,7 @@ from statistics import median
 
 from reelscope.timebase import Interval, round_s
 
-__all__ = ["MIN_CUTS", "TOLERANCE_S", "BeatMatch", "Landing", "cuts_on_beats", "pulse_stretches"]
+__all__ = ["LEAST_LIFT", "LEAST_SHARE", "MIN_CUTS", "TOLERANCE_S", "BeatMatch", "Landing", "cuts_on_beats", "pulse_stretches"]
 
 TOLERANCE_S = 0.07  # either way; see above
 LARGEST_PART = 0.25  # of the beat: the windows then hold at most half of the time
