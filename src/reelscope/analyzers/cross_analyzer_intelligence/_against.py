@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from reelscope.analyzers.cross_analyzer_intelligence._made import Found, by_chance, claim, clip_spans, turned
+from reelscope.analyzers.cross_analyzer_intelligence._made import STEP_S, Found, Turns, cells, claim, clip_spans
 from reelscope.analyzers.cross_analyzer_intelligence._result import ClaimName
 from reelscope.document.evidence import Evidence
 from reelscope.timebase import Interval, clip_to, intersect, merge, subtract, total_s
@@ -83,13 +83,13 @@ def _grown(intervals: Sequence[Interval]) -> list[Interval]:
 def _overlap(name: ClaimName, evidence: Evidence, found: Found, pair: Pair) -> None:
     """Both at once, but for their borders."""
     one, other = _shrunk(pair[1]), _shrunk(pair[3])
-    _judge(name, evidence, found, pair, one, lambda parts: intersect(parts, other))
+    _judge(name, evidence, found, pair, one, intersect(one, other), cells(other, evidence.duration_s))
 
 
 def _beside(name: ClaimName, evidence: Evidence, found: Found, pair: Pair) -> None:
     """The first without the second, but for borders."""
     one, other = list(merge(pair[1])), _grown(pair[3])
-    _judge(name, evidence, found, pair, one, lambda parts: subtract(parts, other))
+    _judge(name, evidence, found, pair, one, subtract(one, other), ~cells(other, evidence.duration_s))
 
 
 def _judge(
@@ -98,16 +98,19 @@ def _judge(
     found: Found,
     pair: Pair,
     one: Sequence[Interval],
-    against: Callable[[Sequence[Interval]], list[Interval]],
+    clashing: Sequence[Interval],
+    against: int,
 ) -> None:
+    """One claim. one: stretches of the first that could clash; clashing: those that do; against: the cells where they would."""
     first, given, second, _ = pair
     if not given:
         found.not_measured[name] = f"{first} has nothing that could contradict {second}"
         return
     duration = evidence.duration_s
-    clashing = clip_to(against(one), evidence.bounds)
+    clashing = clip_to(clashing, evidence.bounds)
     seconds, whole = total_s(clashing), total_s(given)
-    chance = by_chance(duration, lambda t: total_s(against(turned(one, duration, t))) >= LEAST_S)
+    turns = Turns(one, duration)
+    chance = turns.rate([(m & against).bit_count() * STEP_S >= LEAST_S for m in turns.masks])
     found.claims.append(
         claim(
             name,

@@ -20,6 +20,7 @@ AROUND_S = 1.0
 SPOKEN_LEAST = 0.5  # of the caption's words: captions shorten speech, and both readings make errors
 WORDS_LEAST = 3  # fewer words in all can agree by accident, and say nothing of a habit
 LIFT_LEAST = 2.0  # against the same captions at each other's times: common words agree wherever they stand
+HANDED_ON = 7  # ways to hand the captions on, evenly: each may be a caption a word, 200 in a minute
 IN_TIME_S = 0.5  # EBU and BBC guidelines hold subtitles within about half a second of the words they show
 
 
@@ -59,7 +60,7 @@ def captions(evidence: Evidence, found: Found) -> None:
         return
     matches = [_match(text, words, speech) for text, words in shown]
     share = sum(m.spoken for m in matches) / total
-    chance = _chance(shown, speech, total)
+    chance = _chance(shown, speech)
     needed = max(SPOKEN_LEAST, LIFT_LEAST * (chance or 0.0))
     holds = share >= needed and sum(m.spoken for m in matches) >= WORDS_LEAST
     found.claims.append(
@@ -106,22 +107,28 @@ def _around(speech: Sequence[_Spoken], start_s: float, end_s: float) -> Sequence
 
 def _match(text: Text, words: Sequence[str], speech: Sequence[_Spoken]) -> _Match:
     near = _around(speech, text.start_s, text.end_s)
+    if not {s.token for s in near}.intersection(words):  # mostly so at another's time, and much faster than to align
+        return _Match(text, len(words), 0, None)
     same = [(a, b) for a, b in align(words, [s.token for s in near]) if a is not None and b is not None and words[a] == near[b].token]
     # The first word of the caption that is spoken stands for its beginning only where none before it is missing.
     lag = text.start_s - near[same[0][1]].t_s if same and same[0][0] == 0 else None
     return _Match(text, len(words), len(same), lag)
 
 
-def _chance(shown: Sequence[tuple[Text, Sequence[str]]], speech: Sequence[_Spoken], total: int) -> float | None:
-    """Share of the words that are spoken where each caption stands at the time of another, over all ways to hand them on in a circle."""
+def _chance(shown: Sequence[tuple[Text, Sequence[str]]], speech: Sequence[_Spoken]) -> float | None:
+    """Share of the words that are spoken where each caption stands at the time of another, over some ways to hand them on in a circle.
+
+    Only times so far away count that no word is near both. None where there are none: then nothing tells what chance would give.
+    """
     count = len(shown)
-    if count < 2:
-        return None
-    spoken = 0
-    for step in range(1, count):
-        for i, (text, _) in enumerate(shown):
-            spoken += _match(text, shown[(i + step) % count][1], speech).spoken
-    return spoken / (total * (count - 1))
+    spoken = total = 0
+    for step in sorted({max(1, count * k // (HANDED_ON + 1)) for k in range(1, HANDED_ON + 1)} if count > 1 else ()):
+        for i, (text, own) in enumerate(shown):
+            place, _ = shown[(i + step) % count]
+            if max(place.start_s - text.end_s, text.start_s - place.end_s) >= 2 * AROUND_S:
+                spoken += _match(place, own, speech).spoken
+                total += len(own)
+    return spoken / total if total else None
 
 
 def _clue(match: _Match) -> Clue:

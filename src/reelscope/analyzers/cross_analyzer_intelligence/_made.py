@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from reelscope.analyzers.cross_analyzer_intelligence._result import Claim, ClaimName, Clue
 from reelscope.document.evidence import Channel
 from reelscope.timebase import Interval, merge
 
-__all__ = ["Found", "by_chance", "claim", "clip_spans", "turned"]
+__all__ = ["STEP_S", "Found", "Turns", "claim", "clip_spans", "cells", "meeting", "turned"]
 
 MOST_EVIDENCE = 12
 TURNS = 48  # even turns of one channel against the other: chance is then known to 2 %
+# Chance is counted in cells of this length, as bits of one number for the whole clip: half a hundred turns of an hour take a millisecond.
+STEP_S = 0.05
 
 
 @dataclass(slots=True)
@@ -60,14 +63,41 @@ def turned(intervals: Sequence[Interval], duration_s: float, by_s: float) -> lis
     return merge(out)
 
 
-def by_chance(duration_s: float, value: Callable[[float], float]) -> float | None:
-    """Mean of a value over even turns of a channel by k / TURNS of the clip, the turn by nothing left out; None for an empty clip.
+def meeting(union: Sequence[Interval], within: Interval) -> Sequence[Interval]:
+    """Those of a union (in order, none over another) that meet a stretch; looked up, since an hour has thousands."""
+    first = bisect_right(union, within[0], key=lambda s: s[1])
+    return union[first : bisect_left(union, within[1], lo=first, key=lambda s: s[0])]
+
+
+def cells(intervals: Sequence[Interval], duration_s: float) -> int:
+    """Intervals as bits: the cells of STEP_S whose edges, rounded, they cover; the first cell is the lowest bit."""
+    count = _count(duration_s)
+    out = 0
+    for start, end in intervals:
+        first, last = (min(max(round(t / STEP_S), 0), count) for t in (start, end))
+        out |= ((1 << (last - first)) - 1) << first
+    return out
+
+
+def _count(duration_s: float) -> int:
+    return max(1, round(duration_s / STEP_S))
+
+
+class Turns:
+    """A channel turned in time by k / TURNS of the clip, as cells; the turn by nothing left out, none for an empty clip.
 
     A turn keeps what a channel is like (how much of it there is, in how long pieces) and takes away what it has to do with the others.
     """
-    if duration_s <= 0:
-        return None
-    return sum(value(duration_s * k / TURNS) for k in range(1, TURNS)) / (TURNS - 1)
+
+    def __init__(self, intervals: Sequence[Interval], duration_s: float) -> None:
+        self.count = _count(duration_s)
+        bits, full = cells(intervals, duration_s), (1 << self.count) - 1
+        by = (self.count * k // TURNS for k in range(1, TURNS)) if duration_s > 0 else ()
+        self.masks = [(bits << n | bits >> (self.count - n)) & full for n in by]
+
+    def rate(self, holds: Sequence[bool]) -> float | None:
+        """Share of the turns for which a rule holds; None without any."""
+        return sum(holds) / len(holds) if holds else None
 
 
 def clip_spans(intervals: Sequence[Interval], source: str, what: str) -> list[Clue]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 
-from reelscope.analyzers.cross_analyzer_intelligence._made import Found, by_chance, claim, clip_spans, turned
+from reelscope.analyzers.cross_analyzer_intelligence._made import Found, Turns, cells, claim, clip_spans, meeting
 from reelscope.analyzers.cross_analyzer_intelligence._result import Clue
 from reelscope.document.evidence import Evidence, Face
 from reelscope.document.insights import safe_zones
@@ -54,20 +53,21 @@ def speaker(evidence: Evidence, found: Found) -> None:
     if not utterances:
         found.not_measured |= dict.fromkeys(names, f"nobody speaks for {UTTERANCE_LEAST_S:g} s")
         return
-    some, one = list(evidence.face_time.items), _alone(evidence.faces.items)
-    duration = evidence.duration_s
+    some, one = merge(evidence.face_time.items), _alone(evidence.faces.items)
+    looking = merge((x.start_s, x.end_s) for x in evidence.looks.items if x.at_camera)
+    some_turned, one_turned = Turns(some, evidence.duration_s), Turns(one, evidence.duration_s)
+    source = "eye_tracking" if evidence.lack("eye_tracking") is None else "object_detection"
     for number, parts in utterances:
         span = (parts[0][0], parts[-1][1])
         spoken = total_s(parts)
-        alone, any_face = (total_s(intersect(parts, where)) / spoken for where in (one, some))
-        likely_alone = by_chance(
-            duration, lambda t, parts=parts, spoken=spoken: total_s(intersect(parts, turned(one, duration, t))) / spoken >= ON_CAMERA_LEAST
+        near_some = meeting(some, span)
+        alone, any_face, at_camera = (
+            total_s(intersect(parts, where)) / spoken for where in (meeting(one, span), near_some, meeting(looking, span))
         )
-        likely_none = by_chance(
-            duration, lambda t, parts=parts, spoken=spoken: total_s(intersect(parts, turned(some, duration, t))) / spoken <= VOICE_OVER_MOST
-        )
-        seen = clip_spans(intersect(parts, some), "eye_tracking", "face")
-        at_camera = total_s(intersect(parts, [(x.start_s, x.end_s) for x in evidence.looks.items if x.at_camera])) / spoken
+        said = cells(parts, evidence.duration_s)
+        likely_alone = one_turned.rate([_part(m, said) >= ON_CAMERA_LEAST for m in one_turned.masks])
+        likely_none = some_turned.rate([_part(m, said) <= VOICE_OVER_MOST for m in some_turned.masks])
+        seen = clip_spans(intersect(parts, near_some), source, "face")
         found.claims.append(
             claim(
                 "speaker_may_be_on_camera",
@@ -107,8 +107,20 @@ def _utterances(evidence: Evidence) -> list[tuple[int, list[Interval]]]:
 
 def _alone(faces: Sequence[Face]) -> list[Interval]:
     """When exactly one face is seen."""
-    edges = sorted({t for f in faces for t in (f.start_s, f.end_s)})
-    return merge((a, b) for a, b in pairwise(edges) if sum(f.start_s <= a and b <= f.end_s for f in faces) == 1)
+    edges = sorted((t, turn) for f in faces if f.end_s > f.start_s for t, turn in ((f.start_s, 1), (f.end_s, -1)))
+    out: list[Interval] = []
+    seen = 0
+    for (t, turn), (after, _) in zip(edges, edges[1:], strict=False):
+        seen += turn
+        if seen == 1 and after > t:
+            out.append((t, after))
+    return merge(out)
+
+
+def _part(mask: int, of: int) -> float:
+    """Share of some cells that others cover."""
+    whole = of.bit_count()
+    return (mask & of).bit_count() / whole if whole else 0.0
 
 
 def zones(evidence: Evidence, found: Found) -> None:
