@@ -181,3 +181,31 @@ def test_a_clip_counts_once(cli: Cli, place: Path) -> None:
     assert result.code == 0
     assert "left out" in result.err
     assert len(json.loads((place / "many.json").read_text())["clips"]) == 3
+
+
+def test_a_folder_stands_for_all_documents_below_it_and_tells_what_is_none(cli: Cli, place: Path) -> None:
+    many(place / "out", 3)
+    (place / "out" / "package.json").write_text("{}")
+    result = cli(["compare", "out", "--json", "many.json"])
+    assert result.code == 0
+    assert [c["name"] for c in json.loads((place / "many.json").read_text())["clips"]] == ["clip-0", "clip-1", "clip-2"]
+    assert [line for line in result.err.splitlines() if line.startswith("left out: ")] == [
+        "left out: out/package.json: is JSON but no document: it has no schema_version (its keys: none)"
+    ]
+
+
+def test_a_folder_without_documents_or_with_one_is_refused(cli: Cli, place: Path) -> None:
+    (place / "empty").mkdir()
+    cli(["compare", "empty"]).assert_refused(2, "empty: no documents in it")
+    document(place / "one")
+    cli(["compare", "one"]).assert_refused(2, "two or more are compared")
+
+
+def test_views_of_two_documents_are_refused(cli: Cli, place: Path) -> None:
+    (place / "views.csv").write_text("file,views\nclip-0.mp4,5\n")
+    cli(["compare", *many(place, 2), "--views", "views.csv"]).assert_refused(2, "two clips", "12")
+
+
+def test_three_documents_of_one_clip_are_refused(cli: Cli, place: Path) -> None:
+    a = document(place)
+    cli(["compare", a, a, a]).assert_refused(2, "of one clip")

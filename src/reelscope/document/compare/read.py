@@ -15,7 +15,7 @@ from reelscope.document.schema import SCHEMA_VERSION, Document
 from reelscope.document.table import MEASURED, row_of
 from reelscope.errors import InputError
 
-__all__ = ["names_of", "read_figures"]
+__all__ = ["TESTED", "names_of", "read_figures", "with_views"]
 
 # A minute of clip makes 3 MB at most; what is far larger is not ours, and is not read into memory.
 MAX_BYTES = 256 * 1024 * 1024
