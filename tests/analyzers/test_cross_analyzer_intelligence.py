@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reelscope.analyzers.cross_analyzer_intelligence import CLAIMS, Claim, CrossResult, analyse
-from reelscope.analyzers.cross_analyzer_intelligence._made import MOST_EVIDENCE, turned
+from reelscope.analyzers.base import Clip, Inputs
+from reelscope.analyzers.cross_analyzer_intelligence import CLAIMS, Claim, CrossAnalyzerIntelligence, CrossResult, analyse
+from reelscope.analyzers.cross_analyzer_intelligence._made import MOST_EVIDENCE, STEP_S, Turns, cells, meeting, turned
+from reelscope.analyzers.cross_analyzer_intelligence._seen import MOST_PHRASES
 from reelscope.document.evidence import Evidence
-from reelscope.timebase import total_s
+from reelscope.timebase import merge, overlap_s, total_s
 from tests.document.fixtures import entry, full_document, seg
 from tests.document.insights.made import box_px, captions, clip, cuts, face, series, talk, voice
 
@@ -165,6 +167,23 @@ def moving(speed: float) -> Any:
     return entry(series=[series("speed", *((i / 5, speed) for i in range(25)))])
 
 
+def scored(*spans: tuple[float, float]) -> Any:
+    middles = [(0.24 + 0.48 * i, float(any(a <= 0.24 + 0.48 * i < b for a, b in spans))) for i in range(20)]
+    return entry(series=[series("speech_score", *middles)])
+
+
+def told(what: str) -> Any:
+    return entry(segments=[seg(1, 4, what_happens=what)])
+
+
+def moves(*spans: tuple[float, float]) -> Any:
+    return entry(segments=[seg(a, b, move="pan_left") for a, b in spans])
+
+
+def written(*spans: tuple[float, float], role: str = "scene_text") -> Any:
+    return captions(*({"start_s": a, "end_s": b, "text": "EXIT", "role": role} for a, b in spans))
+
+
 VOICE = {"speech_flow": voice((1, 4))}
 FACE = {"eye_tracking": face((1, 4, [(1.0, MIDDLE)]))}
 TEXT = {"text_overlay": captions({"start_s": 1.0, "end_s": 4.0, "text": "x"}), "eye_tracking": face()}
@@ -177,6 +196,13 @@ AGAINST = [
     ("face_without_person", {"object_detection": person((6, 9))}, {"object_detection": person((0, 5))}, FACE),
     ("black_with_text_or_face", {"content_quality": quality("black", (1, 4))}, {"content_quality": quality("black", (6, 8))}, TEXT),
     ("frozen_while_moving", {"camera_analysis": moving(0.2)}, {"camera_analysis": moving(0.0)}, FROZEN),
+    ("speech_without_voice", {"audio_environment": scored((6, 9))}, {"audio_environment": scored((1, 4))}, VOICE),
+    ("told_no_text", {"qwen2_vl_temporal": told("A man. No visible text.")}, {"qwen2_vl_temporal": told("A man; the text says x.")}, TEXT),
+]
+# The same for rules about cuts, whose figures count things, not seconds.
+AGAINST_CUTS = [
+    ("cut_inside_move", {"camera_analysis": moves((1, 4))}, {"camera_analysis": moves((1, 2.5), (2.5, 4))}),
+    ("scene_text_over_cut", {"text_overlay": written((1, 4))}, {"text_overlay": written((1, 2.6), (2.4, 4))}),
 ]
 
 
@@ -190,6 +216,92 @@ def test_analyzers_that_contradict_each_other(name: str, against: dict[str, Any]
     for quiet in claims(peace, name):
         assert not quiet.holds and quiet.reason
     assert claims(peace, name) or name in peace.summary.not_measured
+
+
+@pytest.mark.parametrize(("name", "against", "agreeing"), AGAINST_CUTS, ids=lambda v: v if isinstance(v, str) else "")
+def test_cuts_that_others_deny(name: str, against: dict[str, Any], agreeing: dict[str, Any]) -> None:
+    found = one(clip(cut_analysis=cuts(2.5), **against), name)
+    assert found.holds and found.strength == 1 and found.figures["cuts_denied"] == 1 and (found.start_s, found.end_s) == (1, 4)
+    assert found.chance is not None and 0 < found.chance < 1
+    quiet = one(clip(cut_analysis=cuts(2.5), **agreeing), name)
+    assert not quiet.holds and quiet.reason and not quiet.evidence
+
+
+def test_only_hard_cuts_deny_and_only_writing_in_the_scene_is_denied() -> None:
+    dissolve = analyse(clip(cut_analysis=cuts((2.4, 2.6, "dissolve")), text_overlay=written((1, 4)), camera_analysis=moves((1, 4))))
+    assert {n: dissolve.summary.not_measured[n] for n in ("cut_inside_move", "scene_text_over_cut")} == dict.fromkeys(
+        ("cut_inside_move", "scene_text_over_cut"), "there is no hard cut"
+    )
+    caption = analyse(clip(cut_analysis=cuts(2.5), text_overlay=written((1, 4), role="caption")))
+    assert "nothing that a cut could contradict" in caption.summary.not_measured["scene_text_over_cut"]
+
+
+def test_writing_may_stay_over_a_jump_cut() -> None:
+    jump = entry(segments=[seg(2.5, 2.5, kind="cut", jump_cut=True)])
+    assert "no hard cut" in analyse(clip(cut_analysis=jump, text_overlay=written((1, 4)))).summary.not_measured["scene_text_over_cut"]
+
+
+def test_one_window_of_a_sound_model_is_no_speech_nor_is_what_reaches_over_the_voice() -> None:
+    bark = analyse(clip(audio_environment=scored((6.6, 6.8)), speech_flow=voice((1, 4))))
+    assert "speech_without_voice" in bark.summary.not_measured
+    assert not one(clip(audio_environment=scored((0.5, 4.5)), speech_flow=voice((1, 4))), "speech_without_voice").holds
+
+
+FACE_BOX = box_px(300, 600, 400, 400)
+
+
+@pytest.mark.parametrize(
+    ("box", "end_s", "holds"),
+    [
+        (box_px(300, 700, 400, 100), 3.0, True),  # a quarter of the face, exactly
+        (box_px(300, 700, 400, 96), 3.0, False),
+        (box_px(300, 700, 400, 100), 1.2, False),  # for one sample
+        (box_px(300, 1100, 400, 100), 3.0, False),  # below the chin
+    ],
+)
+def test_texts_over_faces(box: list[float], end_s: float, holds: bool) -> None:
+    shown = captions({"start_s": 1.0, "end_s": end_s, "text": "over", "xywh_norm": box})
+    found = one(clip(text_overlay=shown, eye_tracking=face((0.0, 4.0, [(0.0, FACE_BOX)]))), "text_over_face")
+    assert found.holds is holds and bool(found.evidence) is holds
+    assert found.strength == (1.0 if holds else 0.0) and found.figures["together_s"] == pytest.approx(end_s - 1.0)
+
+
+def test_a_text_before_the_face_covers_nothing() -> None:
+    shown = captions({"start_s": 1.0, "end_s": 2.0, "text": "early", "xywh_norm": FACE_BOX})
+    result = analyse(clip(text_overlay=shown, eye_tracking=face((3.0, 4.0, [(3.0, FACE_BOX)]))))
+    assert "same time" in result.summary.not_measured["text_over_face"]
+
+
+def test_very_many_phrases_are_thinned_and_it_is_said() -> None:
+    spoken_for = [(i * 2.0, i * 2.0 + (1.5 if i % 2 else 1.0)) for i in range(300)]
+    result = analyse(clip(600.0, speech_flow=voice(*spoken_for), eye_tracking=face((0.0, 600.0, [(0.0, MIDDLE)]))))
+    found = claims(result, "voice_over")
+    assert len(found) == MOST_PHRASES and sum(c.end_s - c.start_s > 1.2 for c in found) == 150
+    assert "300 phrases" in result.warnings[0]
+
+
+def test_captions_without_a_far_place_have_no_chance_and_need_half() -> None:
+    near = clip(text_overlay=captions({"start_s": 1.0, "end_s": 3.0, "text": FIRST}), speech_transcription=talk(*spoken(FIRST, 1.0)))
+    found = one(near, "captions_are_spoken")
+    assert found.holds and found.chance is None
+    beside = captions({"start_s": 1.0, "end_s": 2.0, "text": "one two three"}, {"start_s": 2.0, "end_s": 3.0, "text": "four five six"})
+    words = talk(*spoken("one two three four five six", 1.0))
+    assert one(clip(text_overlay=beside, speech_transcription=words), "captions_are_spoken").holds, "neighbours are no chance"
+
+
+def test_statuses_of_the_others_are_the_reasons() -> None:
+    inputs = Inputs(clip=Clip("x", clip().media, ""), absent={"speech_flow": "not_applicable"})
+    summary = CrossAnalyzerIntelligence().finish(inputs).summary
+    assert summary.not_measured["voice_over"] == "speech_flow: not applicable"
+
+
+def test_sounds_without_names_are_not_measured() -> None:
+    heard = [seg(1, 4, kind="class", label="music"), seg(2, 4, kind="class", label="noise")]
+    found = analyse(clip(audio_environment=entry(segments=heard, summary={"top_events": None}))).summary.completeness
+    assert found["sound_classes"].share == found["music"].share == pytest.approx(0.3)
+    assert found["sound_events"].share is None and "names no sounds" in str(found["sound_events"].reason)
+    named = analyse(clip(audio_environment=entry(segments=heard, summary={"top_events": []}))).summary.completeness
+    assert named["sound_events"].share == 0
 
 
 def test_borders_are_no_contradiction() -> None:
@@ -259,3 +371,20 @@ def test_chance_is_what_random_input_gives() -> None:
         held += found.holds
         expected += found.chance or 0.0
     assert held / trials == pytest.approx(expected / trials, abs=0.08)
+
+
+@given(spans)
+def test_turned_cells_keep_what_there_is(intervals: Spans) -> None:
+    bits = cells(merge(intervals), 10.0)
+    assert bits.bit_count() * STEP_S == pytest.approx(total_s(intervals), abs=STEP_S * max(1, len(intervals)))
+    assert all(mask.bit_count() == bits.bit_count() for mask in Turns(merge(intervals), 10.0).masks)
+
+
+@given(spans, st.tuples(st.floats(0, 9), st.floats(0, 10)))
+def test_what_meets_a_stretch_is_looked_up(intervals: Spans, within: tuple[float, float]) -> None:
+    union, stretch = merge(intervals), (min(within), max(within))
+    assert [s for s in meeting(union, stretch) if overlap_s(s, stretch) > 0] == [s for s in union if overlap_s(s, stretch) > 0]
+
+
+def test_an_empty_clip_has_no_turns() -> None:
+    assert Turns([], 0.0).masks == [] and Turns([], 0.0).rate([]) is None

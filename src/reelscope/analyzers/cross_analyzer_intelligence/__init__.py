@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from reelscope.analyzers.base import Analyzer, AnalyzerSpec, Backend, Inputs
 from reelscope.analyzers.cross_analyzer_intelligence._result import CLAIMS, Channel, Claim, Clue, CrossResult, CrossSummary
-from reelscope.document.evidence import Evidence
+from reelscope.document.evidence import Evidence, Lack
 from reelscope.document.schema import AnalyzerResult
 
 __all__ = ["ANALYZER", "CLAIMS", "Channel", "Claim", "Clue", "CrossAnalyzerIntelligence", "CrossResult", "CrossSummary", "analyse"]
@@ -47,7 +47,8 @@ class CrossAnalyzerIntelligence(Analyzer[CrossResult]):
 
     def finish(self, inputs: Inputs) -> CrossResult:
         """Examine every claim for which `inputs.results` holds what it needs."""
-        return analyse(Evidence(inputs.clip.media, inputs.results))
+        lacks = {name: Lack(f"{name}: {status.replace('_', ' ')}", status) for name, status in inputs.absent.items()}
+        return analyse(Evidence(inputs.clip.media, inputs.results, lacks))
 
 
 def analyse(evidence: Evidence) -> CrossResult:
@@ -55,11 +56,12 @@ def analyse(evidence: Evidence) -> CrossResult:
     from reelscope.analyzers.cross_analyzer_intelligence._against import AGAINST, contradictions
     from reelscope.analyzers.cross_analyzer_intelligence._captions import captions
     from reelscope.analyzers.cross_analyzer_intelligence._complete import completeness
+    from reelscope.analyzers.cross_analyzer_intelligence._cover import cover
     from reelscope.analyzers.cross_analyzer_intelligence._made import Found
     from reelscope.analyzers.cross_analyzer_intelligence._seen import beats, speaker, zones
 
     found = Found()
-    for examine in (captions, beats, speaker, zones, contradictions):
+    for examine in (captions, beats, speaker, zones, cover, contradictions):
         examine(evidence, found)
     claims = sorted(found.claims, key=lambda c: (c.start_s, CLAIMS.index(c.claim), c.end_s))
     channels = completeness(evidence)
@@ -75,7 +77,7 @@ def analyse(evidence: Evidence) -> CrossResult:
         channels_measured=len(shares),
         not_measured={name: found.not_measured[name] for name in CLAIMS if name in found.not_measured},
     )
-    return CrossResult(coverage=1.0 if shares else 0.0, segments=claims, summary=summary)
+    return CrossResult(coverage=1.0 if shares else 0.0, segments=claims, summary=summary, warnings=found.warnings)
 
 
 ANALYZER = CrossAnalyzerIntelligence

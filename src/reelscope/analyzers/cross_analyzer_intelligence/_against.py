@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
+from reelscope.analyzers.cross_analyzer_intelligence._against_cuts import cut_contradictions
 from reelscope.analyzers.cross_analyzer_intelligence._made import STEP_S, Found, Turns, cells, claim, clip_spans
 from reelscope.analyzers.cross_analyzer_intelligence._result import ClaimName
 from reelscope.document.evidence import Evidence
@@ -14,24 +16,31 @@ __all__ = ["AGAINST", "contradictions"]
 # Borders of stretches are good to some tenths of a second (samples of 0.2 s, voice to 0.1 s): overlaps at borders are no contradiction.
 BORDER_S = 0.3
 LEAST_S = 0.5  # together, of what is left
+# A sound model hears windows of about a second: two of them make speech, and each reaches half a second beyond what is in it.
+SPEECH_SCORE, HEARD_LEAST_S, WINDOW_HALF_S = 0.5, 0.9, 0.5
+JOIN_S = 1e-3  # neighbouring steps of a series meet but for rounding
+NO_TEXT = re.compile(r"\bno (?:visible |on-?screen |readable |overlaid )?(?:text|captions?|subtitles?|writing)\b", re.IGNORECASE)
 MOVING_FW_S = 0.05  # frame widths a second: no still picture reads so much
 
 AGAINST: tuple[ClaimName, ...] = (
-    "words_outside_voice", "voice_without_words", "silence_while_speaking", "face_without_person", "black_with_text_or_face",
-    "frozen_while_moving",
+    "words_outside_voice", "voice_without_words", "silence_while_speaking", "speech_without_voice", "face_without_person",
+    "black_with_text_or_face", "frozen_while_moving", "cut_inside_move", "scene_text_over_cut", "told_no_text",
 )  # fmt: skip
 
 Pair = tuple[str, Sequence[Interval], str, Sequence[Interval]]
 
 
 def contradictions(evidence: Evidence, found: Found) -> None:
-    """Examine the six rules; each holds where the analyzers contradict each other for half a second."""
+    """Examine the rules about time, which hold where the analyzers contradict each other for half a second, and those about cuts."""
     _words(evidence, found)
     silence, voice = evidence.silence, evidence.voice
     if not found.lacks(("silence_while_speaking",), silence, voice):
         _overlap("silence_while_speaking", evidence, found, ("audio_analysis", silence.items, "speech_flow", voice.items))
+    _model_speech(evidence, found)
     _people(evidence, found)
     _picture(evidence, found)
+    _told(evidence, found)
+    cut_contradictions(evidence, found)
 
 
 def _words(evidence: Evidence, found: Found) -> None:
@@ -41,6 +50,27 @@ def _words(evidence: Evidence, found: Found) -> None:
     said = merge(((w.start_s, w.end_s) for w in words.items), gap_s=BORDER_S)
     _beside("words_outside_voice", evidence, found, ("speech_transcription", said, "speech_flow", voice.items))
     _beside("voice_without_words", evidence, found, ("speech_flow", voice.items, "speech_transcription", said))
+
+
+def _model_speech(evidence: Evidence, found: Found) -> None:
+    """A model for sounds hears speech; the class speech itself comes from the same voice activity as the phrases and proves nothing."""
+    scores, voice = evidence.series("audio_environment", "speech_score"), evidence.voice
+    if found.lacks(("speech_without_voice",), scores, voice):
+        return
+    times = [t for t, _ in scores.items]
+    half = min((b - a for a, b in zip(times, times[1:], strict=False)), default=0.0) / 2
+    high = merge(((t - half, t + half) for t, v in scores.items if v is not None and v >= SPEECH_SCORE), gap_s=JOIN_S)
+    heard = [(a, b) for a, b in high if b - a >= HEARD_LEAST_S]
+    around = [(a - WINDOW_HALF_S, b + WINDOW_HALF_S) for a, b in voice.items]
+    _beside("speech_without_voice", evidence, found, ("audio_environment", heard, "speech_flow", around))
+
+
+def _told(evidence: Evidence, found: Found) -> None:
+    if found.lacks(("told_no_text",), evidence.told, evidence.overlays):
+        return
+    none = [(t.start_s, t.end_s) for t in evidence.told.items if NO_TEXT.search(t.text)]
+    shown = [(t.start_s, t.end_s) for t in evidence.overlays.items]
+    _overlap("told_no_text", evidence, found, ("qwen2_vl_temporal", none, "text_overlay", shown))
 
 
 def _people(evidence: Evidence, found: Found) -> None:

@@ -8,13 +8,19 @@ from reelscope.timebase import Interval, coverage, merge
 
 __all__ = ["completeness"]
 
+KINDS = {  # channel: analyzer, and which of its segments tell it
+    "picture_quality": ("content_quality", "shot"),
+    "gaze": ("eye_tracking", "look"),
+    "pulse": ("audio_analysis", "pulse"),
+    "sound_classes": ("audio_environment", "class"),
+    "sound_events": ("audio_environment", "event"),
+}
 OF_SEGMENTS = {  # channel: analyzer whose segments tell something of their time
     "camera": "camera_analysis",
     "scenes": "scene_segmentation",
     "colour": "color_analysis",
     "background": "background_segmentation",
     "objects": "object_detection",
-    "sound_classes": "audio_environment",
     "told": "qwen2_vl_temporal",
 }
 
@@ -37,6 +43,13 @@ def completeness(evidence: Evidence) -> dict[str, Channel]:
     for channel, name in OF_SEGMENTS.items():
         spans = [(s["start_s"], s["end_s"]) for s in evidence.segments(name).items]
         found[channel] = _channel(evidence, spans, evidence.lack(name))
+    for channel, (name, kind) in KINDS.items():
+        segments = evidence.segments(name, kind)
+        spans = [(s["start_s"], s["end_s"]) for s in segments.items if s.get("at_camera", False) is not None]
+        found[channel] = _channel(evidence, spans, segments.lack)
+    if found["sound_events"].share == 0 and evidence.summary("audio_environment").get("top_events") is None:
+        found["sound_events"] = Channel(reason="this backend of audio_environment names no sounds")
+    found["music"] = _channel(evidence, list(evidence.heard("music").items), evidence.sounds.lack)
     people = [(t["start_s"], t["end_s"]) for t in evidence.entry("body_pose").get("tracks", ())]
     found["bodies"] = _channel(evidence, people, evidence.lack("body_pose"))
     return found

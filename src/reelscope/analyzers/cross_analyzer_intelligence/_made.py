@@ -10,7 +10,7 @@ from reelscope.analyzers.cross_analyzer_intelligence._result import Claim, Claim
 from reelscope.document.evidence import Channel
 from reelscope.timebase import Interval, merge
 
-__all__ = ["STEP_S", "Found", "Turns", "claim", "clip_spans", "cells", "meeting", "turned"]
+__all__ = ["STEP_S", "TURNS", "Found", "Turns", "claim", "clip_spans", "cells", "meeting", "turned"]
 
 MOST_EVIDENCE = 12
 TURNS = 48  # even turns of one channel against the other: chance is then known to 2 %
@@ -24,6 +24,7 @@ class Found:
 
     claims: list[Claim] = field(default_factory=list)
     not_measured: dict[str, str] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
 
     def lacks(self, names: Sequence[ClaimName], *channels: Channel) -> bool:
         """Whether a channel is missing; the claims then say which."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import SerializeAsAny
 
@@ -18,18 +18,19 @@ ClaimName = Literal[
     "voice_over",
     "text_hidden",
     "face_hidden",
+    "text_over_face",
     "words_outside_voice",
     "voice_without_words",
     "silence_while_speaking",
+    "speech_without_voice",
     "face_without_person",
     "black_with_text_or_face",
     "frozen_while_moving",
+    "cut_inside_move",
+    "scene_text_over_cut",
+    "told_no_text",
 ]
-CLAIMS: tuple[ClaimName, ...] = (
-    "captions_are_spoken", "captions_in_time", "cut_to_beat", "speaker_may_be_on_camera", "voice_over", "text_hidden", "face_hidden",
-    "words_outside_voice", "voice_without_words", "silence_while_speaking", "face_without_person", "black_with_text_or_face",
-    "frozen_while_moving",
-)  # fmt: skip
+CLAIMS: tuple[ClaimName, ...] = get_args(ClaimName)
 
 
 class Clue(Model):
@@ -53,7 +54,7 @@ class Claim(Segment):
         strength: 0-1, what the rule compares with its limit: a share; its meaning stands with the rule.
         chance: What the strength, or the rate of the claim, would be if the one channel had nothing to do with the other; null where the
             claim compares with a fixed thing instead of with another channel.
-        subject: Which utterance, or which app, where there are several.
+        subject: Which phrase (its number from 0 in speech_flow), or which app, where there are several.
         figures: What else was measured, by name with its unit.
         reason: Why it does not hold; null where it does.
         evidence: At most 12 rows, in order of time; evidence_total: how many there are.

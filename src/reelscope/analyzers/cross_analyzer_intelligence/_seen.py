@@ -13,9 +13,10 @@ from reelscope.timebase import Interval, intersect, merge, total_s
 
 __all__ = ["beats", "speaker", "zones"]
 
-ON_CAMERA_LEAST = 0.9  # share of an utterance with one face: a blink of the tracker is forgiven, a cut-away is not
+ON_CAMERA_LEAST = 0.9  # share of a phrase with one face: a blink of the tracker is forgiven, a cut-away is not
 VOICE_OVER_MOST = 0.1  # share with any face
-UTTERANCE_LEAST_S = 0.5  # a shorter one is a word or two, seen in two or three samples
+PHRASE_LEAST_S = 0.5  # a shorter one is a word or two, seen in two or three samples
+MOST_PHRASES = 200  # a minute has 25; a film of an hour 1500, a megabyte of claims
 
 
 def beats(evidence: Evidence, found: Found) -> None:
@@ -45,21 +46,20 @@ def beats(evidence: Evidence, found: Found) -> None:
 
 
 def speaker(evidence: Evidence, found: Found) -> None:
-    """speaker_may_be_on_camera and voice_over, for each utterance."""
+    """speaker_may_be_on_camera and voice_over, for each phrase: who speaks without a pause goes on through many shots."""
     names = ("speaker_may_be_on_camera", "voice_over")
     if found.lacks(names, evidence.phrases, evidence.faces):
         return
-    utterances = _utterances(evidence)
-    if not utterances:
-        found.not_measured |= dict.fromkeys(names, f"nobody speaks for {UTTERANCE_LEAST_S:g} s")
+    phrases = _phrases(evidence, found)
+    if not phrases:
+        found.not_measured |= dict.fromkeys(names, f"nobody speaks for {PHRASE_LEAST_S:g} s")
         return
     some, one = merge(evidence.face_time.items), _alone(evidence.faces.items)
     looking = merge((x.start_s, x.end_s) for x in evidence.looks.items if x.at_camera)
     some_turned, one_turned = Turns(some, evidence.duration_s), Turns(one, evidence.duration_s)
     source = "eye_tracking" if evidence.lack("eye_tracking") is None else "object_detection"
-    for number, parts in utterances:
-        span = (parts[0][0], parts[-1][1])
-        spoken = total_s(parts)
+    for number, span in phrases:
+        parts, spoken = [span], span[1] - span[0]
         near_some = meeting(some, span)
         alone, any_face, at_camera = (
             total_s(intersect(parts, where)) / spoken for where in (meeting(one, span), near_some, meeting(looking, span))
@@ -75,7 +75,7 @@ def speaker(evidence: Evidence, found: Found) -> None:
                 holds=alone >= ON_CAMERA_LEAST,
                 strength=alone,
                 chance=likely_alone,
-                subject=f"utterance {number}",
+                subject=f"phrase {number}",
                 reason=f"one face alone is seen in {alone:.2f} of it, {ON_CAMERA_LEAST:g} are needed",
                 figures={"at_camera_share": at_camera if evidence.looks.known else None},
                 evidence=seen,
@@ -88,21 +88,21 @@ def speaker(evidence: Evidence, found: Found) -> None:
                 holds=any_face <= VOICE_OVER_MOST,
                 strength=1 - any_face,
                 chance=likely_none,
-                subject=f"utterance {number}",
+                subject=f"phrase {number}",
                 reason=f"a face is seen in {any_face:.2f} of it, {VOICE_OVER_MOST:g} are allowed",
                 evidence=seen,
             )
         )
 
 
-def _utterances(evidence: Evidence) -> list[tuple[int, list[Interval]]]:
-    """Phrases by utterance, those that are long enough, in order."""
-    parts: dict[int, list[Interval]] = {}
-    for i, phrase in enumerate(evidence.phrases.items):
-        key = phrase.utterance if phrase.utterance is not None else -1 - i
-        parts.setdefault(key, []).append((phrase.start_s, min(phrase.end_s, evidence.duration_s)))
-    found = ((key, merge(p)) for key, p in parts.items())
-    return sorted(((k, p) for k, p in found if total_s(p) >= UTTERANCE_LEAST_S), key=lambda item: item[1][0])
+def _phrases(evidence: Evidence, found: Found) -> list[tuple[int, Interval]]:
+    """Numbers and times of the phrases that are long enough; the longest, where there are very many."""
+    spans = enumerate((p.start_s, min(p.end_s, evidence.duration_s)) for p in evidence.phrases.items)
+    long = [(number, span) for number, span in spans if span[1] - span[0] >= PHRASE_LEAST_S]
+    if len(long) > MOST_PHRASES:
+        found.warnings.append(f"of {len(long)} phrases the {MOST_PHRASES} longest were examined for who is seen while they are spoken")
+        long = sorted(sorted(long, key=lambda p: p[1][0] - p[1][1])[:MOST_PHRASES], key=lambda p: p[1])
+    return long
 
 
 def _alone(faces: Sequence[Face]) -> list[Interval]:
