@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -196,16 +196,22 @@ def _choose(name: str, asked: bool, world: _World) -> Choice:
     options = _options(name, options_type, settings.analysis.options.get(name, {}))
     backend, why = _backend(spec, named, options, world)
     base = Choice(name, True, None, spec, backend, options)
+    for code, reason in _lacking(spec.backends if backend is None else (backend,), world):
+        return replace(base, status="not_applicable", code=code, reason=reason)
     if backend is None:
         return replace(base, status="unavailable", code="no_backend", reason=why.reason, hint=why.hint)
-    features = _closure(backend.features, lookup.feature).values()
-    if not world.has_picture and (backend.frames or any(f.frames for f in features)):
-        return replace(base, status="not_applicable", code="no_picture", reason="the clip has no picture")
-    if not world.has_sound and (backend.audio is not None or any(f.audio for f in features)):
-        return replace(base, status="not_applicable", code="no_audio", reason="the clip has no sound track")
     tuning = settings.performance.analyzers[name]
     frames = backend.frames if tuning.fps is None else tuple(replace(n, fps=tuning.fps) for n in backend.frames)
     return replace(base, frames=frames, batch=tuning.batch or backend.batch)
+
+
+def _lacking(backends: Sequence[Backend], world: _World) -> Iterator[tuple[str, str]]:
+    """Code and reason of what the clip has not and every one of the backends needs: to install one of them would not help."""
+    needs = [(b, list(_closure(b.features, world.lookup.feature).values())) for b in backends]
+    if not world.has_picture and all(b.frames or any(f.frames for f in features) for b, features in needs):
+        yield "no_picture", "the clip has no picture"
+    if not world.has_sound and all(b.audio is not None or any(f.audio for f in features) for b, features in needs):
+        yield "no_audio", "the clip has no sound track"
 
 
 def _options(name: str, kind: type[Options], given: Mapping[str, Any]) -> Options:
