@@ -111,6 +111,16 @@ def test_a_text_stands_where_its_path_says_and_roles_part_what_was_laid_over() -
     assert found.overlays.items == (caption,)
 
 
+def test_lines_that_could_not_be_read_are_no_empty_screen() -> None:
+    unread = of(text_overlay=entry(summary={"unreadable_lines": 3}))
+    lack = unread.overlays.lack
+    assert lack == unread.texts.lack and lack is not None and "3 lines stand on the screen and could not be read" in lack.reason
+    mark = seg(0.0, 9.0, text="@b", role="watermark", xywh_norm=[0.8, 0.9, 0.1, 0.05])
+    some = of(text_overlay=entry(segments=[mark], summary={"unreadable_lines": 1}))
+    assert some.texts.known and not some.overlays.known, "the line may have been a caption"
+    assert of(text_overlay=entry(summary={"unreadable_lines": 0})).overlays.known
+
+
 def test_words_are_in_order_and_know_their_speaker() -> None:
     words = [{"start_s": 4.0, "end_s": 4.2, "text": "two", "confidence": 0.5}]
     early = [{"start_s": 1.0, "end_s": 1.2, "text": "one", "confidence": None}]

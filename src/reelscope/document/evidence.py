@@ -298,15 +298,24 @@ class Evidence:
 
     @cached_property
     def texts(self) -> Channel[Text]:
-        """Texts on the screen, of every role."""
+        """Texts on the screen, of every role. Where lines stand there and none could be read, that is a lack and not an empty screen."""
         found = self.segments("text_overlay")
         paths = {t["track_id"]: t for t in self.entry("text_overlay").get("tracks", ())}
-        return Channel(tuple(_text(s, paths.get(s.get("track_id"))) for s in found.items), found.lack)
+        items = tuple(_text(s, paths.get(s.get("track_id"))) for s in found.items)
+        return Channel(items, found.lack if items else found.lack or self._unread)
+
+    @property
+    def _unread(self) -> Lack | None:
+        """Why no text is no result where lines stood there that could not be read: of another script, too small, too blurred."""
+        count = self.summary("text_overlay").get("unreadable_lines") or 0
+        what = "1 line stands on the screen" if count == 1 else f"{count} lines stand on the screen"
+        return Lack(f"text_overlay: {what} and could not be read", "unreadable_text") if count else None
 
     @cached_property
     def overlays(self) -> Channel[Text]:
         """Texts laid over the picture to be read: captions, titles and stickers."""
-        return Channel(tuple(t for t in self.texts.items if t.overlaid), self.texts.lack)
+        items = tuple(t for t in self.texts.items if t.overlaid)
+        return Channel(items, self.texts.lack if items else self.texts.lack or self._unread)
 
     @cached_property
     def said(self) -> Channel[Said]:

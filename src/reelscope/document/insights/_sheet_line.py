@@ -112,8 +112,9 @@ def _sound(sound: SheetSound) -> str:
         parts.append(f"voice {_percent(sound.voice_share)} of the time")
     elif sound.voice_share == 0:
         parts.append("no voice")
-    parts += [c for c, share in (sound.heard or {}).items() if c != "speech" and share is not None and share >= HEARD_LEAST]
-    parts += sound.events or []
+    heard = [c for c, share in (sound.heard or {}).items() if c != "speech" and share is not None and share >= HEARD_LEAST]
+    parts += [c for c in heard if c != "silence" or len(heard) == 1]  # beside music a silence is a rest in it
+    parts += [e for e in sound.events or [] if e.casefold() not in ("speech", *heard)]
     if sound.tempo_bpm is not None:
         parts.append(f"{sound.tempo_bpm:.0f} bpm")
     if sound.loudness_lufs is not None:

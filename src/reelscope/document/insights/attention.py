@@ -24,6 +24,7 @@ __all__ = ["RESULT", "Attention", "AttentionStretch", "measure"]
 NOTHING_NEW_S = 3.0
 PICTURE_UNCHANGED_S = 5.0
 LATE_HOOK_S = 1.5  # half the hook
+LIVELY_FW_S = 0.1  # frame widths a second: children who jump read 0.3, a talking head at medium size 0.01-0.03
 BLANK_S = 0.5  # black or frozen picture; shorter ones are transitions and repeated frames
 SHOWN = 4  # pieces of evidence of one kind that stand with a stretch
 
@@ -61,7 +62,7 @@ class Attention(Insight):
             reading_overload: the texts that stand cannot be read in their time (insight reading_load, load above 1).
             two_messages: somebody speaks other words than the text that stands (needs words).
             silence: at least 1 s below the level of silence. black, frozen: picture, at least 0.5 s.
-            late_hook: from the start until the first voice, text, face or cut, if that takes longer than 1.5 s.
+            late_hook: from the start until the first voice, text, face, cut or lively motion, if that takes longer than 1.5 s.
         seconds: Of each kind that was looked for.
         longest_without_news_s: The longest time between two new things, voice being new while it goes on.
         news: How many new things there are; news_per_10_s.
@@ -145,18 +146,26 @@ def _still(stretch: Interval, found: Sequence[News], evidence: Evidence, kind: K
 
 
 def _late_hook(evidence: Evidence) -> list[AttentionStretch]:
-    """The time before the first voice, text, face or cut."""
+    """The time before the first voice, text, face, cut or lively motion."""
     firsts = [
         *(("speech_flow", "somebody speaks", a) for a, _ in evidence.voice.items[:1]),
         *(("text_overlay", f"text: {t.text}", t.start_s) for t in sorted(evidence.overlays.items, key=lambda t: t.start_s)[:1]),
         *(("eye_tracking", "a face", a) for a, _ in evidence.face_time.items[:1]),
         *(("cut_analysis", c.kind, c.middle_s) for c in evidence.cuts.items[:1]),
+        *(("camera_analysis", "something moves", t) for t in _moving(evidence)[:1]),
     ]
     until = min((t for *_, t in firsts), default=evidence.duration_s)
     if until <= LATE_HOOK_S:
         return []
     rows = [AttentionEvidence(source=source, what=f"first: {what}", t_s=t) for source, what, t in sorted(firsts, key=lambda f: f[2])]
     return [AttentionStretch(start_s=0.0, end_s=until, kind="late_hook", evidence=rows)]
+
+
+def _moving(evidence: Evidence) -> list[float]:
+    """When something besides the camera moves by a tenth of the frame's width a second or more, to 0.2 s."""
+    rows = evidence.series("camera_analysis", "local_motion").items
+    step = min((b[0] - a[0] for a, b in zip(rows, rows[1:], strict=False)), default=0.0)
+    return [max(0.0, t - step / 2) for t, value in rows if value is not None and value >= LIVELY_FW_S]
 
 
 def _reading_kinds(evidence: Evidence, found: dict[Kind, list[AttentionStretch]], why: dict[str, str]) -> None:

@@ -26,7 +26,7 @@ TITLES = {
     "overloaded_s": "Overloaded",
     "low_contrast": "Texts of low contrast",
     "louder_by_lu": "Against the whole clip",
-    "news_per_10_s": "New things in 10 s",
+    "news_per_10_s": "New things",
     "longest_without_news_s": "Longest time without anything new",
 }
 MOST_EVIDENCE = 4  # rows of evidence on a line
@@ -84,7 +84,7 @@ def _card(name: str, found: Fields) -> Card:
         return Card(name, title, str(status), clean(reason) if reason else None, clean(hint) if hint else None)
     why: dict[str, list[str]] = {}
     for key, reason in (found.get("not_measured") or {}).items():
-        why.setdefault(clean(reason), []).append(", ".join(key_title(k).lower() for k in clean(key).split(".")))
+        why.setdefault(clean(reason), []).append(" ".join(key_title(k).lower() for k in clean(key).split(".")))
     shown = SHOWN.get(name, _plain)(found)
     return Card(name, title, "ok", missing=[(", ".join(keys), reason) for reason, keys in why.items()], **shown)
 
@@ -124,7 +124,7 @@ def _safe_zones(found: Fields) -> dict[str, Any]:
         for what in ("texts", "faces"):
             count, seconds = totals.get(f"{what}_hidden"), totals.get(f"{what}_hidden_s")
             if count is not None:
-                told.append(f"{count} {what} for {number(round(seconds or 0.0, 1))} s" if count else f"no {what}")
+                told.append(f"{_count(count, what[:-1])} for {number(round(seconds or 0.0, 1))} s" if count else f"no {what}")
         phones.append(Phone(clean(profile["label"]), points, _zone_boxes(found, name), "; ".join(told) or NA))
     rows = []
     for text in found.get("texts") or ():
@@ -191,16 +191,24 @@ def _pacing(found: Fields) -> dict[str, Any]:
     bars = []
     for b in bins:
         name = f"{number(b['from_s'])} s and more" if b["to_s"] is None else f"{number(b['from_s'])}{chr(0x2013)}{number(b['to_s'])} s"
-        bars.append((name, b["time_share"], f"{b['shots']} {'shot' if b['shots'] == 1 else 'shots'}" if b["shots"] else ""))
+        bars.append((name, b["time_share"], _count(b["shots"], "shot") if b["shots"] else ""))
     lengths = found.get("lengths") or {}
-    middle = f", half of them shorter than {figure('median_s', lengths['median_s'])}" if lengths else ""
-    lead = f"{found.get('shots')} shots{middle}; {number(found.get('per_minute') or 0.0)} transitions a minute"
+    count = found.get("shots") or 0
+    middle = f", the middle one of {figure('median_s', lengths['median_s'])}" if lengths and count > 1 else ""
+    lead = f"{_count(count, 'shot')}{middle}; {number(found.get('per_minute') or 0.0)} transitions a minute"
     return {"lead": lead, "bars": bars, "figures": _pick(found, ("jump_cuts",)) + _beats(found)}
 
 
 def _beats(found: Fields) -> list[Figure]:
-    beats = found.get("on_beat") or found.get("beats")
-    return [f for f in figures({"on_beat": beats}) if not f.missing] if beats else []
+    beats = found.get("beats") or {}
+    if beats.get("share") is None:
+        return []
+    told = f"{beats['on_beat']} of {beats['cuts']}"
+    return [Figure("Cuts on the beat", told, note="" if beats.get("chance") is None else f"{percent(beats['chance'])} by chance")]
+
+
+def _count(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]], numeric: set[int] | None = None) -> Table | None:
@@ -217,6 +225,7 @@ def _mute_test(found: Fields) -> dict[str, Any]:
         ("Voice with text", mute, "voice_with_text_share"),
         ("Words on screen spoken", dark, "spoken_share"),
         ("Time with voice", dark, "voice_share"),
+        ("Time with music", dark, "music_share"),
         ("Time with sound", dark, "not_silent_share"),
     )
     bars = [(name, part[key], percent(part[key])) for name, part, key in named if part.get(key) is not None]

@@ -158,7 +158,8 @@ def _row(title: str | None, items: list[Item]) -> Row:
 
 
 def _segment_rows(segments: list[Segment], maker: _Maker) -> list[Row]:
-    ordered = sorted(segments, key=lambda s: (s.start_s, s.end_s))
+    # What does not hold comes after what does, where rows are short of room.
+    ordered = sorted(segments, key=lambda s: (getattr(s, "holds", True) is False, s.start_s, s.end_s))
     made = [
         (category_of(extra := fields(s)), s, maker.item(s.start_s, s.end_s, extra, s.confidence, n, "")) for n, s in enumerate(ordered, 1)
     ]

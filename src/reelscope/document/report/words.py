@@ -36,6 +36,7 @@ UNITS: tuple[tuple[str, str], ...] = (
     ("_dbtp", "dBTP"),
     ("_dbfs", "dBFS"),
     ("_fw_s", "frame widths/s"),
+    ("_per_10_s", "in 10 s"),
     ("_per_min", "per min"),
     ("_per_s", "per s"),
     ("_percent", "%"),
