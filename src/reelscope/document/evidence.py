@@ -32,6 +32,7 @@ __all__ = [
     "Text",
     "Told",
     "Word",
+    "absent_lacks",
 ]
 
 T = TypeVar("T")
@@ -398,6 +399,11 @@ class Evidence:
         found = self.segments("qwen2_vl_temporal")
         items = (Told(s["start_s"], s["end_s"], s["what_happens"]) for s in found.items if s.get("what_happens"))
         return Channel(tuple(items), found.lack)
+
+
+def absent_lacks(absent: Mapping[str, str]) -> dict[str, Lack]:
+    """Lacks of analyzers of which only the status is known, as it is while others still run."""
+    return {name: Lack(f"{name}: {status.replace('_', ' ')}", status) for name, status in absent.items()}
 
 
 def _lack(name: str, entry: Entry) -> Lack:

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from reelscope.analyzers.base import Analyzer, AnalyzerSpec, Backend, Inputs
 from reelscope.analyzers.cross_analyzer_intelligence._result import CLAIMS, Channel, Claim, Clue, CrossResult, CrossSummary
-from reelscope.document.evidence import Evidence, Lack
+from reelscope.document.evidence import Evidence, absent_lacks
 from reelscope.document.schema import AnalyzerResult
 
 __all__ = ["ANALYZER", "CLAIMS", "Channel", "Claim", "Clue", "CrossAnalyzerIntelligence", "CrossResult", "CrossSummary", "analyse"]
@@ -47,8 +47,7 @@ class CrossAnalyzerIntelligence(Analyzer[CrossResult]):
 
     def finish(self, inputs: Inputs) -> CrossResult:
         """Examine every claim for which `inputs.results` holds what it needs."""
-        lacks = {name: Lack(f"{name}: {status.replace('_', ' ')}", status) for name, status in inputs.absent.items()}
-        return analyse(Evidence(inputs.clip.media, inputs.results, lacks))
+        return analyse(Evidence(inputs.clip.media, inputs.results, absent_lacks(inputs.absent)))
 
 
 def analyse(evidence: Evidence) -> CrossResult:

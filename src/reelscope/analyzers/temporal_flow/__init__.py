@@ -18,7 +18,7 @@ from reelscope.analyzers.temporal_flow._result import (
     StageFinding,
     TemporalFlowResult,
 )
-from reelscope.document.evidence import Evidence
+from reelscope.document.evidence import Evidence, absent_lacks
 from reelscope.document.schema import AnalyzerResult
 
 __all__ = [
@@ -66,7 +66,7 @@ class TemporalFlow(Analyzer[TemporalFlowResult]):
 
     def finish(self, inputs: Inputs) -> TemporalFlowResult:
         """Tell the story of what `inputs.results` holds."""
-        return analyse(Evidence(inputs.clip.media, inputs.results))
+        return analyse(Evidence(inputs.clip.media, inputs.results, absent_lacks(inputs.absent)))
 
 
 def analyse(evidence: Evidence) -> TemporalFlowResult:
