@@ -124,7 +124,7 @@ def _part(mask: int, of: int) -> float:
 
 
 def zones(evidence: Evidence, found: Found) -> None:
-    """text_hidden and face_hidden, for each app; the figures are those of the insight safe_zones."""
+    """text_hidden and face_hidden, for each app and stretch of time; the figures are those of the insight safe_zones."""
     insight = safe_zones.measure(evidence)
     if insight.status != "ok":
         found.not_measured |= dict.fromkeys(("text_hidden", "face_hidden"), insight.reason or insight.status)
@@ -154,15 +154,17 @@ def zones(evidence: Evidence, found: Found) -> None:
                 for x in things
                 if x.zones[app].hidden_s
             ]
-            found.claims.append(
-                claim(
-                    name,
-                    (spans[0].start_s, spans[-1].end_s) if spans else evidence.bounds,
-                    holds=bool(spans),
-                    strength=share,
-                    subject=app,
-                    reason=f"none is hidden for more than {limits[what]:.0%} of its box",
-                    figures={"hidden_s": total_s((s.start_s, s.end_s) for s in spans)},
-                    evidence=rows,
+            hidden = [(s.start_s, s.end_s) for s in spans]
+            for span in hidden or [evidence.bounds]:  # one claim for each stretch in which something is hidden
+                found.claims.append(
+                    claim(
+                        name,
+                        span,
+                        holds=bool(hidden),
+                        strength=share,
+                        subject=app,
+                        reason=f"none is hidden for more than {limits[what]:.0%} of its box",
+                        figures={"hidden_s": span[1] - span[0] if hidden else 0.0},
+                        evidence=[r for r in rows if r.t_s < span[1] and (r.end_s or r.t_s) > span[0]],
+                    )
                 )
-            )
