@@ -48,7 +48,7 @@ def test_without_any_result_nothing_is_claimed_and_every_claim_says_why() -> Non
     assert all(c.share is None and c.reason for c in result.summary.completeness.values())
 
 
-FIRST, SECOND = "three ways to cook rice", "never open the lid early"
+FIRST, SECOND, THIRD = "three ways to cook rice", "never open the lid early", "wash it under cold water"
 SHOWN = ({"start_s": 1.0, "end_s": 3.0, "text": FIRST}, {"start_s": 5.0, "end_s": 7.0, "text": SECOND})
 
 
@@ -93,13 +93,29 @@ def test_how_far_captions_lead_or_lag(late_s: float, holds: bool) -> None:
     shown = [
         {"start_s": 2.0 + late_s, "end_s": 4.0 + late_s, "text": FIRST},
         {"start_s": 6.0 + late_s, "end_s": 8.0 + late_s, "text": SECOND},
+        {"start_s": 10.0 + late_s, "end_s": 12.0 + late_s, "text": THIRD},
     ]
-    found = one(
-        clip(text_overlay=captions(*shown), speech_transcription=talk(*spoken(FIRST, 2.0), *spoken(SECOND, 6.0))), "captions_in_time"
-    )
+    words = talk(*spoken(FIRST, 2.0), *spoken(SECOND, 6.0), *spoken(THIRD, 10.0))
+    found = one(clip(15.0, text_overlay=captions(*shown), speech_transcription=words), "captions_in_time")
     assert found.figures["lag_s"] == pytest.approx(late_s) and found.holds is holds
     if not holds:
         assert ("after" if late_s > 0 else "before") in str(found.reason)
+
+
+def test_captions_that_scatter_are_not_in_time_though_their_median_is() -> None:
+    starts, late = (2.0, 6.0, 10.0, 14.0), (-0.8, -0.1, 0.1, 0.8)
+    texts = (FIRST, SECOND, THIRD, "salt comes in last of all")
+    shown = [{"start_s": t + d, "end_s": t + d + 2, "text": text} for t, d, text in zip(starts, late, texts, strict=True)]
+    words = talk(*(w for t, text in zip(starts, texts, strict=True) for w in spoken(text, t)))
+    found = one(clip(20.0, text_overlay=captions(*shown), speech_transcription=words), "captions_in_time")
+    assert not found.holds and found.strength == 0.5 == found.chance and found.figures["lag_s"] == pytest.approx(0, abs=1e-9)
+    assert found.figures["lag_q1_s"] == pytest.approx(-0.275) and found.figures["lag_q3_s"] == pytest.approx(0.275)
+
+
+def test_two_lags_are_too_few() -> None:
+    words = talk(*spoken(FIRST, 1.0), *spoken(SECOND, 5.0))
+    result = analyse(clip(text_overlay=captions(*SHOWN), speech_transcription=words))
+    assert result.summary.not_measured["captions_in_time"] == "the first word of 2 captions is spoken, 3 are needed"
 
 
 def test_a_missing_first_word_is_no_lag() -> None:

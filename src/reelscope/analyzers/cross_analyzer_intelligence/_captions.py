@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median
+from statistics import quantiles
 
 from reelscope.analyzers.cross_analyzer_intelligence._made import Found, claim
 from reelscope.analyzers.cross_analyzer_intelligence._result import Clue
@@ -21,6 +21,7 @@ SPOKEN_LEAST = 0.5  # of the caption's words: captions shorten speech, and both 
 WORDS_LEAST = 3  # fewer words in all can agree by accident, and say nothing of a habit
 LIFT_LEAST = 2.0  # against the same captions at each other's times: common words agree wherever they stand
 HANDED_ON = 7  # ways to hand the captions on, evenly: each may be a caption a word, 200 in a minute
+LAGS_LEAST, WITHIN_LEAST = 3, 0.75  # a median of captions that scatter over the whole second is near 0 and says nothing
 IN_TIME_S = 0.5  # EBU and BBC guidelines hold subtitles within about half a second of the words they show
 
 
@@ -79,20 +80,31 @@ def captions(evidence: Evidence, found: Found) -> None:
 
 
 def _in_time(evidence: Evidence, found: Found, spoken: Sequence[_Match], *, holds: bool) -> None:
-    if not holds or not spoken:
+    if not holds:
         found.not_measured["captions_in_time"] = "the captions are not the words that are spoken"
         return
+    if len(spoken) < LAGS_LEAST:
+        found.not_measured["captions_in_time"] = f"the first word of {len(spoken)} captions is spoken, {LAGS_LEAST} are needed"
+        return
     lags = sorted(m.lag_s for m in spoken if m.lag_s is not None)
-    middle = median(lags)
+    low, middle, high = quantiles(lags, n=4, method="inclusive")
     within = sum(abs(lag) <= IN_TIME_S for lag in lags) / len(lags)
     found.claims.append(
         claim(
             "captions_in_time",
             evidence.bounds,
-            holds=abs(middle) <= IN_TIME_S,
+            holds=abs(middle) <= IN_TIME_S and within >= WITHIN_LEAST,
             strength=within,
-            reason=f"they come {abs(middle):.2f} s {'after' if middle > 0 else 'before'} the words, {IN_TIME_S:g} s are allowed",
-            figures={"lag_s": middle, "least_lag_s": lags[0], "largest_lag_s": lags[-1], "captions": len(lags)},
+            chance=IN_TIME_S / AROUND_S,
+            reason=f"they come {abs(middle):.2f} s {'after' if middle > 0 else 'before'} the words, {within:.2f} within {IN_TIME_S:g} s",
+            figures={
+                "lag_s": middle,
+                "lag_q1_s": low,
+                "lag_q3_s": high,
+                "least_lag_s": lags[0],
+                "largest_lag_s": lags[-1],
+                "captions": len(lags),
+            },
             evidence=[
                 Clue(source="text_overlay", what="lag", t_s=m.text.start_s, text=m.text.text, value=m.lag_s, unit="s") for m in spoken
             ],
