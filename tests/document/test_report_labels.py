@@ -38,7 +38,7 @@ def test_labels(extra: dict[str, Any], label: str, tone: str) -> None:
         ({"claim": "text_hidden", "holds": True, "subject": "reels"}, "Text hidden: reels", False),
         ({"claim": "cut_to_beat", "holds": False}, "Not cut to beat", True),
         ({"utterance": 0, "arousal": -0.12, "category": None}, "Arousal \N{MINUS SIGN}0.12", False),
-        ({"utterance": 0, "arousal": None, "category": None}, "Arousal not measurable", False),
+        ({"utterance": 0, "arousal": None, "category": None}, "Arousal not measurable", True),
         ({"utterance": 0, "arousal": None, "category": "happy"}, "Happy", False),
         ({"kind": "class", "label": "music"}, "Music", False),
     ],

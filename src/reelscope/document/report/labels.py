@@ -116,7 +116,7 @@ def category_of(extra: Mapping[str, Any]) -> str:
 def tone_key(extra: Mapping[str, Any]) -> str:
     """A shot that nothing is wrong with is drawn quietly, one with reasons in their colour."""
     category = category_of(extra)
-    if extra.get("holds") is False:
+    if extra.get("holds") is False or (not category and "arousal" in extra and extra["arousal"] is None):
         return "none"
     if category in STRETCHES:
         return next(iter(_reasons(extra)), "none")
