@@ -191,6 +191,22 @@ def test_dependencies_are_pulled_in_through_several_steps() -> None:
     assert [choices[n].requested for n in specs] == [False, False, True]
 
 
+def test_what_lacks_something_that_was_skipped_says_so_with_what_would_help() -> None:
+    found = plan({"cut_analysis": (backend(),), "temporal_flow": (backend(after=("cut_analysis",)),)}, skip=("cut_analysis",))
+    choice = found.choices["temporal_flow"]
+    assert (choice.status, choice.code, choice.hint) == ("unavailable", "dependency", "let cut_analysis run too")
+
+
+def test_nothing_that_is_installed_helps_a_clip_that_lacks_what_every_way_needs() -> None:
+    ways = {"speech_flow": (backend(audio=AudioNeed("mono16k"), models=("m",)),), "cut_analysis": (backend("seen", frames=(SMALL,)),)}
+    missing = {"b": Unusable("no model", "fetch it"), "seen": Unusable("no model", "fetch it")}
+    bare = plan(ways, unusable=missing, has_sound=False, has_picture=False).choices
+    assert (bare["speech_flow"].status, bare["speech_flow"].code) == ("not_applicable", "no_audio")
+    assert (bare["cut_analysis"].status, bare["cut_analysis"].code) == ("not_applicable", "no_picture")
+    whole = plan(ways, unusable=missing).choices
+    assert whole["speech_flow"].status == whole["cut_analysis"].status == "unavailable" and whole["speech_flow"].hint == "fetch it"
+
+
 def test_the_union_of_needs_is_made_once() -> None:
     features = {"motion": FeatureSpec("motion", 1, frames=(SMALL,)), "stills": FeatureSpec("stills", 1, frames=(LARGE,))}
     found = plan(

@@ -296,7 +296,8 @@ def _drop_orphans(choices: dict[str, Choice]) -> None:
                 if other.status is not None:
                     status: Status = "not_applicable" if other.status == "not_applicable" else "unavailable"
                     reason = f"needs {name}, which is {other.status}: {other.reason}"
-                    choices[choice.name] = replace(choice, status=status, frames=(), code="dependency", reason=reason, hint=other.hint)
+                    hint = f"let {name} run too" if other.status == "skipped" else other.hint
+                    choices[choice.name] = replace(choice, status=status, frames=(), code="dependency", reason=reason, hint=hint)
                     changed = True
                     break
 
