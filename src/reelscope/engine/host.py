@@ -21,6 +21,7 @@ from typing import Any
 
 from reelscope.analyzers.registry import Registry
 from reelscope.config import Settings
+from reelscope.engine.aside import started
 from reelscope.engine.batching import MemoryBatches
 from reelscope.engine.board import Board
 from reelscope.engine.messages import Begin, Broken, Fed, Finish, Finished, Job, Loaded, ModelNews, Preload, Shrunk, Took
@@ -168,9 +169,9 @@ class Host:
         for thread in list(self._threads):
             thread.join(max(0.0, until - time.monotonic()))
         for run in [run for idle in self._idle.values() for run in idle]:
-            self._aside(run.close).join(max(0.0, until - time.monotonic()))
+            self._aside(run.close, wait_s=until - time.monotonic())
         self._idle.clear()
-        self._aside(self.models.close).join(max(0.0, until - time.monotonic()))
+        self._aside(self.models.close, wait_s=until - time.monotonic())
 
     # --- lanes ----------------------------------------------------------------------------------------------------------------------
 
@@ -286,13 +287,17 @@ class Host:
         run.watch = lambda phase: nullcontext()  # however long it takes
         self._aside(run.close)
 
-    def _aside(self, call: Callable[[], object]) -> threading.Thread:
-        """Run in a thread of its own that nothing waits for, but `close` for a while."""
+    def _aside(self, call: Callable[[], object], *, wait_s: float = 0.0) -> None:
+        """Run in a thread of its own that nothing waits for longer than this; here where there are no threads any more."""
         thread = threading.Thread(target=call, name="aside", daemon=True)
         with self._lock:
-            self._threads = [*(t for t in self._threads if t.is_alive()), thread]
-            thread.start()
-        return thread
+            alive = [t for t in self._threads if t.is_alive()]
+            runs = started(thread)
+            self._threads = [*alive, thread] if runs else alive
+        if not runs:
+            call()
+        elif wait_s > 0:
+            thread.join(wait_s)
 
     def _told(self, run: int, body: Callable[[], None]) -> None:
         """Run one of our own steps; a bug in it is told instead of leaving the clip waiting."""

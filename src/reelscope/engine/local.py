@@ -22,6 +22,7 @@ from typing import Any
 
 from reelscope.analyzers.registry import INSTALLED, Registry
 from reelscope.config import Settings
+from reelscope.engine.aside import all_beside
 from reelscope.engine.board import Running
 from reelscope.engine.conduct import ClipRun
 from reelscope.engine.faults import BOOTS, recycle
@@ -131,11 +132,7 @@ class LocalEngine:
         with self._lock:
             hosts = [s.host for s in self._seats.values() if s.host is not None]
             self._seats.clear()
-        closing = [threading.Thread(target=h.close) for h in hosts]
-        for thread in closing:
-            thread.start()
-        for thread in closing:
-            thread.join()
+        all_beside(h.close for h in hosts)
         if self._pool is not None:
             self._pool.close()
             self._pool = None
