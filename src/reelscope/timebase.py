@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
-__all__ = ["Interval", "clip_to", "coverage", "intersect", "merge", "overlap_s", "round_s", "seconds", "subtract", "total_s"]
+__all__ = ["Interval", "clip_to", "coverage", "intersect", "meeting", "merge", "overlap_s", "round_s", "seconds", "subtract", "total_s"]
 
 Interval = tuple[float, float]
 
@@ -59,15 +60,19 @@ def subtract(a: Iterable[Interval], b: Iterable[Interval]) -> list[Interval]:
     holes = merge(b)
     out: list[Interval] = []
     for start, end in merge(a):
-        for hole_start, hole_end in holes:
-            if hole_end <= start or hole_start >= end:
-                continue
+        for hole_start, hole_end in meeting(holes, (start, end)):
             if hole_start > start:
                 out.append((start, hole_start))
             start = max(start, hole_end)
         if start < end:
             out.append((start, end))
     return out
+
+
+def meeting(union: Sequence[Interval], within: Interval) -> Sequence[Interval]:
+    """Those of a union (in order, none over another, as `merge` gives it) that meet a stretch; looked up, since an hour has thousands."""
+    first = bisect_right(union, within[0], key=lambda s: s[1])
+    return union[first : bisect_left(union, within[1], lo=first, key=lambda s: s[0])]
 
 
 def clip_to(intervals: Iterable[Interval], bounds: Interval) -> list[Interval]:

@@ -3,6 +3,8 @@
 The same figures come out of a finished document, of its JSON and of the results of a run that is still under way, so an insight is a pure
 function of what stands in the file. A channel without a result is empty and says why; an empty channel without a reason was measured and
 nothing is in it.
+
+Where a reading changes, the versions of temporal_flow and cross_analyzer_intelligence rise with it: their kept results are made of it.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from typing import Any, Generic, TypeVar
 
 from reelscope.document.names import ANALYZER_NAMES
 from reelscope.document.schema import AnalyzerEntry, AnalyzerResult, Document, MediaInfo
-from reelscope.timebase import Interval, clip_to, merge
+from reelscope.timebase import Interval, clip_to
 
 __all__ = [
     "OVERLAY_ROLES",
@@ -41,6 +43,9 @@ Xywh = tuple[float, float, float, float]
 Entry = Mapping[str, Any]
 
 OVERLAY_ROLES = ("caption", "title", "sticker")  # text laid over the picture to be read; a watermark and writing in the scene are not
+
+
+SOUNDLESS_S = 0.3  # as the shortest silence of audio_analysis; a sound track ends some frames before or after the picture as a rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,13 +128,14 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A spoken word."""
+    """A spoken word. language: that it is spoken in, by Whisper's codes."""
 
     start_s: float
     end_s: float
     text: str
     confidence: float | None = None
     speaker: int | None = None
+    language: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,12 +361,19 @@ class Evidence:
     @cached_property
     def faces(self) -> Channel[Face]:
         """Faces: of eye_tracking, else of object_detection where its backend tells faces."""
-        for name in ("eye_tracking", "object_detection"):
-            tracks = self.entry(name).get("tracks", ())
-            told = name == "eye_tracking" or "face" in (self.summary(name).get("vocabulary") or ())
-            if self.lack(name) is None and told:
-                return Channel(tuple(_face(t) for t in tracks if t.get("label") == "face"))
-        return Channel(lack=self.lack("eye_tracking") or self.lack("object_detection"))
+        if self.lack(self.faces_from) is not None or not self._tells_faces(self.faces_from):
+            return Channel(lack=self.lack("eye_tracking") or self.lack("object_detection"))
+        return Channel(tuple(_face(t) for t in self.entry(self.faces_from).get("tracks", ()) if t.get("label") == "face"))
+
+    @cached_property
+    def faces_from(self) -> str:
+        """The analyzer that `faces` are read from."""
+        name = "object_detection"
+        instead = self.lack("eye_tracking") is not None and self.lack(name) is None and self._tells_faces(name)
+        return name if instead else "eye_tracking"
+
+    def _tells_faces(self, name: str) -> bool:
+        return name == "eye_tracking" or "face" in (self.summary(name).get("vocabulary") or ())
 
     @cached_property
     def face_time(self) -> Channel[Interval]:
@@ -389,9 +402,12 @@ class Evidence:
 
     @cached_property
     def silence(self) -> Channel[Interval]:
-        """When the sound is below the level of silence."""
+        """When the sound is below the level of silence, or the sound track is not there: before it begins, after it has ended."""
         found = self.segments("audio_analysis", "silence")
-        return Channel(tuple(merge((s["start_s"], s["end_s"]) for s in found.items)), found.lack)
+        audio = self.media.audio
+        ends = () if audio is None or not found.known else ((0.0, audio.start_s), (audio.start_s + audio.duration_s, self.duration_s))
+        without = [(a, b) for a, b in ends if b - a >= SOUNDLESS_S]
+        return Channel(tuple(clip_to([*((s["start_s"], s["end_s"]) for s in found.items), *without], self.bounds)), found.lack)
 
     @cached_property
     def told(self) -> Channel[Told]:
@@ -436,8 +452,8 @@ def _text(segment: Entry, track: Entry | None) -> Text:
 
 
 def _said(segment: Entry) -> Said:
-    speaker = segment.get("speaker")
-    words = (Word(w["start_s"], w["end_s"], w["text"], w.get("confidence"), speaker) for w in segment.get("words") or ())
+    whose = segment.get("speaker"), segment.get("language")
+    words = (Word(w["start_s"], w["end_s"], w["text"], w.get("confidence"), *whose) for w in segment.get("words") or ())
     return Said(segment["start_s"], segment["end_s"], segment["text"], tuple(words))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from reelscope.document.measures.words import UNSPACED_LANGUAGES
+from reelscope.document.measures.words import joined
 from reelscope.document.schema import AnalyzerResult, Segment, ShotCamera, ShotRow, ShotTransition, Swatch
 from reelscope.timebase import overlap_s
 
@@ -136,12 +136,13 @@ def _speech(results: Mapping[str, AnalyzerResult], shot: ShotInput) -> str | Non
     """The words whose middle lies in the shot, joined as their language is written; None where there is no transcript."""
     if "speech_transcription" not in results:
         return None
-    out = ""
-    for segment in _segments(results, "speech_transcription"):
-        words = [w.text for w in _get(segment, "words") or () if shot.start_s <= (w.start_s + w.end_s) / 2 < shot.end_s]
-        blank = "" if _get(segment, "language") in UNSPACED_LANGUAGES else " "
-        out += (blank if out and words else "") + blank.join(words)
-    return out
+    return joined(
+        (w.text, _get(segment, "language"))
+        for segment in _segments(results, "speech_transcription")
+        if overlap_s((segment.start_s, segment.end_s), (shot.start_s, shot.end_s)) > 0
+        for w in _get(segment, "words") or ()
+        if shot.start_s <= (w.start_s + w.end_s) / 2 < shot.end_s
+    )
 
 
 def _speech_share(results: Mapping[str, AnalyzerResult], shot: ShotInput) -> float | None:

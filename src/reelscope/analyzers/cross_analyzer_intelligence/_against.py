@@ -79,6 +79,9 @@ def _people(evidence: Evidence, found: Found) -> None:
     if "person" not in (evidence.summary("object_detection").get("vocabulary") or ()):
         found.not_measured["face_without_person"] = "the backend of object_detection does not tell people"
         return
+    if evidence.faces_from == "object_detection":
+        found.not_measured["face_without_person"] = "the faces are object_detection's own: it cannot contradict itself"
+        return
     people = [(t["start_s"], t["end_s"]) for t in evidence.entry("object_detection").get("tracks", ()) if t.get("label") == "person"]
     _beside("face_without_person", evidence, found, ("eye_tracking", evidence.face_time.items, "object_detection", people))
 
@@ -94,7 +97,7 @@ def _picture(evidence: Evidence, found: Found) -> None:
 
     if not found.lacks(names[:1], evidence.overlays, evidence.faces):
         shown = merge([*((t.start_s, t.end_s) for t in evidence.overlays.items), *evidence.face_time.items])
-        _overlap(names[0], evidence, found, ("content_quality", of_kind("black"), "text_overlay and eye_tracking", shown))
+        _overlap(names[0], evidence, found, ("content_quality", of_kind("black"), f"text_overlay and {evidence.faces_from}", shown))
     speed = evidence.series("camera_analysis", "speed")
     if not found.lacks(names[1:], speed):
         steps = list(zip(speed.items, speed.items[1:], strict=False))

@@ -95,7 +95,6 @@ def _in_time(evidence: Evidence, found: Found, spoken: Sequence[_Match], *, hold
             evidence.bounds,
             holds=abs(middle) <= IN_TIME_S and within >= WITHIN_LEAST,
             strength=within,
-            chance=IN_TIME_S / AROUND_S,
             reason=f"they come {abs(middle):.2f} s {'after' if middle > 0 else 'before'} the words, {within:.2f} within {IN_TIME_S:g} s",
             figures={
                 "lag_s": middle,

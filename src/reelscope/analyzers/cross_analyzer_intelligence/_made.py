@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -10,7 +9,7 @@ from reelscope.analyzers.cross_analyzer_intelligence._result import Claim, Claim
 from reelscope.document.evidence import Channel
 from reelscope.timebase import Interval, merge
 
-__all__ = ["STEP_S", "TURNS", "Found", "Turns", "claim", "clip_spans", "cells", "meeting", "turned"]
+__all__ = ["STEP_S", "TURNS", "Found", "Turns", "claim", "clip_spans", "cells", "turned"]
 
 MOST_EVIDENCE = 12
 TURNS = 48  # even turns of one channel against the other: chance is then known to 2 %
@@ -62,12 +61,6 @@ def turned(intervals: Sequence[Interval], duration_s: float, by_s: float) -> lis
         b = a + (end - start)
         out += [(a, min(b, duration_s))] + ([(0.0, b - duration_s)] if b > duration_s else [])
     return merge(out)
-
-
-def meeting(union: Sequence[Interval], within: Interval) -> Sequence[Interval]:
-    """Those of a union (in order, none over another) that meet a stretch; looked up, since an hour has thousands."""
-    first = bisect_right(union, within[0], key=lambda s: s[1])
-    return union[first : bisect_left(union, within[1], lo=first, key=lambda s: s[0])]
 
 
 def cells(intervals: Sequence[Interval], duration_s: float) -> int:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reelscope.analyzers.cross_analyzer_intelligence._made import Found, Turns, cells, claim, clip_spans, meeting
+from reelscope.analyzers.cross_analyzer_intelligence._made import Found, Turns, cells, claim, clip_spans
 from reelscope.analyzers.cross_analyzer_intelligence._result import Clue
 from reelscope.document.evidence import Evidence, Face
 from reelscope.document.insights import safe_zones
 from reelscope.document.measures.beats import cuts_on_beats
-from reelscope.timebase import Interval, intersect, merge, total_s
+from reelscope.timebase import Interval, intersect, meeting, merge, total_s
 
 __all__ = ["beats", "speaker", "zones"]
 
@@ -57,7 +57,7 @@ def speaker(evidence: Evidence, found: Found) -> None:
     some, one = merge(evidence.face_time.items), _alone(evidence.faces.items)
     looking = merge((x.start_s, x.end_s) for x in evidence.looks.items if x.at_camera)
     some_turned, one_turned = Turns(some, evidence.duration_s), Turns(one, evidence.duration_s)
-    source = "eye_tracking" if evidence.lack("eye_tracking") is None else "object_detection"
+    source = evidence.faces_from
     for number, span in phrases:
         parts, spoken = [span], span[1] - span[0]
         near_some = meeting(some, span)
@@ -140,7 +140,7 @@ def zones(evidence: Evidence, found: Found) -> None:
             if not things:
                 found.not_measured.setdefault(name, f"no {what} is seen")
                 continue
-            source = "text_overlay" if what == "text" else "eye_tracking"
+            source = "text_overlay" if what == "text" else evidence.faces_from
             rows = [
                 Clue(
                     source=source,

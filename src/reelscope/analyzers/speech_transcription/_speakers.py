@@ -54,26 +54,20 @@ def groups(vectors: Sequence[np.ndarray | None], lengths_s: Sequence[float], lim
     limit too. Where no phrase is so long, none has a group.
     """
     long = [i for i, v in enumerate(vectors) if v is not None and lengths_s[i] >= MIN_EMBED_S]
-    members = [[i] for i in long]
-    if long:
-        stacked = np.stack([np.asarray(vectors[i]) for i in long])
-        distance = 1.0 - stacked @ stacked.T
-        np.fill_diagonal(distance, np.inf)
-        while len(members) > 1:
-            a, b = sorted(int(k) for k in np.unravel_index(np.argmin(distance), distance.shape))
-            if distance[a, b] > limit:
-                break
-            na, nb = len(members[a]), len(members[b])
-            row = (na * distance[a] + nb * distance[b]) / (na + nb)
-            distance[a], distance[:, a] = row, row
-            distance[a, a] = np.inf
-            distance = np.delete(np.delete(distance, b, axis=0), b, axis=1)
-            members[a] += members.pop(b)
+    members: dict[int, list[int]] = {}
+    if len(long) > 1:
+        from scipy.cluster.hierarchy import fcluster, linkage
+
+        merged = linkage(np.stack([np.asarray(vectors[i]) for i in long]), "average", "cosine")
+        for i, label in zip(long, fcluster(merged, limit, "distance").tolist(), strict=True):
+            members.setdefault(label, []).append(i)
+    elif long:
+        members[0] = long
     found: list[int | None] = [None] * len(vectors)
-    for number, group in enumerate(members):
+    for number, group in enumerate(members.values()):
         for i in group:
             found[i] = number
-    means = [np.mean([vectors[i] for i in group], axis=0) for group in members]
+    means = [np.mean([vectors[i] for i in group], axis=0) for group in members.values()]
     means = [m / np.linalg.norm(m) for m in means]
     for i, vector in enumerate(vectors):
         if vector is not None and found[i] is None and means:

@@ -37,7 +37,9 @@ def news(evidence: Evidence, *, picture_only: bool = False) -> list[News]:
 def not_looked_at(evidence: Evidence) -> dict[str, str]:
     """Analyzers that could have told of something new and have no result, with the reason."""
     names = (*IN_PICTURE, *(IN_SOUND if evidence.has_sound else ()))
-    return {name: lack.reason for name in names if (lack := evidence.lack(name)) is not None}
+    found = {name: lack.reason for name in names if (lack := evidence.lack(name)) is not None}
+    unread = evidence.overlays.lack
+    return found | ({"text_overlay": unread.reason} if unread is not None else {})
 
 
 def _picture(evidence: Evidence) -> Iterator[News]:
@@ -96,4 +98,6 @@ def lacking_essential(evidence: Evidence) -> Channel:
         lack = evidence.lack(name)
         if lack is not None:
             return Channel(lack=lack)
+    if evidence.overlays.lack is not None:  # lines that could not be read may have been what was new
+        return Channel(lack=evidence.overlays.lack)
     return evidence.voice if evidence.has_sound else Channel()

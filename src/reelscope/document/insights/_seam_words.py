@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from reelscope.document.evidence import Evidence
-from reelscope.document.measures.words import tokens
+from collections.abc import Sequence
+
+from reelscope.document.evidence import Evidence, Word
+from reelscope.document.measures.words import joined, tokens
 from reelscope.document.schema import Model, Seconds
 
 __all__ = ["LoopSentence", "sentence_over_the_seam"]
@@ -48,7 +50,7 @@ def sentence_over_the_seam(evidence: Evidence, why: dict[str, str]) -> LoopSente
         why["sentence.meets"] = lack.reason if lack is not None else "no word is spoken"
         return out
     texts = [w.text.strip() for w in words]
-    out.last_words, out.first_words = " ".join(texts[-SHOWN_WORDS:]), " ".join(texts[:SHOWN_WORDS])
+    out.last_words, out.first_words = _line(words[-SHOWN_WORDS:]), _line(words[:SHOWN_WORDS])
     out.voice_to_end_s = max(0.0, evidence.duration_s - words[-1].end_s)
     out.begins_small = _small(texts[0])
     out.repeated_words = _repeated(texts)
@@ -85,3 +87,7 @@ def _repeated(texts: list[str]) -> int:
     """The longest run of words that both ends and begins the text; runs that overlap do not count."""
     row = [t for text in texts for t in tokens(text)]
     return next((n for n in range(len(row) // 2, 0, -1) if row[:n] == row[-n:]), 0)
+
+
+def _line(words: Sequence[Word]) -> str:
+    return joined((w.text.strip(), w.language) for w in words)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
+from collections.abc import Sequence
 
 from reelscope.document.evidence import Evidence, Shot
 from reelscope.document.insights._sheet import SheetSound
-from reelscope.timebase import clip_to, intersect, total_s
+from reelscope.document.measures.words import joined
+from reelscope.timebase import Interval, clip_to, meeting, total_s
 
 __all__ = ["Sound"]
 
@@ -23,6 +25,9 @@ class Sound:
         self._evidence = evidence
         self._levels = evidence.series("audio_analysis", "momentary_lufs").items
         self._level_times = [t for t, _ in self._levels]
+        self._words = sorted((((w.start_s + w.end_s) / 2, w) for w in evidence.words.items), key=lambda row: row[0])  # by their middle
+        classes = sorted({s.label for s in evidence.sounds.items if s.kind == "class"})
+        self._heard = {c: evidence.heard(c).items for c in classes}
         if not evidence.has_sound:
             why["sound"] = NO_TRACK
             return
@@ -45,23 +50,29 @@ class Sound:
         times = (shot.start_s, shot.end_s)
         length = shot.end_s - shot.start_s
         out = SheetSound()
+        if length <= 0:
+            return out
         if evidence.lack("audio_analysis") is None:
             out.loudness_lufs = self._loudness(shot)
             if out.loudness_lufs is None:
                 why["sound.loudness_lufs"] = "shorter than 0.4 s" if length < LOUDNESS_WINDOW_S else "silence"
-            out.silence_share = total_s(intersect(evidence.silence.items, [times])) / length
+            out.silence_share = self._share(evidence.silence.items, times)
             self._beat(shot, out, why)
         if evidence.voice.known:
-            out.voice_share = total_s(intersect(evidence.voice.items, [times])) / length
+            out.voice_share = self._share(evidence.voice.items, times)
         if evidence.words.known:
-            out.words = " ".join(w.text for w in evidence.words.items if shot.start_s <= (w.start_s + w.end_s) / 2 < shot.end_s)
+            a, b = (bisect_left(self._words, t, key=lambda row: row[0]) for t in times)
+            out.words = joined((w.text, w.language) for _, w in self._words[a:b])
         if evidence.sounds.known:
-            classes = sorted({s.label for s in evidence.sounds.items if s.kind == "class"})
-            shares = {c: total_s(clip_to(evidence.heard(c).items, times)) / length for c in classes}
+            shares = {c: self._share(heard, times) for c, heard in self._heard.items()}
             out.heard = {c: share for c, share in shares.items() if share > 0}
             events = (s.label for s in evidence.sounds.items if s.kind == "event" and s.start_s < shot.end_s and s.end_s > shot.start_s)
             out.events = list(dict.fromkeys(events))[:EVENTS]
         return out
+
+    @staticmethod
+    def _share(union: Sequence[Interval], times: Interval) -> float:
+        return total_s(clip_to(meeting(union, times), times)) / (times[1] - times[0])
 
     def _loudness(self, shot: Shot) -> float | None:
         """Energy mean of the momentary values in the shot; None for silence or a shot shorter than a window."""

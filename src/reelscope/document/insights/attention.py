@@ -14,8 +14,9 @@ from reelscope.document.evidence import Channel, Evidence, Lack
 from reelscope.document.insights import reading_load
 from reelscope.document.insights._news import SILENCE_S, News, lacking_essential, news, not_looked_at
 from reelscope.document.insights.base import unavailable
+from reelscope.document.measures.words import joined
 from reelscope.document.schema import Insight, Model, Seconds, Value
-from reelscope.timebase import Interval, clip_to, merge, subtract, total_s
+from reelscope.timebase import Interval, clip_to, meeting, merge, subtract, total_s
 
 __all__ = ["RESULT", "Attention", "AttentionStretch", "measure"]
 
@@ -114,7 +115,7 @@ def _news_kinds(evidence: Evidence, result: Attention, found: dict[Kind, list[At
         result.news = len(everything)
         result.news_per_10_s = 10 * len(everything) / evidence.duration_s if evidence.duration_s else None
         found["late_hook"] = _late_hook(evidence)
-    lack = next((channel.lack for channel in (evidence.cuts, evidence.texts) if channel.lack is not None), None)
+    lack = next((channel.lack for channel in (evidence.cuts, evidence.overlays) if channel.lack is not None), None)
     if lack is not None:
         why["picture_unchanged"] = lack.reason
         return
@@ -128,7 +129,7 @@ def _between(found: Sequence[News], evidence: Evidence, busy: Iterable[Interval]
     """Stretches between new things, outside of `busy`."""
     times = sorted({0.0, evidence.duration_s, *(n.t_s for n in found)})
     free = subtract([evidence.bounds], busy)
-    return [piece for pair in pairwise(times) for piece in clip_to(free, pair)]
+    return [piece for pair in pairwise(times) for piece in clip_to(meeting(free, pair), pair)]
 
 
 def _still(stretch: Interval, found: Sequence[News], evidence: Evidence, kind: Kind) -> AttentionStretch:
@@ -150,7 +151,7 @@ def _late_hook(evidence: Evidence) -> list[AttentionStretch]:
     firsts = [
         *(("speech_flow", "somebody speaks", a) for a, _ in evidence.voice.items[:1]),
         *(("text_overlay", f"text: {t.text}", t.start_s) for t in sorted(evidence.overlays.items, key=lambda t: t.start_s)[:1]),
-        *(("eye_tracking", "a face", a) for a, _ in evidence.face_time.items[:1]),
+        *((evidence.faces_from, "a face", a) for a, _ in evidence.face_time.items[:1]),
         *(("cut_analysis", c.kind, c.middle_s) for c in evidence.cuts.items[:1]),
         *(("camera_analysis", "something moves", t) for t in _moving(evidence)[:1]),
     ]
@@ -182,9 +183,9 @@ def _reading_kinds(evidence: Evidence, found: dict[Kind, list[AttentionStretch]]
     two = merge((s.start_s, s.end_s) for s in load.competing)
     found["two_messages"] = [_to_read(s, load, "two_messages") for s in two]
     for row in found["two_messages"]:
-        said = [w.text for w in evidence.words.items if w.start_s < row.end_s and w.end_s > row.start_s]
+        said = [(w.text, w.language) for w in evidence.words.items if w.start_s < row.end_s and w.end_s > row.start_s]
         if said:
-            row.evidence.append(AttentionEvidence(source="speech_transcription", what="spoken: " + " ".join(said[:12])))
+            row.evidence.append(AttentionEvidence(source="speech_transcription", what="spoken: " + joined(said[:12])))
 
 
 def _to_read(stretch: Interval, load: reading_load.ReadingLoad, kind: Kind) -> AttentionStretch:

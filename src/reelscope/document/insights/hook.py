@@ -8,6 +8,7 @@ from math import log10
 from reelscope.document.evidence import Channel, Entry, Evidence, Text
 from reelscope.document.insights.base import lacking, unavailable
 from reelscope.document.measures.paths import held
+from reelscope.document.measures.words import joined
 from reelscope.document.schema import Insight, Model, Seconds, Value, XywhNorm
 from reelscope.timebase import Interval, clip_to, total_s
 
@@ -183,8 +184,9 @@ def _add_first_motion(found: Hook, evidence: Evidence) -> None:
 def _text(found: Hook, evidence: Evidence, window: Interval) -> None:
     if not evidence.texts.known:
         return
-    found.first_text_s = min((t.start_s for t in evidence.overlays.items), default=None)
-    found.text_share = _share(((t.start_s, t.end_s) for t in evidence.overlays.items), window)
+    if evidence.overlays.known:  # else a line that could not be read may have been the first
+        found.first_text_s = min((t.start_s for t in evidence.overlays.items), default=None)
+        found.text_share = _share(((t.start_s, t.end_s) for t in evidence.overlays.items), window)
     found.texts = [_hook_text(t) for t in evidence.texts.items if t.start_s < window[1]]
 
 
@@ -199,7 +201,7 @@ def _voice(found: Hook, evidence: Evidence, window: Interval) -> None:
     if evidence.words.known:
         words = [w for w in evidence.words.items if w.start_s < window[1]]
         found.first_word_s = min((w.start_s for w in evidence.words.items), default=None)
-        found.words, found.said = len(words), " ".join(w.text for w in words)
+        found.words, found.said = len(words), joined((w.text, w.language) for w in words)
 
 
 def _sound(found: Hook, evidence: Evidence, window: Interval) -> None:

@@ -5,6 +5,8 @@ Formulas, sources and limits: docs/insights.md.
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections import Counter
 from collections.abc import Sequence
 from itertools import accumulate
 from typing import Literal
@@ -14,7 +16,7 @@ from reelscope.document.insights.base import Span, lacking, spans, unavailable
 from reelscope.document.measures.words import align, tokens
 from reelscope.document.measures.zones import fit
 from reelscope.document.schema import Insight, Model, Seconds, Value
-from reelscope.timebase import Interval, intersect, merge, overlap_s, total_s
+from reelscope.timebase import Interval, clip_to, intersect, meeting, merge, overlap_s, total_s
 
 __all__ = ["COMFORTABLE_CPS", "FASTEST_CPS", "RESULT", "measure", "reading_s"]
 
@@ -155,7 +157,8 @@ def measure(evidence: Evidence) -> ReadingLoad:
     if found.lack is not None:
         return unavailable(ReadingLoad, found.lack)
     texts = [t for t in found.items if t.end_s > t.start_s]
-    rows = [_row(text, texts, evidence) for text in texts]
+    crowd, spoken = _Crowd(texts), _Spoken(evidence)
+    rows = [_row(text, crowd, spoken, evidence) for text in texts]
     stand = merge((t.start_s, t.end_s) for t in texts)
     text_s = total_s(stand)
     characters = sum(r.characters for r in rows)
@@ -213,7 +216,7 @@ def _wide(c: str) -> bool:
     return 0x3000 <= ord(c) <= 0x30FF or 0x3400 <= ord(c) <= 0x9FFF or 0xF900 <= ord(c) <= 0xFAFF or 0xFF00 <= ord(c) <= 0xFF60
 
 
-def _row(text: Text, texts: Sequence[Text], evidence: Evidence) -> ReadText:
+def _row(text: Text, crowd: _Crowd, spoken: _Spoken, evidence: Evidence) -> ReadText:
     dwell = text.end_s - text.start_s
     words = tokens(text.text)
     needed = reading_s(text.text, COMFORTABLE_CPS)
@@ -235,13 +238,13 @@ def _row(text: Text, texts: Sequence[Text], evidence: Evidence) -> ReadText:
         needed_s=needed,
         spare_s=dwell - needed,
         pace=_pace(text.text, dwell),
-        over_speech_s=total_s(intersect(evidence.voice.items, [(text.start_s, text.end_s)])) if evidence.voice.known else None,
-        said_share=_said_share(words, text, evidence),
+        over_speech_s=spoken.over_s(text.start_s, text.end_s),
+        said_share=spoken.share(words, text),
         large=large,
         contrast_ratio=ratio,
         contrast_least=least,
         contrast_ok=None if ratio is None or least is None else ratio >= least,
-        at_once=_most_at_once([(t.start_s, t.end_s) for t in texts], (text.start_s, text.end_s)),
+        at_once=crowd.most(text.start_s, text.end_s),
     )
     if row.contrast_ok is None:
         row.contrast_reason = NO_CONTRAST if ratio is None else NO_SIZE
@@ -263,20 +266,45 @@ def _large(text: Text, evidence: Evidence) -> bool | None:
     return ink_css_px / INK_OF_TYPE >= LARGE_CSS_PX
 
 
-def _said_share(words: tuple[str, ...], text: Text, evidence: Evidence) -> float | None:
-    """Share of a text's words that are spoken, in order, while it stands."""
-    if not evidence.words.known or not words:
-        return None
-    around = text.start_s - SAID_MARGIN_S, text.end_s + SAID_MARGIN_S
-    spoken = [t for w in evidence.words.items if overlap_s((w.start_s, w.end_s), around) > 0 for t in tokens(w.text)]
-    same = sum(i is not None and j is not None and words[i] == spoken[j] for i, j in align(words, spoken))
-    return same / len(words)
+class _Spoken:
+    """Voice and words, looked up by time: an hour has thousands of each."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        self._voice = evidence.voice
+        self._known = evidence.words.known
+        self._words = sorted(evidence.words.items, key=lambda w: w.start_s)
+        self._starts = [w.start_s for w in self._words]
+        self._longest = max((w.end_s - w.start_s for w in self._words), default=0.0)
+
+    def over_s(self, start_s: float, end_s: float) -> float | None:
+        """Seconds of a stretch in which somebody speaks."""
+        if not self._voice.known:
+            return None
+        return total_s(clip_to(meeting(self._voice.items, (start_s, end_s)), (start_s, end_s)))
+
+    def share(self, words: tuple[str, ...], text: Text) -> float | None:
+        """Share of a text's words that are spoken, in order, while it stands."""
+        if not self._known or not words:
+            return None
+        around = text.start_s - SAID_MARGIN_S, text.end_s + SAID_MARGIN_S
+        near = self._words[bisect_left(self._starts, around[0] - self._longest) : bisect_left(self._starts, around[1])]
+        spoken = [t for w in near if overlap_s((w.start_s, w.end_s), around) > 0 for t in tokens(w.text)]
+        same = sum(i is not None and j is not None and words[i] == spoken[j] for i, j in align(words, spoken))
+        return same / len(words)
 
 
-def _most_at_once(times: Sequence[Interval], within: Interval) -> int:
-    """Most of the intervals that hold at one time in `within`; it can only rise where one begins."""
-    met = [(a, b) for a, b in times if a < within[1] and b > within[0]]
-    return max(sum(a <= t < b for a, b in met) for t in (within[0], *(a for a, _ in met if a >= within[0])))
+class _Crowd:
+    """How many texts stand from each time at which one comes or goes."""
+
+    def __init__(self, texts: Sequence[Text]) -> None:
+        changes = Counter(t.start_s for t in texts)
+        changes.subtract(t.end_s for t in texts)
+        self._edges = sorted(changes)
+        self._counts = list(accumulate(changes[t] for t in self._edges))
+
+    def most(self, start_s: float, end_s: float) -> int:
+        """Most that stand at one time of a stretch that begins where one comes."""
+        return max(self._counts[bisect_left(self._edges, start_s) : bisect_left(self._edges, end_s)])
 
 
 def _several(texts: Sequence[Text]) -> list[Interval]:
@@ -288,23 +316,26 @@ def _several(texts: Sequence[Text]) -> list[Interval]:
 
 def _steps(rows: Sequence[ReadText]) -> list[tuple[float, float, float]]:
     """(start_s, end_s, load) between the times at which a text comes or goes; neighbours of equal load are not joined."""
-    edges = sorted({t for r in rows for t in (r.start_s, r.end_s)})
+    changes = sorted(((t, turn * r.needed_s / r.dwell_s, turn) for r in rows for t, turn in ((r.start_s, 1), (r.end_s, -1))))
     out = []
-    for a, b in zip(edges, edges[1:], strict=False):
-        load = sum(r.needed_s / r.dwell_s for r in rows if r.start_s <= a and r.end_s >= b)
-        if load:
-            out.append((a, b, load))
+    load, standing = 0.0, 0
+    for (t, change, turn), (after, *_) in zip(changes, changes[1:], strict=False):
+        standing += turn
+        load = load + change if standing else 0.0  # exactly nothing, whatever the sums before have rounded
+        if after > t and standing:
+            out.append((t, after, load))
     return out
 
 
 def _over_time(rows: Sequence[ReadText], duration_s: float) -> LoadOverTime:
-    steps = _steps(rows)
-    t_s, load = [], []
-    for k in range(int(duration_s / STEP_S + 1 - 1e-9)):
-        bin_ = k * STEP_S, min((k + 1) * STEP_S, duration_s)
-        t_s.append((bin_[0] + bin_[1]) / 2)
-        load.append(sum(overlap_s(bin_, (a, b)) * value for a, b, value in steps) / (bin_[1] - bin_[0]))
-    return LoadOverTime(step_s=STEP_S, t_s=t_s, load=load)
+    edges = [min(k * STEP_S, duration_s) for k in range(int(duration_s / STEP_S + 1 - 1e-9) + 1)]
+    bins = list(zip(edges, edges[1:], strict=False))
+    sums = [0.0] * len(bins)
+    for start, end, value in _steps(rows):
+        for k in range(max(0, int(start / STEP_S) - 1), min(len(bins), int(end / STEP_S) + 2)):
+            sums[k] += overlap_s(bins[k], (start, end)) * value
+    t_s = [(a + b) / 2 for a, b in bins]
+    return LoadOverTime(step_s=STEP_S, t_s=t_s, load=[s / (b - a) for s, (a, b) in zip(sums, bins, strict=True)])
 
 
 def _against_speech(result: ReadingLoad, stand: Sequence[Interval], evidence: Evidence) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 
-__all__ = ["UNSPACED_LANGUAGES", "align", "edit_distance", "tokens"]
+__all__ = ["UNSPACED_LANGUAGES", "align", "edit_distance", "joined", "tokens"]
 
 UNSPACED_LANGUAGES = frozenset({"zh", "ja", "th", "lo", "my", "yue"})
 """Languages, by Whisper's codes, that are written without blanks between words; a transcript's "word" is mostly one character there."""
@@ -49,6 +49,14 @@ def tokens(text: str) -> tuple[str, ...]:
             out.append(word)
             word = ""
     return tuple(w for w in (*out, word) if w)
+
+
+def joined(words: Iterable[tuple[str, str | None]]) -> str:
+    """Words (text, language) as a line, with blanks before those whose language is written with them."""
+    out = ""
+    for text, language in words:
+        out += text if not out or language in UNSPACED_LANGUAGES else f" {text}"
+    return out
 
 
 def _unspaced(c: str) -> bool:
