@@ -13,6 +13,8 @@ SRC = Path(reelscope.__file__).parent
 # Each may import those to its right only (and itself).
 ORDER = (
     "cli",
+    "server",
+    "client",
     "pipeline",
     "assemble",
     "engine",
@@ -21,8 +23,10 @@ ORDER = (
     "models",
     "demo",
     "media",
+    "net",
     "config",
     "outputs",
+    "api",
     "document",
     "events",
     "timebase",

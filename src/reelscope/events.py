@@ -12,7 +12,7 @@ __all__ = ["Event", "EventBus", "Subscriber"]
 
 log = logging.getLogger(__name__)
 
-Step = Literal["probe", "plan", "load", "model", "decode", "feed", "finish", "retry", "merge", "write", "done"]
+Step = Literal["fetch", "probe", "plan", "load", "model", "decode", "feed", "finish", "retry", "merge", "write", "done"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Event:
         job: Name of the clip or the job's id.
         step: Which part of the way of a clip.
         analyzer: The analyzer or feature that it concerns, where it concerns one.
-        done: How far this step is, in the unit of `total`; for decode seconds of the clip, else a count.
+        done: How far this step is, in the unit of `total`; for decode seconds of the clip, for fetch bytes, else a count.
         total: Where the step ends; None where that is not known.
         seconds: Time that the step took, where it ended.
         message: One line for people.

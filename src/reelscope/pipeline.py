@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import os
-import re
 import tempfile
 import threading
 import time
@@ -22,13 +20,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from reelscope.analyzers.base import Backend
 from reelscope.analyzers.registry import INSTALLED, Registry
-from reelscope.config import Settings
+from reelscope.config import AnalysisSettings, Settings
 from reelscope.document.names import ANALYZER_NAMES
 from reelscope.document.schema import CacheInfo, Document, RunInfo, SourceInfo
 from reelscope.engine.hardware import PeakMemory, read_hardware
 from reelscope.engine.plan import Lookup, Unusable, make_plan
-from reelscope.errors import EngineError, InputError, OutputError
+from reelscope.errors import EngineError, OutputError
 from reelscope.events import Event, EventBus
+from reelscope.media.clip_file import as_text, check_limits, sha256_of, stamp
+from reelscope.media.urls import is_url
 from reelscope.models.catalog import Catalog
 from reelscope.outputs import check_room, out_folder, write_files
 from reelscope.version import VERSION
@@ -43,9 +43,8 @@ if TYPE_CHECKING:
     from reelscope.engine.plan import Plan
     from reelscope.engine.reuse import Taken
     from reelscope.features.base import FeatureSpec
-    from reelscope.media.probe import Probe
 
-__all__ = ["Analysis", "Session", "Written", "analyze", "analyze_to", "lookup", "write"]
+__all__ = ["Analysis", "Origin", "Session", "Written", "analyze", "analyze_to", "lookup", "write"]
 
 # Clips behind a slow one go on while it holds up the order; their documents wait in memory, some hundred kilobytes each.
 AHEAD = 4
@@ -83,7 +82,7 @@ def analyze(
     """Analyse one clip.
 
     Args:
-        source: A local video or sound file.
+        source: A local video or sound file, or the address of a post or a file on the web.
         only: Names of the analyzers to run; None for all. skip: names not to run.
         settings: See reelscope.config; defaults otherwise.
         events: Where progress is published.
@@ -117,6 +116,14 @@ def analyze_to(
     settings = settings or Settings()
     with out_folder(Path(out_dir), settings.system.min_free_disk_mib) as out, Session(settings, events) as session:
         return write(session.analyze(source, only=only, skip=skip), out, formats=formats or settings.output.formats)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a fetched clip came from: the address, and what its page said about it (author, caption, counts ...)."""
+
+    url: str
+    post: Mapping[str, Any] | None = None
 
 
 class Session:
@@ -181,14 +188,35 @@ class Session:
             return self._engine
 
     def analyze(
-        self, source: str | os.PathLike[str], *, only: Sequence[str] | None = None, skip: Sequence[str] = (), job: str | None = None
+        self,
+        source: str | os.PathLike[str],
+        *,
+        only: Sequence[str] | None = None,
+        skip: Sequence[str] = (),
+        job: str | None = None,
+        origin: Origin | None = None,
+        analysis: AnalysisSettings | None = None,
+        stop: threading.Event | None = None,
     ) -> Analysis:
-        """Analyse one clip; see `analyze` for arguments and errors. job: what its events are told under; not given: the file's name."""
+        """Analyse one clip; see `analyze` for arguments and errors.
+
+        Args:
+            job: What its events are told under; not given: the file's name.
+            origin: Where a file came from that was fetched before.
+            analysis: Tier, backends and options of this clip, in place of the session's.
+            stop: Gives this clip up once it is set, from any thread (`Session.stop_clip`).
+        """
         started = time.perf_counter()
-        path = _local_file(source)
-        job = path.name if job is None else job
+        settings = self.settings if analysis is None else self.settings.model_copy(update={"analysis": analysis})
+        token = stop or self._token
+        job = Path(source).name if job is None else job
         phases: dict[str, float] = {}
-        with PeakMemory() as memory, _work_dir(self.settings) as work_dir:
+        with PeakMemory() as memory, _work_dir(settings) as work_dir:
+            if is_url(source):
+                with _timed(phases, "fetch"):
+                    path, origin = self._fetch(os.fspath(source), work_dir, job, token)
+            else:
+                path = Path(source)
             with _timed(phases, "import"):
                 from reelscope.assemble import best_tier, entry, media_facts, spine
                 from reelscope.document.evidence import Evidence
@@ -199,25 +227,27 @@ class Session:
                 engine = self.engine
             with _timed(phases, "probe"):
                 probe = read_facts(path)
-                _check_limits(probe, self.settings)
-                sha256, stamp = _sha256(path), _stamp(path)
+                check_limits(probe, settings)
+                sha256, before = sha256_of(path), stamp(path)
             self.events.publish(Event(job, "probe", total=probe.media.duration_s))
             with _timed(phases, "plan"):
-                models = Catalog.of(self.settings)
+                models = Catalog.of(settings)
                 length_s = probe.media.duration_s
                 has_picture, has_sound = probe.video_index is not None, probe.audio_index is not None
-                whole = self.plan(only=only, skip=skip, has_picture=has_picture, has_sound=has_sound, material_s=length_s)
+                whole = self.plan(
+                    only=only, skip=skip, has_picture=has_picture, has_sound=has_sound, material_s=length_s, analysis=settings.analysis
+                )  # fmt: skip
                 known = keys(whole, clip_sha256=sha256, models=lambda name: models.describe(name).sha256)
                 taken = take(
                     whole, self._kept, clip_sha256=sha256, keys=known, registry=self.registry, work_dir=work_dir, spine=SPINE,
-                    fresh=self.settings.analysis.fresh,
+                    fresh=settings.analysis.fresh,
                 )  # fmt: skip
-                plan = reduced(whole, taken.to_run, hardware=engine.hardware, settings=self.settings, many=self.many, material_s=length_s)
+                plan = reduced(whole, taken.to_run, hardware=engine.hardware, settings=settings, many=self.many, material_s=length_s)
             self.events.publish(Event(job, "plan", total=len(whole.running)))
             kept = {**taken.results, **taken.features}
             stats = taken.decoded.stats if taken.decoded else None
-            outcome = engine.run(probe, plan, work_dir, job=job, kept=kept, stats=stats, whole=whole, token=self._token)
-            if _stamp(path) == stamp:  # else the file was replaced meanwhile, and these are results of something in between
+            outcome = engine.run(probe, plan, work_dir, job=job, kept=kept, stats=stats, whole=whole, token=token)
+            if stamp(path) == before:  # else the file was replaced meanwhile, and these are results of something in between
                 self._keep(whole, taken, outcome, sha256)
             phases |= outcome.phases
             with _timed(phases, "merge"):
@@ -230,7 +260,12 @@ class Session:
         document = Document(
             analysis_id=uuid.uuid4().hex,
             created_at=datetime.now(UTC),
-            source=SourceInfo(path=_as_text(path), sha256=sha256),
+            source=SourceInfo(
+                path=as_text(path) if origin is None else None,
+                url=origin.url if origin is not None else None,
+                post=dict(origin.post) if origin is not None and origin.post is not None else None,
+                sha256=sha256,
+            ),
             media=media,
             run=RunInfo(
                 version=VERSION,
@@ -303,6 +338,23 @@ class Session:
         """Give up the clips that are on their way, from any thread; their `analyze` raises EngineError."""
         self._stop(None)
 
+    def stop_clip(self, stop: threading.Event) -> None:
+        """Give up the clips that were begun with this `stop`, from any thread; their `analyze` raises EngineError."""
+        self._stop(stop)
+
+    def _fetch(self, url: str, work_dir: Path, job: str, stop: threading.Event | None) -> tuple[Path, Origin]:
+        """Bring a post's clip into a run's folder."""
+        from reelscope.media.source import fetch
+
+        folder = work_dir / "fetched"
+        folder.mkdir()
+
+        def told(done: float, total: float | None) -> None:
+            self.events.publish(Event(job, "fetch", done=done, total=total))
+
+        got = fetch(url, folder, self.settings, stop=stop, progress=told)
+        return got.path, Origin(got.url, got.post)
+
     def _stop(self, token: threading.Event | None) -> None:
         if token is not None:
             token.set()
@@ -319,11 +371,13 @@ class Session:
         has_picture: bool = True,
         has_sound: bool = True,
         material_s: float = 0.0,
+        analysis: AnalysisSettings | None = None,
     ) -> Plan:
-        """What would run for a clip of `material_s` seconds, and where."""
+        """What would run for a clip of `material_s` seconds, and where. analysis: as for `analyze`."""
         hardware = self.engine.hardware
+        settings = self.settings if analysis is None else self.settings.model_copy(update={"analysis": analysis})
         return make_plan(
-            only=only, skip=skip, settings=self.settings, lookup=lookup(self.registry, Catalog.of(self.settings)),
+            only=only, skip=skip, settings=settings, lookup=lookup(self.registry, Catalog.of(settings)),
             has_picture=has_picture, has_sound=has_sound, hardware=hardware, many=self.many, material_s=material_s, spine=SPINE,
         )  # fmt: skip
 
@@ -411,52 +465,6 @@ def write(analysis: Analysis, out_dir: Path, *, formats: Sequence[str] = ("json"
             if f"keyframes/{old.name}" not in files:
                 old.unlink(missing_ok=True)
     return Written(document, paths)
-
-
-def _local_file(source: str | os.PathLike[str]) -> Path:
-    text = os.fspath(source)
-    if re.match(r"^[A-Za-z][A-Za-z0-9+.-]+://", text):
-        raise InputError(
-            f"{text}: URLs cannot be analysed yet",
-            code="url_not_supported",
-            hint="download the clip and give the file, for example with yt-dlp",
-        )
-    return Path(text)
-
-
-def _as_text(path: Path) -> str:
-    """A path as it can stand in JSON: bytes of a name that are no UTF-8 become escapes such as \\xff."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
-
-
-def _check_limits(probe: Probe, settings: Settings) -> None:
-    media, limits = probe.media, settings.system
-    if media.duration_s > limits.max_duration_s:
-        raise InputError(
-            f"{probe.path}: lasts {media.duration_s:.0f} s; at most {limits.max_duration_s:.0f} s are taken",
-            code="too_long",
-            hint="raise system.max_duration_s",
-        )
-    if (media.width_px or 0) * (media.height_px or 0) > limits.max_pixels:
-        raise InputError(
-            f"{probe.path}: {media.width_px}x{media.height_px} px are more than the {limits.max_pixels} taken",
-            code="too_many_pixels",
-            hint="raise system.max_pixels",
-        )
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    """Size and time of the last change."""
-    try:
-        facts = path.stat()
-    except OSError:
-        return (-1, -1)
-    return facts.st_size, facts.st_mtime_ns
 
 
 @contextmanager

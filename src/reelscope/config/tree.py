@@ -21,7 +21,9 @@ __all__ = [
     "Output",
     "Performance",
     "Placement",
+    "Server",
     "Settings",
+    "Sources",
     "System",
 ]
 
@@ -206,6 +208,52 @@ class Analysis(Node):
     fresh: bool = Field(default=False, description="compute everything anew instead of using kept results")
 
 
+class Sources(Node):
+    """Clips from the network."""
+
+    max_mib: Annotated[int, Field(ge=1)] = Field(default=512, description="refuse larger downloads, also while they come in")
+    timeout_s: Annotated[float, Field(gt=0)] = Field(default=300.0, description="longest time for fetching one post")
+    retries: Annotated[int, Field(ge=0, le=20)] = Field(default=3, description="how often a download that broke off is tried again")
+    cookies: Path | None = Field(default=None, description="cookies file (Netscape format) for posts that want a login")
+    allow_private: tuple[str, ...] = Field(
+        default=(),
+        description="addresses besides public ones that may be connected to for clips and callbacks: host names, or networks such as "
+        "192.168.1.0/24",
+    )
+
+
+class Server(Node):
+    """The server and its workers."""
+
+    host: str = Field(default="127.0.0.1", description="address to listen on; beyond this machine a token is needed")
+    port: Annotated[int, Field(ge=0, le=65535)] = Field(default=8003, description="port to listen on; 0: any free one")
+    database: str | None = Field(
+        default=None, description="where jobs are kept, postgresql://USER:PASSWORD@HOST/NAME; not set: SQLite in the data folder"
+    )
+    roots: tuple[str, ...] = Field(default=(), description="folders whose files may be analysed by path; not set: none")
+    without_token: bool = Field(default=False, description="let everybody in who reaches the address, also beyond this machine")
+    workers: Annotated[int, Field(ge=0, le=64)] = Field(
+        default=1, description="processes that analyse on this machine, each with an engine of its own; 0: other machines do"
+    )
+    max_upload_mib: Annotated[int, Field(ge=1)] = Field(default=512, description="refuse larger uploads, also while they come in")
+    max_queue: Annotated[int, Field(ge=1)] = Field(default=10_000, description="refuse new jobs while so many wait")
+    requests_per_minute: Annotated[int, Field(ge=1)] = Field(
+        default=6000, description="requests that one client (token, else address) may make in a minute"
+    )
+    min_free_disk_mib: Annotated[int, Field(ge=0)] = Field(
+        default=1024, description="refuse new jobs with less free space in the data folder"
+    )
+    keep_days: Annotated[float, Field(gt=0)] | None = Field(
+        default=None, description="remove an analysis so many days after its end; not set: never"
+    )
+    keep_media_days: Annotated[float, Field(gt=0)] | None = Field(
+        default=30.0, description="remove an analysis's clip so many days after its end, and keep what was found in it"
+    )
+    drain_s: Annotated[float, Field(ge=0)] = Field(
+        default=60.0, description="when stopped, seconds that clips on their way may take to end before they are handed back to the queue"
+    )
+
+
 def _some_and_none_twice(formats: tuple[Format, ...]) -> tuple[Format, ...]:
     if not formats or len(set(formats)) != len(formats):
         raise ValueError("name at least one format and none twice")
@@ -234,3 +282,5 @@ class Settings(Node):
     faults: Faults = Field(default=Faults(), description="what happens when a worker dies, hangs or grows")
     system: System = Field(default=System(), description="limits, places and logs")
     output: Output = Field(default=Output(), description="what is written")
+    sources: Sources = Field(default=Sources(), description="clips from the network")
+    server: Server = Field(default=Server(), description="the server and its workers")
