@@ -120,10 +120,16 @@ def analyze_to(
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a fetched clip came from: the address, and what its page said about it (author, caption, counts ...)."""
+    """Where a clip came from that does not lie where the user has it.
 
-    url: str
+    Attributes:
+        url: The address it was fetched from; post: what its page said about it (author, caption, counts ...).
+        name: The user's own name of a file that was handed in.
+    """
+
+    url: str | None = None
     post: Mapping[str, Any] | None = None
+    name: str | None = None
 
 
 class Session:
@@ -261,7 +267,7 @@ class Session:
             analysis_id=uuid.uuid4().hex,
             created_at=datetime.now(UTC),
             source=SourceInfo(
-                path=as_text(path) if origin is None else None,
+                path=as_text(path) if origin is None else origin.name,
                 url=origin.url if origin is not None else None,
                 post=dict(origin.post) if origin is not None and origin.post is not None else None,
                 sha256=sha256,
