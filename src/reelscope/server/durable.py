@@ -1,0 +1,136 @@
+"""The durable queue: DBOS in the same database as the jobs. The web process hands in, workers take out.
+
+A workflow here does one thing: it runs a job by its id. What is true of the job stands in its row (reelscope.server.jobs); DBOS sees to
+it that somebody works on it, after whatever end of whichever process. An executor of DBOS recovers its own work only; work of executors
+that are gone for good goes back to the queue by `recover`, told by who watches the workers' beats.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection
+from typing import Any
+
+import sqlalchemy as sa
+from dbos import DBOS, DBOSClient, DBOSConfig
+
+from reelscope.server.db import Database
+
+__all__ = ["ANALYSES", "CALLBACKS", "Durable", "Executor"]
+
+log = logging.getLogger(__name__)
+
+NAME = "reelscope"
+ANALYSES, CALLBACKS = "analyses", "callbacks"  # queues, and the workflows that they hold
+
+# DBOS gives work to executors of the same application version only. This is the version of what is handed over (a job's id), not of the
+# program: jobs handed in before an update are done after it.
+CONTRACT = "1"
+
+# How often a worker looks for work: a job starts that much later at most. DBOS asks the database each time.
+POLL_S = 0.25
+# Tries of DBOS itself are not what ends a job: strikes are counted in its row.
+MAX_RECOVERIES = 10_000
+CALLBACKS_AT_ONCE = 4  # of one worker: they mostly wait for somebody else's server
+
+
+class Durable:
+    """Hands work in. Any process may have one; it runs no work itself."""
+
+    def __init__(self, database: Database) -> None:
+        self._client = DBOSClient(system_database_engine=database.engine, application_name=NAME)
+
+    def close(self) -> None:
+        """Let go of it; the database stays open."""
+        self._client.destroy()
+
+    def enqueue(self, connection: sa.Connection, queue: str, workflow: str, job_id: str, *, priority: int = 5) -> None:
+        """Put a job's workflow into a queue, in the caller's transaction. Of one `workflow` id only the first counts."""
+        self._client.enqueue_in_transaction(
+            connection,
+            {"queue_name": queue, "workflow_name": queue, "workflow_id": workflow, "priority": priority, "app_version": CONTRACT},
+            job_id,
+        )
+
+    def enqueue_later(self, queue: str, workflow: str, job_id: str, *, delay_s: float) -> None:
+        """Put a workflow into a queue from which it is taken after a while."""
+        self._client.enqueue(
+            {"queue_name": queue, "workflow_name": queue, "workflow_id": workflow, "delay_seconds": delay_s, "app_version": CONTRACT},
+            job_id,
+        )
+
+    def cancel(self, workflow: str) -> None:
+        """Take it out of the queue, or mark it cancelled where it runs (it is stopped by who runs it)."""
+        self._client.cancel_workflow(workflow)
+
+    def forget(self, workflows: Collection[str]) -> None:
+        """Remove what is kept of ended workflows."""
+        if workflows:
+            self._client.delete_workflows(list(workflows))
+
+    def pending(self) -> dict[str, list[str]]:
+        """Workflows that an executor has taken and not ended, by executor."""
+        found: dict[str, list[str]] = {}
+        for status in self._client.list_workflows(status="PENDING", load_input=False, load_output=False):
+            found.setdefault(status.executor_id or "", []).append(status.workflow_id)
+        return found
+
+    def states(self, workflows: Collection[str]) -> dict[str, str]:
+        """DBOS's own state of each workflow that it knows."""
+        if not workflows:
+            return {}
+        found = self._client.list_workflows(workflow_ids=list(workflows), load_input=False, load_output=False)
+        return {status.workflow_id: status.status for status in found}
+
+    def recover(self, executor: str) -> int:
+        """Put what a dead executor had taken back into its queue, and return how much; work that another has taken meanwhile stays there."""
+        workflows = self.pending().get(executor, [])
+        # DBOS's public call for this wants an executor's process; the statement behind it asks for the dead executor's id again.
+        return sum(self._client._sys_db.reenqueue_for_recovery(w, [executor], ANALYSES) for w in workflows)
+
+
+class Executor:
+    """Takes work out and runs it, in threads of this process. There is one in a process.
+
+    Args:
+        worker: Its id, new for each process: what an earlier one had taken is recovered by its id.
+        analyse, call_back: Run a job; they return when it is through and raise nothing.
+        at_once: Analyses at the same time.
+    """
+
+    def __init__(
+        self, database: Database, worker: str, *, analyse: Callable[[str], None], call_back: Callable[[str], None], at_once: int
+    ) -> None:
+        config: DBOSConfig = {
+            "name": NAME,
+            "system_database_url": database.url,
+            "executor_id": worker,
+            "application_version": CONTRACT,
+            "enable_otlp": False,
+            "log_level": "WARNING",
+            "use_listen_notify": True,
+            "max_executor_threads": 64,
+        }
+        DBOS(config=config)
+        DBOS.workflow(name=ANALYSES, max_recovery_attempts=MAX_RECOVERIES)(_named(ANALYSES, analyse))
+        DBOS.workflow(name=CALLBACKS, max_recovery_attempts=MAX_RECOVERIES)(_named(CALLBACKS, call_back))
+        self._at_once = at_once
+
+    def start(self) -> None:
+        """Begin to take work."""
+        DBOS.launch()
+        kept: dict[str, Any] = {"polling_interval_sec": POLL_S, "on_conflict": "always_update"}
+        DBOS.register_queue(ANALYSES, worker_concurrency=self._at_once, **kept)
+        DBOS.register_queue(CALLBACKS, worker_concurrency=CALLBACKS_AT_ONCE, **kept)
+
+    def stop(self, wait_s: float = 0.0) -> None:
+        """Take no more work; wait so long for what is on its way."""
+        DBOS.destroy(workflow_completion_timeout_sec=round(wait_s))
+
+
+def _named(name: str, call: Callable[[str], None]) -> Callable[[str], None]:
+    def workflow(job_id: str) -> None:
+        call(job_id)
+
+    workflow.__name__ = workflow.__qualname__ = name  # DBOS finds workflows by it
+    return workflow
