@@ -26,7 +26,8 @@ class Event:
         done: How far this step is, in the unit of `total`; for decode seconds of the clip, for fetch bytes, else a count.
         total: Where the step ends; None where that is not known.
         seconds: Time that the step took, where it ended.
-        message: One line for people.
+        message: One line for people; for finish how it ended, as the document's status.
+        names: For plan the analyzers that are to run.
     """
 
     job: str
@@ -36,6 +37,7 @@ class Event:
     total: float | None = None
     seconds: float | None = None
     message: str = ""
+    names: tuple[str, ...] = ()
 
 
 Subscriber = Callable[[Event], None]
@@ -51,6 +53,11 @@ class EventBus:
     def subscribe(self, subscriber: Subscriber) -> None:
         self.subscribers.append(subscriber)
 
+    def unsubscribe(self, subscriber: Subscriber) -> None:
+        """Let go of one; nothing where it is not there (any more)."""
+        with self._lock:
+            self.subscribers = [s for s in self.subscribers if s is not subscriber]
+
     def publish(self, event: Event) -> None:
         with self._lock:
             for subscriber in tuple(self.subscribers):
@@ -58,4 +65,4 @@ class EventBus:
                     subscriber(event)
                 except Exception:
                     log.exception("subscriber %r failed and gets no more events", subscriber)
-                    self.subscribers.remove(subscriber)
+                    self.subscribers = [s for s in self.subscribers if s is not subscriber]

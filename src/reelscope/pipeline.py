@@ -249,7 +249,7 @@ class Session:
                     fresh=settings.analysis.fresh,
                 )  # fmt: skip
                 plan = reduced(whole, taken.to_run, hardware=engine.hardware, settings=settings, many=self.many, material_s=length_s)
-            self.events.publish(Event(job, "plan", total=len(whole.running)))
+            self.events.publish(Event(job, "plan", total=len(whole.running), names=tuple(c.name for c in plan.running)))
             kept = {**taken.results, **taken.features}
             stats = taken.decoded.stats if taken.decoded else None
             outcome = engine.run(probe, plan, work_dir, job=job, kept=kept, stats=stats, whole=whole, token=token)

@@ -183,6 +183,7 @@ class MediaInfo(Model):
     """Facts of the file. `duration_header_s` is what the container says, `duration_decoded_s` what really decoded; `duration_s` chooses.
 
     The picture's fields are null for a clip of sound alone. Width and height are the display size: square pixels, upright.
+    `slides`: of a clip that was made of still pictures, when each of them begins (the first at 0); null for every other clip.
     """
 
     container: str
@@ -211,6 +212,7 @@ class MediaInfo(Model):
     video_streams: int = 1
     audio_streams: int = 0
     audio: AudioInfo | None = None
+    slides: list[Seconds] | None = None
     warnings: list[str] = []
 
 

@@ -335,7 +335,7 @@ class ClipRun:
             return
         member.seconds, member.phases = message.seconds, message.phases
         self._done(message.name, message.result, message.failure)
-        self._tell("finish", message.name, seconds=message.seconds)
+        self._tell("finish", message.name, seconds=message.seconds, message=message.failure.status if message.failure is not None else "ok")
 
     def _done(self, name: str, result: Any = None, failure: Failure | None = None) -> None:
         member = self.out.members[name]

@@ -14,6 +14,7 @@ from av.stream import Discard
 from reelscope.document.schema import AudioInfo, MediaInfo
 from reelscope.errors import InputError
 from reelscope.media.guards import MAX_SIDE_PX, open_guarded
+from reelscope.media.slides import read_mark, slide_starts, slide_words
 from reelscope.timebase import seconds
 
 if TYPE_CHECKING:
@@ -221,6 +222,11 @@ def _describe(file: Path, container: Any, video: Any, audio: Any, scans: dict[in
             )
         warnings.append(f"the file stops early: {missing_s:.2f} s of {header_s:.2f} s are missing")
         facts["missing_s"] = missing_s
+    mark = read_mark(container) if video is not None else None
+    slides = slide_starts(mark, sorted(set(scans[video.index].pts)), video.time_base, origin) if mark is not None else None
+    if mark is not None and slides is not None:
+        facts["slides"] = list(slides)
+        warnings += slide_words(mark, duration_s)
     media = MediaInfo(duration_s=duration_s, warnings=warnings, **facts)
     return Probe(
         file,

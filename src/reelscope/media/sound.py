@@ -21,7 +21,7 @@ from reelscope.media.guards import open_guarded
 from reelscope.media.probe import Probe
 from reelscope.timebase import seconds
 
-__all__ = ["decode_sound"]
+__all__ = ["decode_sound", "decoded_frames"]
 
 # Times of audio packets jitter by rounding (1 ms in Matroska, a frame in transport streams); only more than this is a gap or an overlap.
 JITTER_S = 0.03
@@ -57,7 +57,7 @@ def decode_sound(probe: Probe, work_dir: Path, *, stop: Callable[[], bool] = lam
                     other.discard = Discard.all
             resampler: Any = None
             key: Any = None
-            for frame in _decode(container, stream):
+            for frame in decoded_frames(container, stream):
                 if stop():
                     return None
                 if frame is None:
@@ -86,8 +86,8 @@ def _target_layout(stream: Any, frame: Any) -> str:
     return {1: "mono", 2: "stereo"}.get(stream.channels, stream.layout.name)
 
 
-def _decode(container: Any, stream: Any) -> Iterator[Any]:
-    """Yield frames, and None for each packet that does not decode."""
+def decoded_frames(container: Any, stream: Any) -> Iterator[Any]:
+    """Yield a stream's frames, and None for each packet that does not decode."""
     packets = container.demux(stream)
     while True:
         try:

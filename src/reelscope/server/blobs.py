@@ -1,4 +1,4 @@
-"""Files named by their content: DATA/blobs/ab/abcd... A name that is there is whole; what nothing names any more is removed by the janitor."""
+"""Files named by their content: DATA/blobs/ab/abcd... A name that is there is whole; the janitor removes what nothing names any more."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ def _where(folder: Path, sha256: str) -> Path:
 
 def _place(part: Path, target: Path) -> None:
     target.parent.mkdir(exist_ok=True)
-    os.replace(part, target)  # the same content where it is there already; its age begins anew, which keeps the janitor away
+    part.replace(target)  # the same content where it is there already; its age begins anew, which keeps the janitor away
     fd = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(fd)

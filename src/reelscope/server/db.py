@@ -233,9 +233,7 @@ def open_database(settings: Settings) -> Database:
     except sa.exc.ArgumentError:
         url = None
     if url is None or url.get_backend_name() not in ("postgresql", "sqlite"):
-        raise ConfigError(
-            "server.database is no address of a PostgreSQL database", hint="write postgresql://USER:PASSWORD@HOST/NAME"
-        )
+        raise ConfigError("server.database is no address of a PostgreSQL database", hint="write postgresql://USER:PASSWORD@HOST/NAME")
     return Database(url.set(drivername=url.get_backend_name()).render_as_string(hide_password=False))
 
 
@@ -269,5 +267,3 @@ def _first_line(error: Exception, secret: str) -> str:
     password = sa.make_url(secret).password
     text = lines[0] if lines else type(error).__name__
     return text.replace(password, "***") if password else text
-
-

@@ -53,7 +53,7 @@ class Durable:
         )
 
     def enqueue_later(self, queue: str, workflow: str, job_id: str, *, delay_s: float) -> None:
-        """Put a workflow into a queue from which it is taken after a while."""
+        """Put a workflow into a queue from which it is taken after a while. job_id: what it is run with."""
         self._client.enqueue(
             {"queue_name": queue, "workflow_name": queue, "workflow_id": workflow, "delay_seconds": delay_s, "app_version": CONTRACT},
             job_id,
@@ -83,7 +83,7 @@ class Durable:
         return {status.workflow_id: status.status for status in found}
 
     def recover(self, executor: str) -> int:
-        """Put what a dead executor had taken back into its queue, and return how much; work that another has taken meanwhile stays there."""
+        """Put what a dead executor had taken back into its queue, and return how much; what another has taken meanwhile stays there."""
         workflows = self.pending().get(executor, [])
         # DBOS's public call for this wants an executor's process; the statement behind it asks for the dead executor's id again.
         return sum(self._client._sys_db.reenqueue_for_recovery(w, [executor], ANALYSES) for w in workflows)

@@ -162,9 +162,7 @@ class Jobs:
 
     def _hand_in(self, c: sa.Connection, handed: Handed) -> tuple[Job, bool]:
         if handed.idempotency_key is not None:
-            found = c.execute(
-                sa.select(*_COLUMNS, jobs.c.idempotency_body).where(jobs.c.idempotency_key == handed.idempotency_key)
-            ).first()
+            found = c.execute(sa.select(*_COLUMNS, jobs.c.idempotency_body).where(jobs.c.idempotency_key == handed.idempotency_key)).first()
             if found is not None:
                 if found.idempotency_body != handed.idempotency_body:
                     raise Conflict
@@ -202,8 +200,12 @@ class Jobs:
                 sa.update(jobs)
                 .where(jobs.c.id == job_id, jobs.c.state.in_(("queued", "running")))
                 .values(
-                    state="running", worker=worker, fence=jobs.c.fence + 1, attempts=jobs.c.attempts + 1,
-                    started_at=sa.func.coalesce(jobs.c.started_at, now()), progress=None,
+                    state="running",
+                    worker=worker,
+                    fence=jobs.c.fence + 1,
+                    attempts=jobs.c.attempts + 1,
+                    started_at=sa.func.coalesce(jobs.c.started_at, now()),
+                    progress=None,
                 )  # fmt: skip
                 .returning(*_COLUMNS)
             ).first()

@@ -3,6 +3,8 @@
 Two detectors share one pass. Cuts: figures of the change between neighbouring frames, of the frames around it and of what becomes of it
 go into a small fitted model (`_evidence`, `_model`). Gradual transitions: blends and wipes are recognised by their own geometry in a few
 seconds of thumbnails (`_gradual`). Only these thumbnails and the figures of a third of a second of frames are held.
+
+A clip that was made of still pictures says itself where its slides begin (`media.slides`): these are its shots, and nothing is detected.
 """
 
 from __future__ import annotations
@@ -49,18 +51,23 @@ class ShotsFeature(Feature[Shots]):
         self._stream: ShotStream = ShotStream()
 
     def begin(self, clip: Clip) -> None:
+        self._known = clip.media.slides is not None
         self._stream.begin()
 
     def feed(self, window: Window) -> Any:
+        if self._known:
+            return None
         frames = window.frames(self.frames[0])
         for pixels, pts_s in zip(frames.pixels, frames.pts_s, strict=True):
             self._stream.add(pixels, float(pts_s))
         return None
 
     def finish(self, inputs: Inputs) -> Shots:
-        from reelscope.features.shots._decide import tile
+        from reelscope.features.shots._decide import slide_shots, tile
 
-        return tile(self._stream.end(), inputs.clip.media.duration_s)
+        media = inputs.clip.media
+        found = self._stream.end()
+        return tile(found, media.duration_s) if media.slides is None else slide_shots(media.slides, media.duration_s)
 
 
 FEATURE = ShotsFeature

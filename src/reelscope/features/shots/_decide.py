@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from reelscope.features.shots._types import Shots, Transition
 
-__all__ = ["CutCandidate", "GradualCandidate", "choose_cuts", "combine", "drop_held", "join_fades", "tile"]
+__all__ = ["CutCandidate", "GradualCandidate", "choose_cuts", "combine", "drop_held", "join_fades", "slide_shots", "tile"]
 
 # Two cuts closer than this are one disturbance: 0.14 s is four frames at 30 per second, below the shortest flash-cut that editors use
 # (five to six).
@@ -95,6 +95,15 @@ def combine(cuts: Sequence[CutCandidate], gradual: Sequence[GradualCandidate]) -
         if not any(g.start_s - EDGE_S <= c.pts_s <= g.end_s + EDGE_S for g in fades):
             out.append(Transition("cut", c.pts_s, c.pts_s, confidence=c.probability, jump_cut=c.same_take, figures=c.figures))
     return tuple(sorted(out, key=lambda t: (t.start_s, t.end_s)))
+
+
+def slide_shots(starts_s: Sequence[float], duration_s: float) -> Shots:
+    """The shots of a clip that was made of still pictures: its slides, known rather than detected. No jump cuts: two pictures are no take.
+
+    Args:
+        starts_s: When each slide begins, the first at 0 (`MediaInfo.slides`).
+    """
+    return tile([Transition("cut", t, t, variant="slide") for t in starts_s[1:] if t < duration_s], duration_s)
 
 
 def tile(transitions: Sequence[Transition], duration_s: float) -> Shots:

@@ -18,9 +18,10 @@ class Transition:
 
     Attributes:
         kind, start_s, end_s: What and when; half-open.
-        confidence: For a cut the fitted probability, for a gradual one the margin `1 - cost / 2` (0.5 just accepted, 1 ideal).
+        confidence: For a cut the fitted probability, for a gradual one the margin `1 - cost / 2` (0.5 just accepted, 1 ideal); None where
+            nothing was detected because it is known (slides).
         variant: fade: "black", "white" (through it), "from black", "to black", "from white", "to white"; wipe: "left", "right", "up",
-            "down" (where the edge moves to).
+            "down" (where the edge moves to); cut: "slide" where one still picture follows another.
         jump_cut: A cut between two moments of one take.
         figures: What it was decided on, as (name, value); the names are explained in docs/analyzers/cut_analysis.md.
     """

@@ -1,0 +1,205 @@
+"""A worker process: it takes jobs out of the durable queue and does them, until it is told to end or its parent is gone.
+
+It is started by a supervisor (reelscope.server.supervise) with what it needs on stdin, as one line of JSON; stdin then stays open, and its
+end means that the supervisor has died, however that happened.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+from reelscope.config import Settings
+from reelscope.config.places import data_dir
+from reelscope.pipeline import Session
+from reelscope.server.blobs import Blobs, LocalBlobs
+from reelscope.server.db import open_database
+from reelscope.server.durable import Durable, Executor
+from reelscope.server.fleet import BEAT_S, Fleet, WorkerLock
+from reelscope.server.jobs import Jobs
+from reelscope.server.work import Work
+
+__all__ = ["EXIT_LOST", "Boot", "WorkerProcess", "main"]
+
+log = logging.getLogger(__name__)
+
+# The web process answers while the cores analyse; on a machine of its own a worker has nobody to be nice to.
+NICE = 5
+EXIT_LOST = 75  # it was taken for lost: what it did is somebody else's now, and only a new process may go on
+LOOK_S = 2.0  # how often it looks for workers that are gone
+PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Boot:
+    """What a worker is started with.
+
+    Attributes:
+        worker: Its id. restarts: Workers that were in its place before.
+        settings: As JSON. server: address to get clips from and bring results to, where the server is another machine; token_file: with
+            the token for it.
+    """
+
+    worker: str
+    restarts: int
+    settings: dict[str, Any]
+    server: str | None = None
+    token_file: str | None = None
+
+
+class WorkerProcess:
+    """The worker of this process."""
+
+    def __init__(self, boot: Boot) -> None:
+        self.boot = boot
+        self.settings = Settings.model_validate_json(json.dumps(boot.settings))
+        self.data_dir = data_dir(self.settings)
+        self.ended = threading.Event()
+        self.state = "starting"
+        self.exit_code = 0
+        self._last: list[dict[str, Any]] = []
+
+    def run(self) -> int:
+        """Work until told to end; returns the exit code."""
+        from reelscope.server.monitor.worker import WorkerSampler
+
+        settings = self.settings
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        lock = WorkerLock(self.data_dir, self.boot.worker)
+        database = open_database(settings)
+        durable = Durable(database)
+        jobs = Jobs(database, durable)
+        self.fleet = Fleet(database, jobs, self.data_dir)
+        self.fleet.look()  # what an earlier process of this machine held waits no longer than its successor's start
+        self.fleet.enter(self.boot.worker, restarts=self.boot.restarts)
+        spare = self.data_dir / "spare"
+        spare.mkdir(exist_ok=True)
+        with Session(settings, many=True) as session:
+            self.sampler = WorkerSampler(session, self.data_dir)
+            self.work = Work(jobs, self._blobs(), session, worker=self.boot.worker, spare=spare, parked=_park)
+            executor = Executor(
+                database, self.boot.worker, analyse=self.work.run, call_back=self._call_back(jobs), at_once=_at_once(settings)
+            )
+            beats = threading.Thread(target=self._beat, name="beat", daemon=True)
+            beats.start()
+            executor.start()
+            self._warm(session)
+            self.state = "ready"
+            self.ended.wait()
+            self._drain(executor)
+        self.sampler.close()
+        self.fleet.bury(self.boot.worker)
+        durable.close()
+        database.close()
+        lock.close()
+        return self.exit_code
+
+    def drain(self) -> None:
+        """Take no new job, end those on their way or hand them back, and end. May be called from a signal handler."""
+        self.state = "draining"
+        self.ended.set()
+
+    def _blobs(self) -> Blobs:
+        if self.boot.server is None:
+            return LocalBlobs(self.data_dir / "blobs")
+        from reelscope.server.remote import RemoteBlobs
+
+        return RemoteBlobs(self.boot.server, self.boot.token_file, LocalBlobs(self.data_dir / "blobs"), self.settings)
+
+    def _call_back(self, jobs: Jobs) -> Any:
+        from reelscope.server.calling import Caller
+
+        return Caller(jobs, self.settings, self.data_dir).run
+
+    def _warm(self, session: Session) -> None:
+        """Look at the machine and the models before the first job: /ready tells that this is done."""
+        session.plan()
+
+    def _drain(self, executor: Executor) -> None:
+        self.work.draining.set()
+        give_up = threading.Timer(self.settings.server.drain_s, self.work.give_up)
+        give_up.daemon = True
+        give_up.start()
+        try:
+            if self.exit_code == EXIT_LOST:
+                self.work.give_up(lost=True)
+            executor.stop(self.settings.server.drain_s + 30 if self.work.doing() else 0)
+        finally:
+            give_up.cancel()
+
+    def _beat(self) -> None:
+        """Once a second: say that this worker lives and what it does; now and then look for those that do not."""
+        beats = 0
+        while True:
+            try:
+                if not self.fleet.beat(self.boot.worker, self.state, self.work.doing(), self.sampler.sample()):
+                    log.error("this worker was taken for lost: it ends, and its successor goes on")
+                    self.exit_code = EXIT_LOST
+                    self.drain()
+                    return
+                if beats % round(LOOK_S / BEAT_S) == 0:
+                    self.fleet.look()
+            except Exception:  # the database is away for a while
+                log.warning("the beat could not be written", exc_info=True)
+            beats += 1
+            if self.ended.wait(BEAT_S) and not self.work.doing():
+                return
+            if self.ended.is_set():
+                threading.Event().wait(BEAT_S)
+
+
+def main() -> int:
+    """Read what to do from stdin and do it."""
+    line = sys.stdin.readline()
+    if not line:
+        return 2
+    boot = Boot(**json.loads(line))
+    _die_with_parent()
+    process = WorkerProcess(boot)
+    signal.signal(signal.SIGTERM, lambda *_: process.drain())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor decides
+    from reelscope.server.monitor.logs import log_to_files
+
+    log_to_files(process.data_dir, worker=boot.worker, level=process.settings.system.log_level)
+    if boot.server is None and process.settings.placement.nice < NICE:
+        os.nice(NICE)
+    threading.Thread(target=_end_with_stdin, name="parent", daemon=True).start()
+    code = process.run()
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(code)  # threads that were parked with a job that is no longer theirs never end by themselves
+
+
+def _at_once(settings: Settings) -> int:
+    return settings.optimisation.clips_in_flight
+
+
+def _park() -> None:
+    """Keep a workflow from returning, which would end it in the queue's books: it is somebody else's when this process is gone."""
+    threading.Event().wait()
+
+
+def _die_with_parent() -> None:
+    """Linux ends this process when its parent's thread ends, also by kill -9; elsewhere the end of stdin tells."""
+    try:
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    except (OSError, AttributeError):
+        return
+
+
+def _end_with_stdin() -> None:
+    os.set_inheritable(0, False)
+    while os.read(0, 1):
+        pass
+    os._exit(EXIT_LOST)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
