@@ -34,7 +34,7 @@ ORDER = (
 )
 RANK = {name: i for i, name in enumerate(ORDER)}
 HEAVY = ("numpy", "av", "cv2", "onnxruntime", "scipy", "librosa", "skimage", "rapidocr", "faster_whisper", "ctranslate2", "jinja2", "PIL")
-PUBLIC = ["Document", "ReelscopeError", "Session", "__version__", "analyze"]
+PUBLIC = ["Client", "Document", "ReelscopeError", "Session", "__version__", "analyze"]
 MAX_LINES = 500
 
 

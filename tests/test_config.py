@@ -125,6 +125,13 @@ def test_an_empty_variable_is_not_set_and_other_variables_are_not_ours(tmp_path:
     assert loaded.settings == Settings()
 
 
+def test_the_variables_of_the_client_are_no_settings_and_their_neighbours_are_told(tmp_path: Path) -> None:
+    env = {"REELSCOPE_SERVER": "http://10.0.0.1:8003", "REELSCOPE_TOKEN_FILE": "/run/token", "REELSCOPE_SERVER__PORT": "9000"}
+    assert load(tmp_path, env=env).settings == Settings(server=Settings().server.model_copy(update={"port": 9000}))
+    with pytest.raises(ConfigError, match=r"REELSCOPE_TOKEN_FIL names no setting, did you mean 'REELSCOPE_TOKEN_FILE'\?"):
+        load(tmp_path, env={"REELSCOPE_TOKEN_FIL": "/run/token"})
+
+
 def test_paths_are_relative_to_who_wrote_them(tmp_path: Path) -> None:
     user = load(tmp_path, user='[output]\ndir = "results"\n[system]\ntemp_dir = "~/tmp"')
     assert user.settings.output.dir == tmp_path / "home/.config/reelscope/results"

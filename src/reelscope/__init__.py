@@ -16,16 +16,18 @@ from reelscope.version import VERSION
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
+    from reelscope.client import Client as Client
     from reelscope.document.schema import Document as Document
     from reelscope.errors import ReelscopeError as ReelscopeError
     from reelscope.pipeline import Session as Session
     from reelscope.pipeline import analyze as analyze
 
-__all__ = ["Document", "ReelscopeError", "Session", "__version__", "analyze"]
+__all__ = ["Client", "Document", "ReelscopeError", "Session", "__version__", "analyze"]
 
 __version__ = VERSION
 
 _HOME = {
+    "Client": "reelscope.client",
     "Document": "reelscope.document.schema",
     "ReelscopeError": "reelscope.errors",
     "Session": "reelscope.pipeline",

@@ -22,8 +22,9 @@ __all__ = ["PLAIN_VARIABLES", "FlagValue", "Layer", "LoadedSettings", "Origin", 
 Layer = Literal["default", "user", "project", "environment", "flag"]
 
 # Variables of ours that are no settings: how errors of the command line are shown is decided before settings are read, and the data
-# folder's (reelscope.config.places) and the one that keeps us offline have the short names that other programs have too.
-PLAIN_VARIABLES = frozenset({"REELSCOPE_DEBUG", "REELSCOPE_DATA_DIR", "REELSCOPE_OFFLINE"})
+# folder's (reelscope.config.places) and the one that keeps us offline have the short names that other programs have too; which server to
+# ask, and the file with its token, concern commands that read no settings (reelscope.cli.remote).
+PLAIN_VARIABLES = frozenset({"REELSCOPE_DEBUG", "REELSCOPE_DATA_DIR", "REELSCOPE_OFFLINE", "REELSCOPE_SERVER", "REELSCOPE_TOKEN_FILE"})
 
 AUTO_WORDS = frozenset({"auto", "none"})  # TOML has no null, so these words give a setting back to the program
 
