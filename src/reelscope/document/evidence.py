@@ -243,6 +243,13 @@ class Evidence:
     def has_sound(self) -> bool:
         return self.media.audio is not None
 
+    @property
+    def staged(self) -> Lack | None:
+        """Why the times of cuts, and how long a picture stays, say nothing about the post; None for a clip that somebody cut."""
+        if self.media.slides is None:
+            return None
+        return Lack("the clip was made of still pictures: how long each is shown was chosen for it, not by the post", "made_of_stills")
+
     def lack(self, name: str) -> Lack | None:
         """Why an analyzer has no result; None where it has one.
 

@@ -42,6 +42,7 @@ MIN_SHORT_SIDE_PX = 720  # phones show a reel on 1080 px and more: below 720 it 
 # Bits per pixel below which codecs at usual settings show their work; rules of thumb from bit-rate ladders for 1080p at 30 frames/s
 MIN_BITS_PER_PIXEL = {"h264": 0.04, "hevc": 0.025, "vp9": 0.025, "av1": 0.02}
 MIN_FPS = 23.0  # film's 24, less the 1000/1001 of television
+OF_THE_MAKING = "the clip was made of still pictures: frame rate and bit rate are of the making"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,11 @@ def media_checks(media: MediaInfo) -> list[MediaCheck]:
     """Resolution, frame rate and bits per pixel."""
     short = float(min(media.width_px, media.height_px))
     out = [MediaCheck("short_side", short, "px", MIN_SHORT_SIDE_PX, short >= MIN_SHORT_SIDE_PX)]
+    if media.slides is not None:
+        return [
+            *out,
+            *(MediaCheck(name, None, unit, None, None, OF_THE_MAKING) for name, unit in (("frame_rate", "1/s"), ("bits_per_pixel", "bit"))),
+        ]
     if media.fps:
         out.append(MediaCheck("frame_rate", media.fps, "1/s", MIN_FPS, media.fps >= MIN_FPS))
     else:

@@ -41,7 +41,8 @@ class TransitionSegment(Segment):
     `confidence`: for a cut the probability of the fitted model (see docs/analyzers/cut_analysis.md for its reliability), for a gradual
     transition the margin 1 - cost / 2, where cost 0 is the ideal blend or wipe and 1 the limit of acceptance. `evidence`: the figures
     behind it. Of the backend transnetv2 `confidence` is the network's output, `kind` is cut or gradual (it does not tell dissolves, fades
-    and wipes apart) and `jump_cut` null: not measured.
+    and wipes apart) and `jump_cut` null: not measured. Where one still picture follows another in a clip that was made of them
+    (`media.slides`) the cut is known, of variant "slide" and without confidence, whichever the backend.
     """
 
     kind: Literal["cut", "dissolve", "fade", "wipe", "gradual"]
@@ -61,7 +62,8 @@ class RhythmPoint(Model):
 
 
 class CutSummary(Summary):
-    """Shots and cutting rhythm. Shot lengths in seconds; null where there is nothing to measure (`rhythm` under four shots).
+    """Shots and cutting rhythm. Shot lengths in seconds; null where there is nothing to measure (`rhythm` under four shots; `rhythm` and
+    `trend` of a clip that was made of still pictures, each shown as long as the next).
 
     A count is null where the backend does not tell this kind.
     """
@@ -100,6 +102,16 @@ def describe(shots: Shots, duration_s: float) -> CutResult:
     segments = [_segment(t) for t in shots.transitions]
     lengths = [end - start for start, end in shots.shots]
     return CutResult(segments=segments, summary=_summary(shots.transitions, lengths, duration_s))
+
+
+def describe_slides(starts_s: Sequence[float], duration_s: float) -> tuple[Shots, CutResult]:
+    """Shots and result of a clip that was made of still pictures (`MediaInfo.slides`)."""
+    from reelscope.features.shots._decide import slide_shots
+
+    shots = slide_shots(starts_s, duration_s)
+    result = describe(shots, duration_s)
+    result.summary.rhythm = result.summary.trend = None
+    return shots, result
 
 
 def describe_neural(shots: Shots, duration_s: float) -> CutResult:
@@ -216,13 +228,14 @@ class CutAnalysis(Analyzer[CutResult]):
             self._model = ctx.model("transnetv2")
 
     def begin(self, clip: Clip) -> None:
+        self._known = clip.media.slides is not None
         if self._neural:
             from reelscope.analyzers.cut_analysis._transnet import Stream
 
             self._stream = Stream(self._run, batch=self.ctx.batch)
 
     def feed(self, window: Window) -> None:
-        if self._neural:
+        if self._neural and not self._known:
             frames = window.frames(self.frames[0])
             self._stream.add(frames.pixels, [float(t) for t in frames.pts_s])
 
@@ -232,14 +245,18 @@ class CutAnalysis(Analyzer[CutResult]):
         return self.ctx.batched(windows, lambda some: answer(self._model.session, some))
 
     def finish(self, inputs: Inputs) -> CutResult:
+        media = inputs.clip.media
+        if media.slides is not None:
+            shots, result = describe_slides(media.slides, media.duration_s)
+            return self._with_edits(result, shots, inputs)
         if self._neural:
             from reelscope.analyzers.cut_analysis._transnet import transitions_of
             from reelscope.features.shots._decide import tile
 
-            shots = tile(transitions_of(*self._stream.end()), inputs.clip.media.duration_s)
-            return self._with_edits(describe_neural(shots, inputs.clip.media.duration_s), shots, inputs)
+            shots = tile(transitions_of(*self._stream.end()), media.duration_s)
+            return self._with_edits(describe_neural(shots, media.duration_s), shots, inputs)
         shots = inputs.features["shots"]
-        return self._with_edits(describe(shots, inputs.clip.media.duration_s), shots, inputs)
+        return self._with_edits(describe(shots, media.duration_s), shots, inputs)
 
     def _with_edits(self, result: CutResult, shots: Shots, inputs: Inputs) -> CutResult:
         media, quality = inputs.clip.media, inputs.results.get("content_quality")

@@ -82,7 +82,9 @@ RESULT = Attention
 
 
 def measure(evidence: Evidence) -> Attention:
-    """All kinds that can be looked for; unavailable where none can."""
+    """All kinds that can be looked for; unavailable where none can, and for slides, whose viewers set the pace."""
+    if evidence.staged is not None:
+        return unavailable(Attention, evidence.staged)
     found: dict[Kind, list[AttentionStretch]] = {}
     why: dict[str, str] = {}
     result = Attention()

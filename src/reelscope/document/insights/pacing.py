@@ -129,6 +129,8 @@ ONE_WINDOW = f"the clip is no longer than one window of {WINDOW_S:g} s"
 
 def measure(evidence: Evidence) -> Pacing:
     """Shots and transitions of the whole clip."""
+    if evidence.staged is not None:
+        return unavailable(Pacing, evidence.staged)
     if evidence.shots.lack is not None:
         return unavailable(Pacing, evidence.shots.lack)
     duration = evidence.duration_s
