@@ -41,7 +41,8 @@ SECONDS_EACH = 3.0
 MIN_SECONDS_EACH = 0.2
 # Nothing moves within a slide: ten frames a second put a boundary within 0.05 s of what was asked for and cost a third of the usual thirty.
 RATE_HZ = 10
-# What the apps show: 1080 px on the short side, 1920 on the long one. Larger pictures are scaled down to it, smaller ones make a smaller clip.
+# What the apps show: 1080 px on the short side, 1920 on the long one. Larger pictures are scaled down to it, smaller ones make a smaller
+# clip.
 SHORT_SIDE_PX, LONG_SIDE_PX = 1080, 1920
 MIN_SIDE_PX = 64  # of the canvas: encoders and analyzers take no stripes of a few pixels
 SAME_ASPECT = 0.01  # cameras and apps round sides: aspects so near each other fill the canvas alike, stretched by less than eyes see
@@ -122,8 +123,8 @@ def read_slides(path: str | os.PathLike[str]) -> tuple[float, ...] | None:
 
 
 def canvas_px(facts: Sequence[PictureFacts]) -> tuple[int, int]:
-    """Width and height of the clip, both even: of the aspect that most pictures share (of several, that of the first such picture), as large
-    as the largest of these, within what the apps show."""
+    """Width and height of the clip, both even: of the aspect that most pictures share, and of several the one that comes first; as large as
+    the largest of these pictures, within what the apps show."""
     groups = [[p for p in facts if _same_aspect((p.width_px, p.height_px), (first.width_px, first.height_px))] for first in facts]
     largest = max(max(groups, key=len), key=lambda p: p.width_px * p.height_px)  # max takes the first of equals
     sides = (largest.width_px, largest.height_px)

@@ -84,10 +84,8 @@ def media_checks(media: MediaInfo) -> list[MediaCheck]:
     short = float(min(media.width_px, media.height_px))
     out = [MediaCheck("short_side", short, "px", MIN_SHORT_SIDE_PX, short >= MIN_SHORT_SIDE_PX)]
     if media.slides is not None:
-        return [
-            *out,
-            *(MediaCheck(name, None, unit, None, None, OF_THE_MAKING) for name, unit in (("frame_rate", "1/s"), ("bits_per_pixel", "bit"))),
-        ]
+        of_the_making = (("frame_rate", "1/s"), ("bits_per_pixel", "bit"))
+        return [*out, *(MediaCheck(name, None, unit, None, None, OF_THE_MAKING) for name, unit in of_the_making)]
     if media.fps:
         out.append(MediaCheck("frame_rate", media.fps, "1/s", MIN_FPS, media.fps >= MIN_FPS))
     else:

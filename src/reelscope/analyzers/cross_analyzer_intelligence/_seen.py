@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from reelscope.analyzers.cross_analyzer_intelligence._made import Found, Turns, cells, claim, clip_spans
 from reelscope.analyzers.cross_analyzer_intelligence._result import Clue
-from reelscope.document.evidence import Evidence, Face
+from reelscope.document.evidence import Channel, Evidence, Face
 from reelscope.document.insights import safe_zones
 from reelscope.document.measures.beats import cuts_on_beats
 from reelscope.timebase import Interval, intersect, meeting, merge, total_s
@@ -21,7 +21,7 @@ MOST_PHRASES = 200  # a minute has 25; a film of an hour 1500, a megabyte of cla
 
 def beats(evidence: Evidence, found: Found) -> None:
     """cut_to_beat."""
-    if found.lacks(("cut_to_beat",), evidence.cuts, evidence.beats):
+    if found.lacks(("cut_to_beat",), evidence.cuts, evidence.beats, Channel(lack=evidence.staged)):
         return
     match = cuts_on_beats((c.start_s for c in evidence.cuts.items if c.kind == "cut"), evidence.beats.items)
     if not match.examined:
