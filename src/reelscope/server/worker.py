@@ -24,6 +24,7 @@ from reelscope.server.db import open_database
 from reelscope.server.durable import Durable, Executor
 from reelscope.server.fleet import BEAT_S, Fleet, WorkerLock
 from reelscope.server.jobs import Jobs
+from reelscope.server.sampling import WorkerSampler
 from reelscope.server.work import Work
 
 __all__ = ["EXIT_LOST", "Boot", "WorkerProcess", "main"]
@@ -68,25 +69,21 @@ class WorkerProcess:
 
     def run(self) -> int:
         """Work until told to end; returns the exit code."""
-        from reelscope.server.monitor.worker import WorkerSampler
-
         settings = self.settings
         self.data_dir.mkdir(parents=True, exist_ok=True)
         lock = WorkerLock(self.data_dir, self.boot.worker)
         database = open_database(settings)
         durable = Durable(database)
-        jobs = Jobs(database, durable)
-        self.fleet = Fleet(database, jobs, self.data_dir)
+        self.jobs = Jobs(database, durable)
+        self.fleet = Fleet(database, self.jobs, self.data_dir)
         self.fleet.look()  # what an earlier process of this machine held waits no longer than its successor's start
         self.fleet.enter(self.boot.worker, restarts=self.boot.restarts)
         spare = self.data_dir / "spare"
         spare.mkdir(exist_ok=True)
         with Session(settings, many=True) as session:
             self.sampler = WorkerSampler(session, self.data_dir)
-            self.work = Work(jobs, self._blobs(), session, worker=self.boot.worker, spare=spare, parked=_park)
-            executor = Executor(
-                database, self.boot.worker, analyse=self.work.run, call_back=self._call_back(jobs), at_once=_at_once(settings)
-            )
+            self.work = Work(self.jobs, self._blobs(), session, worker=self.boot.worker, spare=spare, parked=_park)
+            executor = Executor(database, self.boot.worker, analyse=self.work.run, call_back=self._call_back, at_once=_at_once(settings))
             beats = threading.Thread(target=self._beat, name="beat", daemon=True)
             beats.start()
             executor.start()
@@ -113,10 +110,10 @@ class WorkerProcess:
 
         return RemoteBlobs(self.boot.server, self.boot.token_file, LocalBlobs(self.data_dir / "blobs"), self.settings)
 
-    def _call_back(self, jobs: Jobs) -> Any:
-        from reelscope.server.calling import Caller
+    def _call_back(self, asked: str) -> None:
+        from reelscope.server.calling import Caller  # most servers are never asked to call anybody back
 
-        return Caller(jobs, self.settings, self.data_dir).run
+        Caller(self.jobs, self.settings, self.data_dir).run(asked)
 
     def _warm(self, session: Session) -> None:
         """Look at the machine and the models before the first job: /ready tells that this is done."""
@@ -165,9 +162,7 @@ def main() -> int:
     process = WorkerProcess(boot)
     signal.signal(signal.SIGTERM, lambda *_: process.drain())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor decides
-    from reelscope.server.monitor.logs import log_to_files
-
-    log_to_files(process.data_dir, worker=boot.worker, level=process.settings.system.log_level)
+    logging.basicConfig(level=process.settings.system.log_level.upper())
     if boot.server is None and process.settings.placement.nice < NICE:
         os.nice(NICE)
     threading.Thread(target=_end_with_stdin, name="parent", daemon=True).start()
