@@ -22,7 +22,10 @@ __all__ = ["analyze", "names_of", "settings_flags", "targets"]
 
 def analyze(
     ctx: typer.Context,
-    sources: Annotated[list[str], typer.Argument(metavar="SRC...", help="Video files.", show_default=False)],
+    sources: Annotated[
+        list[str],
+        typer.Argument(metavar="SRC...", help="Video files; or pictures, which become one clip of slides.", show_default=False),
+    ],
     out: Annotated[
         Path | None,
         typer.Option(
@@ -31,6 +34,8 @@ def analyze(
             help="Folder for the results; several SRC get a folder each in it. Without: out/CLIP.",
         ),
     ] = None,
+    audio: Annotated[Path | None, typer.Option("--audio", metavar="FILE", help="Sound of a clip of pictures.")] = None,
+    seconds_each: Annotated[float | None, typer.Option("--seconds-each", metavar="S", help="How long each picture is shown.")] = None,
     only: Annotated[list[str] | None, typer.Option("--only", metavar="A,B", help="Run these analyzers (and what they need).")] = None,
     skip: Annotated[list[str] | None, typer.Option("--skip", metavar="A,B", help="Do not run these analyzers.")] = None,
     tier: Annotated[str | None, typer.Option("--tier", metavar="T", help="Best tier to use: auto, embedded, compact or full.")] = None,
@@ -57,6 +62,7 @@ def analyze(
     """
     from reelscope.cli.once import analyze_all
     from reelscope.cli.options import checked_options
+    from reelscope.cli.slides import analyze_slides, slides_of
     from reelscope.pipeline import Session
 
     state = ctx.ensure_object(State)
@@ -75,9 +81,13 @@ def analyze(
     settings = checked_options(read_settings(flags)).settings
     chosen = names_of(only, "--only") if only else None
     dropped = names_of(skip or (), "--skip")
-    clips = targets(sources, out, settings)
+    slides = slides_of(sources, audio, seconds_each)
+    clips = targets(sources[:1] if slides is not None else sources, out, settings)
     with log_to_stderr(settings.system.log_level, state), Session(settings, many=len(clips) > 1) as session:
-        worst = analyze_all(session, clips, only=chosen, skip=dropped, quiet=quiet, state=state)
+        if slides is None:
+            worst = analyze_all(session, clips, only=chosen, skip=dropped, quiet=quiet, state=state)
+        else:
+            worst = analyze_slides(session, slides, clips[0], only=chosen, skip=dropped, quiet=quiet, state=state)
     raise typer.Exit(worst)
 
 

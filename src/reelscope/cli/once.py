@@ -16,18 +16,19 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from reelscope.document.schema import AnalyzerEntry, Document
-    from reelscope.pipeline import Session, Written
+    from reelscope.pipeline import Origin, Session, Written
 
 __all__ = ["Target", "analyze_all", "missing_lines"]
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One clip and the folder for its results. job: what its events are told under."""
+    """One clip and the folder for its results. job: what its events are told under; origin: of a clip that was made here."""
 
     source: str
     folder: Path
     job: str
+    origin: Origin | None = None
 
 
 KINDS = {"json": "document", "html": "report"}
@@ -49,7 +50,7 @@ def analyze_all(
 
         def work(target: Target) -> Written:
             with out_folder(target.folder, settings.system.min_free_disk_mib), view.clip(target.job, Path(target.source).name):
-                analysis = session.analyze(target.source, only=only, skip=skip, job=target.job)
+                analysis = session.analyze(target.source, only=only, skip=skip, job=target.job, origin=target.origin)
                 return write(analysis, target.folder, formats=settings.output.formats)
 
         for target, done in session.each(work, targets):

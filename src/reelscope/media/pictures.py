@@ -25,6 +25,7 @@ MAX_SIDE_PX = 32_768  # a picture of 64 million by one is no picture
 READ = {"JPEG": ("JPEG", "MPO"), "PNG": ("PNG",), "WebP": ("WEBP",), "GIF": ("GIF",), "AVIF": ("AVIF",), "BMP": ("BMP",)}
 ANIMATED = frozenset({"PNG", "WEBP", "GIF", "AVIF"})
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".avif", ".bmp", ".heic", ".heif", ".tif", ".tiff", ".jxl"})
+CLIP_SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi", ".ts", ".flv", ".wmv", ".3gp"})
 HEAD_BYTES = 32
 ORIENTATION = 0x0112  # EXIF
 SIDEWAYS = frozenset({5, 6, 7, 8})
@@ -45,8 +46,13 @@ class PictureFacts:
 
 
 def is_picture(path: str | os.PathLike[str]) -> bool:
-    """Whether a file is a still picture, by its first bytes; by its name where it cannot be read."""
+    """Whether a file is meant as a still picture: by its first bytes, by its name where it cannot be read.
+
+    What is named like a video and is a picture was saved wrongly: no picture, so that reading it as a video says what it is.
+    """
     file = Path(path)
+    if file.suffix.lower() in CLIP_SUFFIXES:
+        return False
     try:
         if not file.is_file():
             raise OSError

@@ -55,6 +55,7 @@ AAC_FRAME = 1024
 SOUND_CUT_S = 0.1  # a sound that is longer by less than this was not cut: encoders pad the last frame
 
 
+HINT_SOUND = "give a sound file such as .mp3, .m4a or .wav, or a video with sound"
 END = object()
 
 
@@ -161,9 +162,12 @@ def _check_count(pictures: int, frames_each: int, settings: Settings) -> None:
 
 
 def _sound(file: Path) -> Probe:
-    found = probe(file)
+    try:
+        found = probe(file)
+    except InputError as error:
+        raise InputError(error.message, code=error.code, hint=HINT_SOUND) from error
     if found.audio_index is None:
-        raise InputError(f"{file}: holds no sound", code="no_sound", hint="give a sound file such as .mp3 or .m4a")
+        raise InputError(f"{file}: holds no sound", code="no_sound", hint=HINT_SOUND)
     return found
 
 
@@ -265,7 +269,7 @@ class _SoundTrack:
             InputError: Nothing of the sound could be decoded.
         """
         if self._done == 0:
-            raise InputError(f"{self._file}: none of its sound can be decoded", code="sound_undecodable", hint="give another sound file")
+            raise InputError(f"{self._file}: none of its sound can be decoded", code="sound_undecodable", hint=HINT_SOUND)
         self._container.mux(self._stream.encode(None))
 
     def close(self) -> None:
