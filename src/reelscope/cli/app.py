@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from reelscope.cli import analyze, compare, doctor, models, plan, show, table
+from reelscope.cli import analyze, compare, doctor, models, plan, show, table, worker
 from reelscope.cli.terminal import EXIT_INTERRUPTED, State, say_error, say_exception
 
 __all__ = ["app", "main", "run"]
@@ -34,6 +34,7 @@ app.command("demo")(show.demo)
 app.command("plan")(plan.plan)
 app.command("report")(show.report)
 app.command("table")(table.table)
+app.command("worker")(worker.worker)
 app.add_typer(config, name="config")
 app.add_typer(models.app, name="models")
 config.command("show")(show.config_show)

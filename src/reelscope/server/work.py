@@ -153,7 +153,7 @@ class Work:
         job, asked = doing.claim.job, doing.claim.job.asked
         known = self.jobs.files(job.id).get("clip")
         if known is not None and asked.url is None:
-            return self.blobs.path(known[0]), Origin(name=job.source_name), job.title
+            return _linked(self.blobs.path(known[0]), folder), Origin(name=job.source_name), job.title
         assert asked.url is not None
         from reelscope.media.source import fetch
 
@@ -254,6 +254,16 @@ def analysis_of(job: Job, settings: Settings) -> AnalysisSettings:
             "fresh": asked.fresh or base.fresh,
         }
     )
+
+
+def _linked(path: Path, folder: Path) -> Path:
+    """The same file under a name of this job's own: it stays while the job needs it, whoever removes the other name."""
+    own = folder / "clip"
+    try:
+        own.hardlink_to(path)
+    except OSError:  # another file system, or one without links
+        return path
+    return own
 
 
 def _runs(document: Document) -> list[tuple[str, str, float | None, bool]]:

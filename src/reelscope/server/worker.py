@@ -18,6 +18,7 @@ from typing import Any
 
 from reelscope.config import Settings
 from reelscope.config.places import data_dir
+from reelscope.engine.owned import sweep
 from reelscope.pipeline import Session
 from reelscope.server.blobs import Blobs, LocalBlobs
 from reelscope.server.db import open_database
@@ -35,6 +36,7 @@ log = logging.getLogger(__name__)
 NICE = 5
 EXIT_LOST = 75  # it was taken for lost: what it did is somebody else's now, and only a new process may go on
 LOOK_S = 2.0  # how often it looks for workers that are gone
+TIDY_S = 600.0  # how often it removes clips that it fetched and that no job here has used for long
 PR_SET_PDEATHSIG = 1
 
 
@@ -80,6 +82,7 @@ class WorkerProcess:
         self.fleet.enter(self.boot.worker, restarts=self.boot.restarts)
         spare = self.data_dir / "spare"
         spare.mkdir(exist_ok=True)
+        sweep(spare)  # downloads of workers that are no more
         with Session(settings, many=True) as session:
             self.sampler = WorkerSampler(session, self.data_dir)
             self.work = Work(self.jobs, self._blobs(), session, worker=self.boot.worker, spare=spare, parked=_park)
@@ -106,9 +109,9 @@ class WorkerProcess:
     def _blobs(self) -> Blobs:
         if self.boot.server is None:
             return LocalBlobs(self.data_dir / "blobs")
-        from reelscope.server.remote import RemoteBlobs
+        from reelscope.server.remote import RemoteBlobs, token_of
 
-        return RemoteBlobs(self.boot.server, self.boot.token_file, LocalBlobs(self.data_dir / "blobs"), self.settings)
+        return RemoteBlobs(self.boot.server, token_of(self.boot.token_file), LocalBlobs(self.data_dir / "fetched"), stop=self.ended)
 
     def _call_back(self, asked: str) -> None:
         from reelscope.server.calling import Caller  # most servers are never asked to call anybody back
@@ -143,6 +146,8 @@ class WorkerProcess:
                     return
                 if beats % round(LOOK_S / BEAT_S) == 0:
                     self.fleet.look()
+                if beats % round(TIDY_S / BEAT_S) == 0:
+                    LocalBlobs(self.data_dir / "fetched").sweep(())
             except Exception:  # the database is away for a while
                 log.warning("the beat could not be written", exc_info=True)
             beats += 1
