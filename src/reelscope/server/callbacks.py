@@ -156,7 +156,7 @@ def deliver(
 
 
 def _drop(answer: Any) -> None:
-    """Read the beginning of the answer's body, packed as it is, and forget it; the status is what counts, also where the body breaks off."""
+    """Read the beginning of the answer's body and forget it; the status is what counts, also where the body breaks off."""
     import httpx
 
     read = 0
