@@ -229,7 +229,7 @@ class CutAnalysis(Analyzer[CutResult]):
 
     def begin(self, clip: Clip) -> None:
         self._known = clip.media.slides is not None
-        if self._neural:
+        if self._neural and not self._known:
             from reelscope.analyzers.cut_analysis._transnet import Stream
 
             self._stream = Stream(self._run, batch=self.ctx.batch)

@@ -154,8 +154,9 @@ NO_SIZE = "the letters' height was not measured"
 def measure(evidence: Evidence) -> ReadingLoad:
     """The load of every overlaid text, and of all together."""
     found = evidence.overlays
-    if found.lack is not None:
-        return unavailable(ReadingLoad, found.lack)
+    lack = evidence.staged or found.lack
+    if lack is not None:
+        return unavailable(ReadingLoad, lack)
     texts = [t for t in found.items if t.end_s > t.start_s]
     crowd, spoken = _Crowd(texts), _Spoken(evidence)
     rows = [_row(text, crowd, spoken, evidence) for text in texts]
