@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from reelscope.client import Client, Retries
+    from reelscope.client import Client
 
-__all__ = ["PATIENT", "PROMPT", "SERVER_VARIABLE", "TOKEN_VARIABLE", "Server", "TokenFile", "connect", "read_token", "request_of"]
+__all__ = ["PATIENT", "PROMPT", "SERVER_VARIABLE", "TOKEN_VARIABLE", "Server", "TokenFile", "connect", "read_token", "request_of", "save"]
 
 SERVER_VARIABLE = "REELSCOPE_SERVER"
 TOKEN_VARIABLE = "REELSCOPE_TOKEN_FILE"
@@ -44,7 +45,8 @@ def connect(
     token_file: Path | None,
     *,
     retries: Mapping[str, Any] = PROMPT,
-    sleep: Callable[[float], None] | None = None,
+    sleep: Callable[[float], None] = time.sleep,
+    timeout_s: float = 30.0,
     env: Mapping[str, str] = os.environ,
 ) -> Client:
     """A client of the server that the options and the environment name.
@@ -59,8 +61,7 @@ def connect(
 
     named = server or env.get(SERVER_VARIABLE) or DEFAULT_SERVER
     token = read_token(token_file, env)
-    policy: Retries = Retries(**retries)
-    client = Client(named, token=token, retries=policy) if sleep is None else Client(named, token=token, retries=policy, sleep=sleep)
+    client = Client(named, token=token, timeout_s=timeout_s, retries=Retries(**retries), sleep=sleep)
     address = address_of(named)
     if token is not None and address.scheme == "http" and not is_loopback(address.host):
         sys.stderr.write(f"note: the token goes to {address.host} unencrypted; an https address would hide it\n")
@@ -128,3 +129,17 @@ def request_of(
         "options": to_jsonable_python(asked.options),
         "fresh": fresh,
     }
+
+
+def save(client: Client, id: str, folder: Path) -> dict[str, Path]:
+    """Fetch the document and the report of an analysis that is done into a folder; return where they lie, by kind.
+
+    Raises:
+        ApiError: The server refused. InputError: the folder cannot be written to. OutputError: the disk is full.
+    """
+    from reelscope.outputs import out_folder, write_files
+
+    with out_folder(folder):
+        files = {"report.html": client.report(id).encode(), "analysis.json": client.document_json(id)}
+        write_files(folder, files)
+    return {"document": folder / "analysis.json", "report": folder / "report.html"}

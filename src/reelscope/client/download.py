@@ -18,7 +18,6 @@ from reelscope.outputs import write_error
 __all__ = ["download"]
 
 Progress = Callable[[int, int | None], None]
-PIECE_BYTES = 256 * 1024
 PARTIAL, CANNOT = 206, 416
 SHA256 = re.compile(r'"([0-9a-f]{64})"')
 
@@ -60,7 +59,7 @@ def download(transport: Transport, path: str, to: Path, *, key: str, progress: P
                     try:
                         with part.open("ab" if start else "wb") as file:
                             here = start
-                            for piece in response.iter_bytes(PIECE_BYTES):
+                            for piece in response.iter_bytes():
                                 file.write(piece)
                                 here += len(piece)
                                 backoff.reset()

@@ -17,6 +17,7 @@ __all__ = ["Transport", "address_of"]
 
 # A server on the same network answers a connection in milliseconds, one behind a slow line in a second or two.
 CONNECT_S = 10.0
+MOST_PORT = 65535
 TOKEN_CHARS = frozenset(map(chr, range(0x21, 0x7F)))  # what a header may hold (RFC 6750 allows fewer; nobody's token is cut short)
 
 Body = Callable[[], Iterable[bytes]]
@@ -28,15 +29,15 @@ def address_of(server: str) -> httpx.URL:
     Raises:
         ConfigError: It is none.
     """
-    text = server.strip().rstrip("/")
+    text = server.strip()
     hint = "for example http://127.0.0.1:8003"
     try:
-        url = httpx.URL(text if "://" in text else f"http://{text}")
+        url = httpx.URL((text if "://" in text else f"http://{text}").rstrip("/"))
     except (httpx.InvalidURL, TypeError) as error:
         raise ConfigError(f"the server's address is not valid: {error}", code="bad_server", hint=hint) from None
     if url.userinfo:  # not shown: it is a password
         raise ConfigError("the server's address holds a name or a password", code="bad_server", hint="give a token in a file instead")
-    if url.scheme not in ("http", "https") or not url.host or url.query or url.fragment:
+    if url.scheme not in ("http", "https") or not url.host or url.query or url.fragment or (url.port or 0) > MOST_PORT:
         raise ConfigError(f"{server!r} is no server's address", code="bad_server", hint=hint)
     return url
 
