@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from reelscope.cli import analyze, compare, doctor, models, plan, show, table, worker
+from reelscope.cli import analyze, batch, compare, doctor, models, plan, show, status, submit, table, watch, worker
 from reelscope.cli.terminal import EXIT_INTERRUPTED, State, say_error, say_exception
 
 __all__ = ["app", "main", "run"]
@@ -28,12 +28,17 @@ config = typer.Typer(help="Settings: what holds here and where it comes from.", 
 
 app.command("analyze")(analyze.analyze)
 app.command("analyzers")(show.analyzers)
+app.command("batch")(batch.batch)
+app.command("cancel")(status.cancel)
 app.command("compare")(compare.compare)
 app.command("doctor")(doctor.doctor)
 app.command("demo")(show.demo)
 app.command("plan")(plan.plan)
 app.command("report")(show.report)
+app.command("status")(status.status)
+app.command("submit")(submit.submit)
 app.command("table")(table.table)
+app.command("watch")(watch.watch)
 app.command("worker")(worker.worker)
 app.add_typer(config, name="config")
 app.add_typer(models.app, name="models")

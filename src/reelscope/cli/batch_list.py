@@ -40,7 +40,7 @@ def items_of(sources: Iterable[str], *, limit: int | None = None) -> tuple[list[
     found: dict[str, Item] = {}
     again = 0
     for source in sources:
-        key = source if is_url(source) else os.path.abspath(source)  # noqa: PTH100 - Path.absolute leaves ".." in
+        key = _key(source)
         if key in found:
             again += 1
         elif limit is None or len(found) < limit:
@@ -104,6 +104,18 @@ def name_of_list(source: str) -> str:
     if source == "-":
         return "batch"
     return _slug(_of_url(source) if is_url(source) else Path(source).stem) or "batch"
+
+
+def _key(source: str) -> str:
+    """The one address of a post, the absolute path of a file."""
+    from reelscope.media.source import canonical
+
+    if not is_url(source):
+        return os.path.abspath(source)  # noqa: PTH100 - Path.absolute leaves ".." in
+    try:
+        return canonical(source)
+    except InputError:  # it will be told when its turn comes
+        return source
 
 
 def _folder(key: str) -> str:

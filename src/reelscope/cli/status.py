@@ -27,7 +27,7 @@ Ids = Annotated[list[str], typer.Argument(metavar="ID...", help="Analyses on the
 def status(
     ctx: typer.Context,
     ids: Annotated[
-        list[str] | None, typer.Argument(metavar="[ID...]", help="Analyses to tell in detail; without: the newest.", show_default=False)
+        list[str] | None, typer.Argument(metavar="ID...", help="Analyses to tell in detail; without: the newest.", show_default=False)
     ] = None,
     state: Annotated[str | None, typer.Option("--state", metavar="S", help=f"Only those that are {', '.join(STATES)}.")] = None,
     search: Annotated[
