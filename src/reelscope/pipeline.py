@@ -26,7 +26,7 @@ from reelscope.document.schema import CacheInfo, Document, RunInfo, SourceInfo
 from reelscope.engine.hardware import PeakMemory, read_hardware
 from reelscope.engine.plan import Lookup, Unusable, make_plan
 from reelscope.errors import EngineError, OutputError
-from reelscope.events import Event, EventBus
+from reelscope.events import Event, EventBus, bound
 from reelscope.media.clip_file import as_text, check_limits, sha256_of, stamp
 from reelscope.media.urls import is_url
 from reelscope.models.catalog import Catalog
@@ -217,7 +217,7 @@ class Session:
         token = stop or self._token
         job = Path(source).name if job is None else job
         phases: dict[str, float] = {}
-        with PeakMemory() as memory, _work_dir(settings) as work_dir:
+        with bound(job=job), PeakMemory() as memory, _work_dir(settings) as work_dir:
             if is_url(source):
                 with _timed(phases, "fetch"):
                     path, origin = self._fetch(os.fspath(source), work_dir, job, token)

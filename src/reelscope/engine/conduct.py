@@ -26,7 +26,7 @@ from reelscope.engine.plan import Plan
 from reelscope.engine.runner import Failure
 from reelscope.engine.steps import Crashed, Decoded, Pass, Sound, State
 from reelscope.errors import EngineError, NotApplicable
-from reelscope.events import Event, Step
+from reelscope.events import Event, Step, bound
 from reelscope.features.base import Clip, Inputs
 from reelscope.media.decode import DecodePass, DecodeStats
 from reelscope.media.probe import Probe, settle
@@ -223,7 +223,7 @@ class ClipRun:
                 else:
                     self._states[name].phase, self._states[name].host = "feeding", hosts[worker]
                     self.out.members[name].attempts += 1
-            hosts[worker].begin(Begin(self.number, self.out.clip, tuple(lanes)))
+            hosts[worker].begin(Begin(self.number, self.out.clip, tuple(lanes), self.job))
         self._start("decode", self._decode, self._pass)
 
     def _job(self, name: str) -> Job:
@@ -327,7 +327,7 @@ class ClipRun:
             member.attempts += 1
             state.host = self.engine.host(member.worker)
         state.phase = "finish"
-        state.host.finish(Finish(self.number, self.out.clip, member.job, self._inputs(member)))
+        state.host.finish(Finish(self.number, self.out.clip, member.job, self._inputs(member), self.job))
 
     def _finished(self, message: Finished) -> None:
         state, member = self._states[message.name], self.out.members[message.name]
@@ -463,7 +463,8 @@ class ClipRun:
 
         def guarded() -> None:
             try:
-                body(*args)
+                with bound(job=self.job):
+                    body(*args)
             except OSError as error:
                 self.inbox.put(("", Crashed(write_error(self.work_dir, error) if error.errno in DISK_ERRORS else error)))
             except BaseException as error:

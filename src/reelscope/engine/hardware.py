@@ -20,7 +20,17 @@ if TYPE_CHECKING:
 
     from reelscope.config import Settings
 
-__all__ = ["Cores", "PeakMemory", "available_cores", "count_cores", "memory_limit_mib", "read_hardware"]
+__all__ = [
+    "CGROUP",
+    "OWN_CGROUP",
+    "Cores",
+    "PeakMemory",
+    "available_cores",
+    "cgroup_folders",
+    "count_cores",
+    "memory_limit_mib",
+    "read_hardware",
+]
 
 CGROUP = Path("/sys/fs/cgroup")
 OWN_CGROUP = Path("/proc/self/cgroup")
@@ -75,7 +85,7 @@ def _cores(count: int) -> str:
     return "1 core" if count == 1 else f"{count} cores"
 
 
-def _folders(cgroup: Path, own: Path, controller: str) -> Iterator[Path]:
+def cgroup_folders(cgroup: Path, own: Path, controller: str) -> Iterator[Path]:
     """Folders of this process's cgroup and those above it: every one of them limits. v2: one tree; v1: a tree for each controller.
 
     A container often sees its own group as the root although /proc names the path on the host: what does not exist is left out.
@@ -99,7 +109,7 @@ def _folders(cgroup: Path, own: Path, controller: str) -> Iterator[Path]:
 def _quota(cgroup: Path, own: Path) -> float | None:
     """Cores' worth of time that the tightest cgroup allows; None without a limit."""
     found = []
-    for folder in _folders(cgroup, own, "cpu"):
+    for folder in cgroup_folders(cgroup, own, "cpu"):
         with contextlib.suppress(OSError, ValueError):  # not there, or "max" for no limit
             limit, period = (folder / "cpu.max").read_text().split()
             found.append(int(limit) / int(period))
@@ -117,7 +127,7 @@ def memory_limit_mib(cgroup: Path = CGROUP, own: Path = OWN_CGROUP, *, physical:
 
         physical = int(psutil.virtual_memory().total)
     limits = []
-    for folder in _folders(cgroup, own, "memory"):
+    for folder in cgroup_folders(cgroup, own, "memory"):
         for name in ("memory.max", "memory.limit_in_bytes"):  # v1 writes some 2**63 for no limit
             with contextlib.suppress(OSError, ValueError):
                 limits.append(int((folder / name).read_text()))

@@ -27,6 +27,7 @@ from reelscope.engine.board import Board
 from reelscope.engine.messages import Begin, Broken, Fed, Finish, Finished, Job, Loaded, ModelNews, Preload, Shrunk, Took
 from reelscope.engine.placement import WorkerPlan
 from reelscope.engine.runner import Failure, MemberRun
+from reelscope.events import bound
 from reelscope.features.base import Clip, LoadContext
 from reelscope.media.frames import Window
 from reelscope.models.catalog import Catalog
@@ -102,7 +103,7 @@ class Host:
             self._threads = [t for t in self._threads if t.is_alive()]
             for i, (jobs, windows) in enumerate(zip(message.lanes, clip.lanes, strict=True)):
                 body = partial(self._lane, message, clip, jobs, windows)
-                thread = threading.Thread(target=self._told, args=(message.run, body), name=f"lane-{i}", daemon=True)
+                thread = threading.Thread(target=self._told, args=(message.run, message.about, body), name=f"lane-{i}", daemon=True)
                 self._threads.append(thread)
                 thread.start()
 
@@ -247,7 +248,7 @@ class Host:
                 for job in message.jobs:
                     self._preload(job)
             else:
-                self._told(message.run, partial(self._finish, message))
+                self._told(message.run, message.about, partial(self._finish, message))
 
     def _preload(self, job: Job) -> None:
         member = _Member(job, self._make(job))
@@ -299,13 +300,14 @@ class Host:
         elif wait_s > 0:
             thread.join(wait_s)
 
-    def _told(self, run: int, body: Callable[[], None]) -> None:
+    def _told(self, run: int, about: str, body: Callable[[], None]) -> None:
         """Run one of our own steps; a bug in it is told instead of leaving the clip waiting."""
-        try:
-            body()
-        except BaseException as error:
-            log.debug("the host failed", exc_info=True)
-            self.tell(Broken(run, f"{type(error).__name__}: {error}"))
+        with bound(job=about):
+            try:
+                body()
+            except BaseException as error:
+                log.debug("the host failed", exc_info=True)
+                self.tell(Broken(run, f"{type(error).__name__}: {error}"))
 
 
 class Nobody:

@@ -315,6 +315,7 @@ class Guard:
     every_s: float = SAMPLE_S
     _watched: dict[str, _Watched] = field(default_factory=dict, init=False)
     _strikes: dict[tuple[str, Kind], int] = field(default_factory=dict, init=False)
+    _levels: dict[str, tuple[Sample, Limit]] = field(default_factory=dict, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
     _stop: threading.Event = field(default_factory=threading.Event, init=False)
     _thread: threading.Thread | None = field(default=None, init=False)
@@ -340,6 +341,11 @@ class Guard:
         with self._lock:
             self._forget(name)
 
+    def levels(self) -> dict[str, tuple[Sample, Limit]]:
+        """What each watched worker held at the last look, and its limits."""
+        with self._lock:
+            return dict(self._levels)
+
     def look(self) -> None:
         """Take one round of samples and report. The thread does this every `every_s`."""
         with self._lock:
@@ -351,6 +357,7 @@ class Guard:
             self.seen(sum(used))
         with self._lock:
             same = {n: s for n, s in samples.items() if self._watched.get(n) is watched[n]}  # replaced meanwhile: not this one's figures
+            self._levels = {n: (s, watched[n].limit) for n, s in same.items()}
             self._strikes, found = offenders(self._strikes, same, {n: w.limit for n, w in watched.items()})
         for offence in found:  # outside the lock: whoever is told may hold locks of its own that callers of remove() wait for
             log.warning("worker %s holds %.0f MiB of %s, above %.0f", offence.worker, offence.used_mib, offence.kind, offence.limit_mib)
@@ -366,6 +373,7 @@ class Guard:
 
     def _forget(self, name: str) -> None:
         self._watched.pop(name, None)
+        self._levels.pop(name, None)
         self._strikes = {key: n for key, n in self._strikes.items() if key[0] != name}
 
     def _run(self) -> None:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import atexit
 import itertools
 import logging
+import queue
 import tempfile
 import threading
 import time
 import weakref
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -29,6 +30,7 @@ from reelscope.engine.faults import BOOTS, recycle
 from reelscope.engine.flow import Flow, HereFlow, SharedFlow, Stopped
 from reelscope.engine.host import Host, Nobody, make_models
 from reelscope.engine.kept import Kept
+from reelscope.engine.level import WorkerLevel, level_of
 from reelscope.engine.limits import Guard, rss_mib
 from reelscope.engine.messages import Died, Job, ModelNews, Preload, Ready, Shrunk
 from reelscope.engine.outcome import Outcome, members_of
@@ -39,7 +41,7 @@ from reelscope.engine.process import WorkerProcess
 from reelscope.engine.shared import FramePool, shared_parent, slot_bytes
 from reelscope.engine.steps import Crashed
 from reelscope.errors import EngineError, OutputError
-from reelscope.events import EventBus
+from reelscope.events import Event, EventBus, News
 from reelscope.media.decode import DecodePass, DecodeStats
 from reelscope.media.probe import Probe
 from reelscope.outputs import DISK_ERRORS
@@ -105,6 +107,8 @@ class LocalEngine:
         self._closed = threading.Event()
         self._watcher: threading.Thread | None = None
         self._looked = time.monotonic()
+        self._news: queue.SimpleQueue[News] = queue.SimpleQueue()
+        self._spreading = threading.Lock()
         self._pauses: list[tuple[float, float]] = []  # when a pause of the whole program was noticed, and how long it was
         sweep(self._spare)  # what dead owners left: sound and spools of their clips
         self._at_exit = partial(_close_at_exit, weakref.ref(self))
@@ -181,6 +185,7 @@ class LocalEngine:
         names = [w.name for w in plan.placement.workers]
         try:
             self._sit(plan, run, probe)
+            self._spread()
             outcome = run.go()
             with self._lock:
                 outcome.bytes_held = sum(self._seats[name].held for name in names if name in self._seats)
@@ -195,6 +200,7 @@ class LocalEngine:
                 self._changed.notify_all()
             for host in old:  # without the lock, which what it still says needs
                 host.close()
+            self._spread()
 
     @contextmanager
     def turn(self, number: int, stop: threading.Event) -> Iterator[None]:
@@ -240,6 +246,12 @@ class LocalEngine:
         """What each worker process says that it sees of the machine."""
         with self._lock:
             return [s.host.view for s in self._seats.values() if isinstance(s.host, WorkerProcess)]
+
+    def overview(self) -> list[WorkerLevel]:
+        """Every worker that is there, for who watches the engine."""
+        with self._lock:
+            levels = self._guard.levels() if self._guard is not None else {}
+            return [level_of(s.plan, s.host, s.held, levels) for s in self._seats.values() if s.host is not None]
 
     def _sit(self, plan: Plan, run: ClipRun, probe: Probe) -> None:
         """Start the hosts that a plan needs and that are not there; first let others leave those that are to be started anew."""
@@ -297,6 +309,7 @@ class LocalEngine:
         seat.after = after
         seat.clips, seat.first_mib, seat.tired, seat.held = 0, 0.0, None, 0
         name, life = seat.plan.name, seat.life
+        self._news.put(News("started", name, device=seat.plan.device))
 
         def tell(message: Any) -> None:
             self._hear(name, life, message)
@@ -326,6 +339,10 @@ class LocalEngine:
 
     def _hear(self, name: str, life: int, message: Any) -> None:
         """A message from a host, in one of its threads: it goes to its clip, or it concerns the host itself."""
+        self._listen(name, life, message)
+        self._spread()
+
+    def _listen(self, name: str, life: int, message: Any) -> None:
         with self._lock:
             seat = self._seats.get(name)
             if seat is None or seat.life != life:
@@ -346,6 +363,7 @@ class LocalEngine:
                 self._buried(seat, message)
             case ModelNews(event):
                 seat.held += {"load": event.bytes, "evict": -event.bytes, "idle": -event.bytes}.get(event.kind, 0)
+                self._news.put(News(event.kind, seat.plan.name, event.model, event.device, event.seconds, event.bytes))
                 self._pass_on(seat, message)
             case _:
                 run = self._runs.get(message.run)
@@ -358,9 +376,16 @@ class LocalEngine:
             if number in self._runs:
                 self._runs[number].inbox.put((seat.plan.name, message))
 
+    def _spread(self) -> None:
+        """Publish the news, in their order; without the engine's lock, which a subscriber may want."""
+        with self._spreading, suppress(queue.Empty):
+            while True:
+                self.events.publish(Event("", "worker", news=self._news.get_nowait()))
+
     def _buried(self, seat: _Seat, died: Died) -> None:
         """Put a new host into the place of a lost one and tell the clips that were there."""
         name = seat.plan.name
+        self._news.put(News("lost", name, device=seat.plan.device, why=died.kind))
         if self._guard is not None:
             self._guard.remove(name)
         seat.boots = seat.boots + 1 if died.kind == "boot" else 0
@@ -385,6 +410,7 @@ class LocalEngine:
         if seat.tired is None or seat.runs:
             return None
         log.info("worker %s is started anew: %s", seat.plan.name, seat.tired)
+        self._news.put(News("recycled", seat.plan.name, device=seat.plan.device, why=seat.tired))
         if self._guard is not None:
             self._guard.remove(seat.plan.name)
         old, seat.host, seat.tired = seat.host, None, None
@@ -405,6 +431,7 @@ class LocalEngine:
                     here = [s.host for s in self._seats.values() if isinstance(s.host, Host)]
                     for seat in list(self._seats.values()):
                         self._look_at(seat)
+                self._spread()
                 for host in here:  # without the lock: unloading takes a while
                     host.models.tidy()
             except Exception:
@@ -440,7 +467,7 @@ class LocalEngine:
             return
         if late is not None:  # a thread cannot be ended: the host is left behind with it, and another takes its place
             detail = f"{late.name} took more than {limit_s:g} s in {late.phase}"
-            self._hear(seat.plan.name, seat.life, Died("hung", detail=detail, running=tuple(host.board.read()), late_run=late.run))
+            self._listen(seat.plan.name, seat.life, Died("hung", detail=detail, running=tuple(host.board.read()), late_run=late.run))
 
     def _gpu_seen(self, mib: float) -> None:
         with self._lock:

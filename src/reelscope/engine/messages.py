@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -71,6 +72,7 @@ class Begin:
     run: int
     clip: Clip
     lanes: tuple[tuple[Job, ...], ...]
+    about: str = ""  # what the clip's events and log lines are told under
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,7 @@ class Finish:
     clip: Clip
     job: Job
     inputs: Inputs
+    about: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,12 +194,13 @@ class ModelNews:
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """A log record from a worker; trace: the traceback that belongs to it."""
+    """A log record from a worker; trace: the traceback that belongs to it; bound: what its thread was at work on (events.bound)."""
 
     name: str
     level: int
     text: str
     trace: str = ""
+    bound: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

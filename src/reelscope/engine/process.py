@@ -30,6 +30,7 @@ from reelscope.engine.messages import Begin, Died, End, Feed, Finish, Finished, 
 from reelscope.engine.placement import WorkerPlan
 from reelscope.engine.worker import Boot, registry_reference, unpicklable
 from reelscope.errors import EngineError
+from reelscope.events import bound
 
 __all__ = ["WorkerProcess"]
 
@@ -210,9 +211,10 @@ class WorkerProcess:
                     message = unpicklable(message, error)
             if isinstance(message, LogLine):
                 logger = logging.getLogger(message.name)
-                logger.log(message.level, "[%s] %s", self.plan.name, message.text)
-                if message.trace:
-                    logger.debug("[%s] %s", self.plan.name, message.trace)
+                with bound(**message.bound):
+                    logger.log(message.level, "[%s] %s", self.plan.name, message.text)
+                    if message.trace:
+                        logger.debug("[%s] %s", self.plan.name, message.trace)
             else:
                 if isinstance(message, Ready):
                     self.ready, self.view = True, message.view

@@ -13,6 +13,7 @@ from reelscope.analyzers.base import Analyzer
 from reelscope.document.schema import Status
 from reelscope.engine.board import Phase
 from reelscope.errors import NotApplicable, ReelscopeError
+from reelscope.events import bound
 from reelscope.features.base import Clip, Feature, Inputs, LoadContext
 from reelscope.media.frames import Window
 from reelscope.models.cache import CacheStats
@@ -130,6 +131,10 @@ class MemberRun:
         """Call unless it has failed already; True where the call returned."""
         if self.failure is not None:
             return False
+        with bound(analyzer=self.name):  # for what it logs itself, and for what is logged of it
+            return self._called(phase, call)
+
+    def _called(self, phase: Phase, call: Callable[[], Any]) -> bool:
         started = time.perf_counter()
         try:
             with self.watch(phase):

@@ -208,10 +208,11 @@ class _ToParent(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         from reelscope.engine.messages import LogLine
+        from reelscope.events import bound_now
 
         with contextlib.suppress(Exception):  # a log line must not end a worker
             trace = "".join(traceback.format_exception(*record.exc_info)) if record.exc_info else ""
-            self.tell(LogLine(record.name, record.levelno, record.getMessage(), trace))
+            self.tell(LogLine(record.name, record.levelno, record.getMessage(), trace, dict(bound_now())))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from typing import Literal
 
 __all__ = ["CacheEvent", "CacheStats", "EventKind"]
 
-EventKind = Literal["load", "hit", "evict", "idle", "over_budget", "reload"]
+EventKind = Literal["load", "fail", "hit", "evict", "idle", "over_budget", "reload"]
 LEVELS = ("bytes_held", "bytes_peak")
 
 
@@ -16,9 +16,10 @@ class CacheEvent:
     """Something happened to a session.
 
     Attributes:
-        kind: load (it was not there); hit (a pin found it); evict (made room for another); idle (unused for too long); over_budget
-            (loaded although nothing more could be evicted; `bytes` by which the budget is exceeded); reload (loading failed once).
-        seconds: Of the load; 0 otherwise. bytes: of the session.
+        kind: load (it was not there); fail (nor could it be loaded); hit (a pin found it); evict (made room for another); idle (unused for
+            too long); over_budget (loaded although nothing more could be evicted; `bytes` by which the budget is exceeded); reload
+            (loading failed once).
+        seconds: Of the load, also of one that failed; 0 otherwise. bytes: of the session.
     """
 
     kind: EventKind

@@ -293,9 +293,11 @@ class ModelManager:
         try:
             session = self._opened(slot)
         except BaseException:
+            seconds = self._clock() - started
             with self._lock:
                 slot.bytes = 0
-                self._count(misses=1, load_s=self._clock() - started)
+                self._count(misses=1, load_s=seconds)
+            self._say("fail", slot.key, seconds=seconds)
             raise
         seconds = self._clock() - started
         with self._lock:
