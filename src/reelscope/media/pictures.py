@@ -6,7 +6,10 @@ import contextlib
 import io
 import os
 import struct
+import threading
+import warnings
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,8 +34,23 @@ ORIENTATION = 0x0112  # EXIF
 SIDEWAYS = frozenset({5, 6, 7, 8})
 TURNS = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}  # EXIF's number to Pillow's Transpose, which makes it upright
 HINT = "give JPEG, PNG, WebP, GIF, AVIF or BMP pictures"
-# What Pillow's decoders raise on damaged data: its own errors are OSErrors and SyntaxErrors, the rest comes from wrong sizes and counts.
-DAMAGE = (OSError, SyntaxError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, EOFError, struct.error, zlib.error)
+# What Pillow's decoders raise on damaged data: its own errors are OSErrors and SyntaxErrors, RuntimeError comes from AVIF, the rest from
+# wrong sizes and counts.
+DAMAGE = (
+    OSError,
+    SyntaxError,
+    RuntimeError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    EOFError,
+    struct.error,
+    zlib.error,
+)
+# Warnings are filtered for the whole process: one thread at a time may change that and change it back.
+_QUIET = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +116,9 @@ def read_picture(path: Path, *, at_least_px: tuple[int, int] | None = None) -> A
 
 
 @contextlib.contextmanager
-def _opened(file: Path) -> Any:
-    """A Pillow image whose header is read; what its decoder raises in the block becomes an InputError."""
+def _opened(file: Path) -> Iterator[Any]:
+    """A Pillow image whose header is read; what its decoder raises in the block becomes an InputError, what it warns of (odd EXIF) is not
+    heard."""
     from PIL import Image
 
     kind = _checked_kind(file)
@@ -109,14 +128,16 @@ def _opened(file: Path) -> Any:
         hint="scale the picture down first",
     )
     try:
-        with file.open("rb") as stream, Image.open(stream, formats=READ[kind]) as image:
-            width, height = image.size
-            if width * height > MAX_PICTURE_PX or max(width, height) > MAX_SIDE_PX:
-                raise too_large
-            if min(width, height) < 1:
-                raise ValueError("no pixels")
-            yield image
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError) as error:
+        with _QUIET, warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module=r"PIL\.")
+            with file.open("rb") as stream, Image.open(stream, formats=READ[kind]) as image:
+                width, height = image.size
+                if width * height > MAX_PICTURE_PX or max(width, height) > MAX_SIDE_PX:
+                    raise too_large
+                if min(width, height) < 1:
+                    raise ValueError("no pixels")
+                yield image
+    except (Image.DecompressionBombError, MemoryError) as error:
         raise too_large from error
     except DAMAGE as error:
         raise InputError(

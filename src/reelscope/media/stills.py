@@ -76,7 +76,7 @@ def stills_clip(
     settings: Settings | None = None,
     stop: threading.Event | None = None,
 ) -> StillsClip:
-    """Make a clip (H.264 and AAC in MP4) of pictures; the same input makes the same bytes.
+    """Make a clip (H.264 and AAC in MP4) of pictures; the same input makes the same bytes, on one machine.
 
     Args:
         images: JPEG, PNG, WebP, GIF, AVIF or BMP, in the order shown; of an animated one its first frame.
@@ -208,7 +208,7 @@ def _write(
 def _video_stream(container: Any, size_px: tuple[int, int]) -> Any:
     video = container.add_stream("libx264", rate=RATE_HZ)
     video.width, video.height, video.pix_fmt = *size_px, "yuv420p"
-    # One thread and frames in order: the same bytes on every machine, so that results of these pictures are found again.
+    # One thread and frames in order: the same bytes each time, so that kept results of these pictures are found again.
     video.thread_count, video.max_b_frames = 1, 0
     video.options = {"crf": str(CRF), "preset": PRESET}
     context = video.codec_context
