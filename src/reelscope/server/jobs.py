@@ -193,12 +193,12 @@ class Jobs:
     # --- work -------------------------------------------------------------------------------------------------------------------------
 
     def claim(self, job_id: str, worker: str) -> Claim | None:
-        """Take a job; None where there is nothing to do: it ended, or is given up here after too many tries."""
+        """Take a waiting job; None where there is nothing to do: it ended, another has it, or it is given up here after too many tries."""
 
         def body(c: sa.Connection) -> Claim | None:
             taken = c.execute(
                 sa.update(jobs)
-                .where(jobs.c.id == job_id, jobs.c.state.in_(("queued", "running")))
+                .where(jobs.c.id == job_id, jobs.c.state == "queued")
                 .values(
                     state="running",
                     worker=worker,

@@ -11,7 +11,6 @@ import sys
 import threading
 import time
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 
 from reelscope.config import Settings
 from reelscope.server.fleet import Fleet, new_worker_id
@@ -53,6 +52,7 @@ class Supervisor:
         settings: What each is started with; cores are shared among them.
         fleet: To tell of those that died.
         server, token_file: For workers whose server is another machine.
+        command: Starts a worker, which gets its Boot on stdin.
     """
 
     settings: Settings
@@ -60,6 +60,7 @@ class Supervisor:
     count: int
     server: str | None = None
     token_file: str | None = None
+    command: tuple[str, ...] = (sys.executable, "-m", "reelscope.server.worker")
     _places: list[_Place] = field(default_factory=list)
     _ended: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
@@ -140,9 +141,7 @@ class Supervisor:
     def _start(self, place: _Place) -> None:
         place.worker = new_worker_id(place.name)
         boot = Boot(place.worker, place.restarts, _of_one(self.settings, self.count), self.server, self.token_file)
-        process = subprocess.Popen(
-            [sys.executable, "-m", "reelscope.server.worker"], stdin=subprocess.PIPE, cwd=Path.cwd(), start_new_session=True
-        )
+        process = subprocess.Popen(self.command, stdin=subprocess.PIPE, start_new_session=True)  # Ctrl-C is for this process to decide
         assert process.stdin is not None
         process.stdin.write(json.dumps(asdict(boot)).encode() + b"\n")
         process.stdin.flush()

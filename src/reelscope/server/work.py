@@ -38,6 +38,7 @@ class _Doing:
     progress: JobProgress
     stop: threading.Event = field(default_factory=threading.Event)
     since: float = field(default_factory=time.monotonic)
+    clip: Path | None = None  # where it lies here, which is nobody's business: errors name it as who handed it in does
     lost: bool = False  # it is no longer this claim's: cancelled, or somebody else's
 
 
@@ -126,7 +127,8 @@ class Work:
             if not committed:
                 log.info("job %s: its result came too late and is dropped", doing.claim.job.id)
         except ReelscopeError as error:
-            return ErrorBody(code=error.code, message=error.message, hint=error.hint, retryable=error.retryable)
+            message = error.message.replace(str(doing.clip), doing.claim.job.source_name) if doing.clip is not None else error.message
+            return ErrorBody(code=error.code, message=message, hint=error.hint, retryable=error.retryable)
         except Exception as error:  # a bug of ours ends this job and no other
             log.exception("job %s failed", doing.claim.job.id)
             hint = "the server's log has the traceback; please report it"
@@ -136,6 +138,7 @@ class Work:
     def _analyse(self, doing: _Doing, folder: Path) -> bool:
         job, asked = doing.claim.job, doing.claim.job.asked
         clip, origin, title = self._clip(doing, folder)
+        doing.clip = clip
         analysis = self.session.analyze(
             clip,
             only=asked.analyzers,

@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +38,8 @@ NICE = 5
 EXIT_LOST = 75  # it was taken for lost: what it did is somebody else's now, and only a new process may go on
 LOOK_S = 2.0  # how often it looks for workers that are gone
 TIDY_S = 600.0  # how often it removes clips that it fetched and that no job here has used for long
+HAND_BACK_S = 30.0  # an analyzer looks whether its clip was given up between two windows
+RECORD_S = 1.0  # for the queue's books of clips that just ended; what is not in them is found ended when it is taken again
 PR_SET_PDEATHSIG = 1
 
 
@@ -123,16 +126,23 @@ class WorkerProcess:
         session.plan()
 
     def _drain(self, executor: Executor) -> None:
+        """Let clips end, give up those that take too long, which hands them back; jobs taken meanwhile are parked and go back too."""
         self.work.draining.set()
-        give_up = threading.Timer(self.settings.server.drain_s, self.work.give_up)
-        give_up.daemon = True
-        give_up.start()
-        try:
-            if self.exit_code == EXIT_LOST:
-                self.work.give_up(lost=True)
-            executor.stop(self.settings.server.drain_s + 30 if self.work.doing() else 0)
-        finally:
-            give_up.cancel()
+        if self.exit_code == EXIT_LOST:
+            self.work.give_up(lost=True)
+        if not self._idle(self.settings.server.drain_s):
+            self.work.give_up()
+            self._idle(HAND_BACK_S)
+        executor.stop(RECORD_S)
+
+    def _idle(self, wait_s: float) -> bool:
+        """Wait so long until nothing is on its way; whether it came to that."""
+        until = time.monotonic() + wait_s
+        while self.work.doing():
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.05)
+        return True
 
     def _beat(self) -> None:
         """Once a second: say that this worker lives and what it does; now and then look for those that do not."""
@@ -151,10 +161,10 @@ class WorkerProcess:
             except Exception:  # the database is away for a while
                 log.warning("the beat could not be written", exc_info=True)
             beats += 1
-            if self.ended.wait(BEAT_S) and not self.work.doing():
-                return
             if self.ended.is_set():
-                threading.Event().wait(BEAT_S)
+                time.sleep(BEAT_S)  # clips on their way still end
+            else:
+                self.ended.wait(BEAT_S)
 
 
 def main() -> int:

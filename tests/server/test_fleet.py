@@ -1,0 +1,99 @@
+"""Who is taken for gone, and what becomes of what they held."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from reelscope.server.db import now, workers
+from reelscope.server.fleet import LEASE_S, WorkerLock, new_worker_id
+from tests.server.places import Place, place, small_clip, until
+
+
+@pytest.fixture
+def here(tmp_path: Path, database_url: str) -> Iterator[Place]:
+    with place(tmp_path / "data", database_url) as found:
+        yield found
+
+
+def silent_for(here: Place, worker: str, seconds: float) -> None:
+    here.database.write(lambda c: c.execute(sa.update(workers).where(workers.c.id == worker).values(beat_at=now() - seconds)))
+
+
+def test_ids_are_never_the_same() -> None:
+    assert len({new_worker_id("1") for _ in range(1000)}) == 1000
+
+
+def test_a_worker_without_a_beat_is_gone_and_its_jobs_wait_again(here: Place, tmp_path: Path) -> None:
+    lock = WorkerLock(here.data_dir, "w1")
+    here.fleet.enter("w1", restarts=0)
+    job = here.put(small_clip(tmp_path))
+    assert here.jobs.claim(job.id, "w1") is not None
+    assert here.fleet.look() == []
+    silent_for(here, "w1", LEASE_S - 5)
+    assert here.fleet.look() == []
+    silent_for(here, "w1", LEASE_S + 1)
+    assert here.fleet.look() == ["w1"]
+    assert here.now(job).state == "queued"
+    assert not here.fleet.beat("w1", "ready", [], {})  # a late riser is told
+    assert here.fleet.look() == []
+    lock.close()
+
+
+def test_a_worker_of_another_machine_has_no_lock_here(here: Place) -> None:
+    here.fleet.enter("far", restarts=0)
+    here.database.write(lambda c: c.execute(sa.update(workers).where(workers.c.id == "far").values(host="elsewhere")))
+    assert here.fleet.look() == []
+
+
+def test_the_lock_of_a_killed_process_is_free_at_once(here: Place) -> None:
+    code = (
+        "import sys; from pathlib import Path; from reelscope.server.fleet import WorkerLock\n"
+        "lock = WorkerLock(Path(sys.argv[1]), 'w1'); print('held', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(here.data_dir)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        here.fleet.enter("w1", restarts=0)
+        assert not WorkerLock.free(here.data_dir, "w1")
+        assert here.fleet.look() == []
+        process.kill()
+    assert here.fleet.look() == ["w1"]
+    assert not (here.data_dir / "workers" / "w1.lock").exists()
+
+
+def test_burying_twice_is_burying_once(here: Place, tmp_path: Path) -> None:
+    lock = WorkerLock(here.data_dir, "w1")
+    here.fleet.enter("w1", restarts=0)
+    job = here.put(small_clip(tmp_path))
+    here.jobs.claim(job.id, "w1")
+    here.fleet.bury("w1", strike=True)
+    here.fleet.bury("w1", strike=True)
+    assert here.now(job).strikes == 1
+    lock.close()
+
+
+def test_rows_of_the_gone_are_kept_for_a_while(here: Place) -> None:
+    here.fleet.enter("w1", restarts=2)
+    here.fleet.bury("w1")
+    here.fleet.look()
+    assert [(w.id, w.state, w.restarts, w.pid) for w in here.fleet.all()] == [("w1", "gone", 2, os.getpid())]
+    silent_for(here, "w1", 1e6)
+    here.fleet.look()
+    assert here.fleet.all() == []
+
+
+def test_beats_tell_what_a_worker_does(here: Place) -> None:
+    here.fleet.enter("w1", restarts=0)
+    assert here.fleet.beat("w1", "ready", [{"job": "x"}], {"rss_mib": 1.5})
+    found = here.fleet.all()[0]
+    assert (found.state, found.doing, found.sample, found.alive) == ("ready", [{"job": "x"}], {"rss_mib": 1.5}, True)
+    until(lambda: here.fleet.all()[0].beat_age_s > 0)

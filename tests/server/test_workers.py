@@ -1,0 +1,161 @@
+"""Real worker processes: a job's whole way, and every way in which one can be cut short."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from reelscope.document.schema import Document
+from tests.server.places import BROKEN, CHEAP, Place, place, small_clip, until
+
+
+@pytest.fixture
+def here(tmp_path: Path, database_url: str) -> Iterator[Place]:
+    with place(tmp_path / "data", database_url) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return small_clip(tmp_path_factory.mktemp("clip"))
+
+
+def named(clip: Path, folder: Path, name: str) -> Path:
+    return Path(shutil.copy(clip, folder / name))
+
+
+def running(here: Place, *jobs: object) -> bool:
+    return all(here.now(job).state == "running" for job in jobs)  # type: ignore[arg-type]
+
+
+def states(here: Place, job: object) -> list[str]:
+    return [e.data["state"] for e in here.jobs.events_after(job.id, 0) if e.kind == "state"]  # type: ignore[attr-defined]
+
+
+def test_the_whole_way(here: Place, clip: Path) -> None:
+    with here.workers():
+        (done,) = here.ended(here.put(clip))
+    assert (done.state, done.ok, done.failed, done.attempts) == ("done", len(CHEAP), 0, 1)
+    files = here.jobs.files(done.id)
+    document = Document.model_validate_json(here.blobs.path(files["analysis.json"][0]).read_bytes())
+    assert document.source.sha256 == files["clip"][0] == done.clip_sha256
+    assert document.source.path == clip.name  # not where it lies in our folder
+    assert {row.keyframe for row in document.shots} <= set(files)
+    assert states(here, done) == ["queued", "running", "done"]
+    assert list((here.data_dir / "spare").iterdir()) == []
+    assert all(w.state == "gone" for w in here.fleet.all())
+
+
+def test_what_is_no_clip_fails_with_the_reason(here: Place, tmp_path: Path) -> None:
+    junk = tmp_path / "junk.mp4"
+    junk.write_bytes(b"nothing that plays" * 100)
+    with here.workers():
+        (failed,) = here.ended(here.put(junk))
+    error = json.loads(failed.error or "{}")
+    assert failed.state == "failed" and error["code"] == "is_text" and error["hint"], error
+    assert error["message"].startswith("junk.mp4: ")  # as it was handed in, not where it lies in our folder
+    assert failed.attempts == 1
+
+
+def test_cancelling_stops_the_work_within_seconds(here: Place, clip: Path, tmp_path: Path) -> None:
+    with here.workers(command=BROKEN):
+        job = here.put(named(clip, tmp_path, "waits.mp4"))
+        until(lambda: running(here, job))
+        here.jobs.cancel(job.id)
+        asked = time.monotonic()
+        until(lambda: not any(w.doing for w in here.fleet.all() if w.alive), seconds=10.0)
+        assert time.monotonic() - asked < 10.0
+        (after,) = here.ended(here.put(clip))  # and there is room for the next
+    assert after.state == "done"
+    assert states(here, job) == ["queued", "running", "cancelled"]
+
+
+def test_a_clip_that_kills_its_workers_is_given_up_and_takes_nobody_along(here: Place, clip: Path, tmp_path: Path) -> None:
+    with here.workers(command=BROKEN) as supervisor:
+        bad = here.put(named(clip, tmp_path, "dies.mp4"))
+        good = [here.put(clip) for _ in range(3)]
+        ended = here.ended(bad, *good)
+        assert supervisor.restarts >= 2
+    assert [job.state for job in ended] == ["failed", "done", "done", "done"]
+    assert json.loads(ended[0].error or "{}")["code"] == "worker_died"
+
+
+def test_a_bug_of_ours_ends_its_job_and_no_other(here: Place, clip: Path, tmp_path: Path) -> None:
+    with here.workers(command=BROKEN) as supervisor:
+        bad, good = here.ended(here.put(named(clip, tmp_path, "bug.mp4")), here.put(clip))
+        assert supervisor.restarts == 0
+    assert json.loads(bad.error or "{}")["code"] == "internal"
+    assert good.state == "done"
+
+
+def test_a_worker_that_is_killed_loses_nothing(here: Place, clip: Path, tmp_path: Path) -> None:
+    with here.workers() as supervisor:
+        jobs = [here.put(clip) for _ in range(6)]
+        until(lambda: any(here.now(job).state == "running" for job in jobs))
+        os.kill(supervisor.pids()[0], signal.SIGKILL)
+        ended = here.ended(*jobs)
+        assert supervisor.restarts == 1
+    assert [job.state for job in ended] == ["done"] * 6
+    assert all(states(here, job).count("done") == 1 for job in jobs)
+
+
+def test_ending_hands_back_what_does_not_end_in_time(here: Place, clip: Path, tmp_path: Path) -> None:
+    with here.workers(command=BROKEN):
+        job = here.put(named(clip, tmp_path, "waits.mp4"))
+        until(lambda: running(here, job))
+        began = time.monotonic()
+    assert time.monotonic() - began < here.settings.server.drain_s + 40
+    after = here.now(job)
+    assert (after.state, after.attempts, after.strikes) == ("queued", 0, 0)
+    assert here.jobs.durable.states([job.workflow]) == {job.workflow: "ENQUEUED"}
+
+
+def test_ending_lets_a_clip_end(here: Place, clip: Path) -> None:
+    with here.workers():
+        job = here.put(clip)
+        until(lambda: here.now(job).state != "queued")
+    assert here.now(job).state == "done"
+
+
+def test_a_worker_that_was_stopped_for_long_changes_nothing_and_ends(here: Place, clip: Path, tmp_path: Path) -> None:
+    """It sleeps (a suspended machine), is taken for lost, another one does its job, and it wakes up."""
+    with here.workers(command=BROKEN) as supervisor:
+        job = here.put(named(clip, tmp_path, "waits.mp4"))
+        until(lambda: running(here, job))
+        first, pid = here.now(job).worker, supervisor.pids()[0]
+        assert first is not None
+        os.kill(pid, signal.SIGSTOP)
+        here.fleet.bury(first)  # what everybody does when there was no beat for LEASE_S
+        assert here.now(job).state == "queued"
+        other = here.jobs.claim(job.id, "other")
+        assert other is not None
+        os.kill(pid, signal.SIGCONT)
+        until(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+        assert (here.now(job).worker, here.now(job).fence) == ("other", other.fence)
+        here.jobs.cancel(job.id)
+
+
+def test_two_workers_share_the_queue(here: Place, clip: Path) -> None:
+    with here.workers(2):
+        until(lambda: sum(w.state == "ready" for w in here.fleet.all()) == 2)
+        jobs = [here.put(clip) for _ in range(8)]
+        here.ended(*jobs)
+    who = {e.data["worker"] for job in jobs for e in here.jobs.events_after(job.id, 0) if e.data.get("state") == "running"}
+    assert len(who) == 2
+
+
+def test_nothing_is_left_behind(here: Place, clip: Path) -> None:
+    before = {p.pid for p in psutil.Process().children(recursive=True)}
+    with here.workers():
+        here.ended(here.put(clip))
+    left = [p for p in psutil.Process().children(recursive=True) if p.pid not in before and p.status() != psutil.STATUS_ZOMBIE]
+    assert left == []
+    assert list((here.data_dir / "workers").iterdir()) == []
