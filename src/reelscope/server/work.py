@@ -16,6 +16,7 @@ from reelscope.config import AnalysisSettings, Settings
 from reelscope.document.schema import Document
 from reelscope.engine.owned import OwnedFolder
 from reelscope.errors import EngineError, ReelscopeError
+from reelscope.events import bound
 from reelscope.pipeline import Analysis, Origin, Session
 from reelscope.server.blobs import Blobs
 from reelscope.server.jobs import Claim, Job, Jobs, Made
@@ -91,7 +92,8 @@ class Work:
             return
         if claim is None:
             return
-        with self._room.alone() if claim.alone else self._room.shared():
+        with bound(job=claim.job.id, worker=self.worker), self._room.alone() if claim.alone else self._room.shared():
+            log.info("begins, attempt %d: %s", claim.job.attempts, claim.job.title)
             self._run(claim)
 
     def _run(self, claim: Claim) -> None:
@@ -124,9 +126,12 @@ class Work:
         try:
             with OwnedFolder(self.spare) as folder:
                 committed = self._analyse(doing, folder.path)
-            if not committed:
+            if committed:
+                log.info("done in %.1f s", time.monotonic() - doing.since)
+            else:
                 log.info("job %s: its result came too late and is dropped", doing.claim.job.id)
         except ReelscopeError as error:
+            log.info("ends: %s: %s", error.code, error.message)
             message = error.message.replace(str(doing.clip), doing.claim.job.source_name) if doing.clip is not None else error.message
             return ErrorBody(code=error.code, message=message, hint=error.hint, retryable=error.retryable)
         except Exception as error:  # a bug of ours ends this job and no other

@@ -17,6 +17,8 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+import sqlalchemy as sa
+
 from reelscope.config import Settings
 from reelscope.config.places import data_dir
 from reelscope.engine.owned import sweep
@@ -26,7 +28,9 @@ from reelscope.server.db import open_database
 from reelscope.server.durable import Durable, Executor
 from reelscope.server.fleet import BEAT_S, Fleet, WorkerLock
 from reelscope.server.jobs import Jobs
-from reelscope.server.sampling import WorkerSampler
+from reelscope.server.monitor.logs import log_to_files
+from reelscope.server.monitor.worker import WorkerSampler
+from reelscope.server.remote import RemoteBlobs, token_of
 from reelscope.server.work import Work
 
 __all__ = ["EXIT_LOST", "Boot", "WorkerProcess", "main"]
@@ -112,8 +116,6 @@ class WorkerProcess:
     def _blobs(self) -> Blobs:
         if self.boot.server is None:
             return LocalBlobs(self.data_dir / "blobs")
-        from reelscope.server.remote import RemoteBlobs, token_of
-
         return RemoteBlobs(self.boot.server, token_of(self.boot.token_file), LocalBlobs(self.data_dir / "fetched"), stop=self.ended)
 
     def _call_back(self, asked: str) -> None:
@@ -177,14 +179,23 @@ def main() -> int:
     process = WorkerProcess(boot)
     signal.signal(signal.SIGTERM, lambda *_: process.drain())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor decides
+    process.data_dir.mkdir(parents=True, exist_ok=True)
     logging.basicConfig(level=process.settings.system.log_level.upper())
+    logs = log_to_files(process.data_dir, worker=boot.worker, secrets=_secrets(boot))
     if boot.server is None and process.settings.placement.nice < NICE:
         os.nice(NICE)
     threading.Thread(target=_end_with_stdin, name="parent", daemon=True).start()
     code = process.run()
-    logging.shutdown()
+    logs.close()
     sys.stdout.flush()
     os._exit(code)  # threads that were parked with a job that is no longer theirs never end by themselves
+
+
+def _secrets(boot: Boot) -> list[str]:
+    """What must not stand in a log: the database's password, the token."""
+    url = boot.settings["server"]["database"]
+    password = sa.make_url(url).password if url is not None else None
+    return [text for text in (password, token_of(boot.token_file)) if text]
 
 
 def _at_once(settings: Settings) -> int:
