@@ -18,7 +18,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3 python; do \
 	$$p -c 'import sys; raise SystemExit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null && echo $$p && break; done)
 PYVER = $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 
-.PHONY: analyze test test-full setup setup-dev setup-full check accuracy bench bench-long docs lock clean help
+.PHONY: analyze serve soak test test-full setup setup-dev setup-full check accuracy bench bench-long docs lock clean help
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -28,6 +28,9 @@ analyze: setup  ## analyse VIDEO=clip.mp4 (the demo reel without it); OUT=dir sa
 	  for tier in compact $(filter full,$(TIER)); do $(BIN)/reelscope models pull "$$tier" --if-online || exit 1; done && $(BIN)/reelscope models verify || exit 1; fi
 	@if [ -n "$(VIDEO)" ]; then clip="$(VIDEO)"; else clip="$(OUT)/demo.mp4"; mkdir -p "$(OUT)" && $(BIN)/reelscope demo "$$clip"; fi && \
 	$(BIN)/reelscope analyze "$$clip" --out "$(OUT)" $(if $(TIER),--tier "$(TIER)") $(ARGS)
+
+serve: setup  ## the server with the page on http://127.0.0.1:8003; ARGS passes flags on
+	$(BIN)/reelscope serve $(ARGS)
 
 test: setup-dev  ## the tests: no network, no weights; those that want Debian's chromium or ffmpeg are skipped by name without them
 	$(BIN)/python -m pytest -q -n 2 $(ARGS)
@@ -47,6 +50,10 @@ bench: setup-dev  ## measure speed beside what a user would do instead, what the
 
 bench-long: setup-dev  ## measure 20 clips in one call, and the memory of a clip of 20 minutes (some 25 minutes)
 	$(BIN)/python -m bench.engine --only batch,memory --runs 2 $(ENGINE_ARGS)
+
+soak: setup-dev  ## 1,000 jobs with processes killed on the way, 10,000 damaged files, 64 clients for a minute (an hour or more)
+	$(BIN)/python -m bench.soak $(ARGS)
+	$(BIN)/python -m bench.load $(ARGS)
 
 docs: setup-dev  ## write the generated parts of docs/ again
 	$(BIN)/python -m bench.docs
