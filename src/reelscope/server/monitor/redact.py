@@ -16,7 +16,10 @@ HIDDEN = "***"
 HARMLESS = frozenset({"v", "t", "list", "index", "page", "limit", "lang", "format", "state", "wait", "since"})
 SHORTEST = 6  # of a named secret: a shorter one would also stand in innocent words
 
-_PASSWORD = re.compile(r"(\b[a-zA-Z][a-zA-Z0-9+.-]{0,30}://)[^\s/?#@\"'<>]*@")  # user:password@ before the host
+# user:password@ before the host. Of a web address up to its path (an account's page has an @ there); of any other, a database's say, up
+# to the last @: passwords are often written down as they are, with whatever is in them.
+_PASSWORD = re.compile(r"(?i)(\bhttps?://)[^\s/?#\"'<>]{0,300}@")
+_ANY_PASSWORD = re.compile(r"(?i)(\b(?!https?:)[a-z][a-z0-9+.-]{0,30}://)[^\s\"'<>]{0,300}@")
 _HEADER = re.compile(
     r"(?i)([\"']?\b(?:proxy-)?(?:authorization|cookie|set-cookie|x-api-key|x-reelscope-signature)(?:[\"']?\s*[:=]|[\"']\s*,)\s*)"
     r"(\"[^\"\n]*\"|'[^'\n]*'|b'[^'\n]*'|[^\n\"'}\])]+)"
@@ -45,6 +48,7 @@ class Redactor:
         if self._named is not None:
             text = self._named.sub(HIDDEN, text)
         text = _PASSWORD.sub(rf"\g<1>{HIDDEN}@", text)
+        text = _ANY_PASSWORD.sub(rf"\g<1>{HIDDEN}@", text)
         text = _HEADER.sub(rf"\g<1>{HIDDEN}", text)
         text = _BEARER.sub(rf"\g<1>\g<2>{HIDDEN}", text)
         text = _QUERY.sub(_query, text)
