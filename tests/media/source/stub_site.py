@@ -27,7 +27,7 @@ class StubSite:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
-            def do_GET(self) -> None:
+            def do_GET(self) -> None:  # and every other method
                 path = self.path.partition("?")[0]
                 site.asked.append((self.command, self.path, dict(self.headers)))
                 answer = site._answers.get(path)
@@ -37,7 +37,7 @@ class StubSite:
                     else:
                         answer(self)
 
-            do_HEAD = do_POST = do_GET
+            do_HEAD = do_POST = do_GET  # noqa: N815
 
             def log_message(self, *_: Any) -> None:
                 pass

@@ -68,11 +68,12 @@ def explain(error: BaseException, where: str) -> ReelscopeError:
             return _known("live", where)
         if isinstance(part, UnsupportedError):
             return _known("unsupported_url", where)
-    for part in chain:
-        if isinstance(part, YoutubeDLError):
-            return _worded(part, where)
     if any(isinstance(part, MemoryError) for part in chain):
         return InputError(f"{where}: the page is too large to be read", code="too_large", hint=BROWSER)
+    # what an extractor says is more to the point than what was made of it on the way
+    for part in sorted(chain, key=lambda part: not isinstance(part, ExtractorError)):
+        if isinstance(part, YoutubeDLError):
+            return _worded(part, where)
     return MediaError(
         f"{where}: reading the page failed ({type(error).__name__} in yt-dlp)",
         code="extractor_failed",

@@ -70,11 +70,8 @@ class Request:
 Tell = Callable[[float, float | None], None]
 
 
-def fetch(request: Request, tell: Tell, *, site: Site | None = None) -> dict[str, Any]:
+def fetch(request: Request, tell: Tell) -> dict[str, Any]:
     """Fetch a post's clip into the request's folder.
-
-    Args:
-        site: In place of one of its own, for tests.
 
     Returns:
         path, url, post, title.
@@ -82,7 +79,7 @@ def fetch(request: Request, tell: Tell, *, site: Site | None = None) -> dict[str
     Raises:
         ReelscopeError: With one of the codes of docs/sources.md.
     """
-    site = site or Site(cookies=request.cookies)
+    site = Site(cookies=request.cookies)
     deadline = time.monotonic() + request.timeout_s
     installed = install(site, AddressRules(tuple(request.allow_private)), Limits(request.max_mib << 20, request.timeout_s))
     meter = Meter(Path(request.folder), request.max_mib << 20, request.min_free_mib, tell)
@@ -165,13 +162,10 @@ class _Fetch:
             path, made = self._stills(slides), None
         else:
             path, made = self._clip(info)
-        if info.get("direct"):  # a file has no page that would say anything
-            return {
-                "path": str(path),
-                "url": canonical(url),
-                "post": None,
-                "title": unquote(urlsplit(url).path.rpartition("/")[2]) or "clip",
-            }
+        if info.get("direct") and info.get("webpage_url") in (info.get("url"), *(f.get("url") for f in info.get("formats") or ())):
+            # only a file: no page has said anything about it
+            name = unquote(urlsplit(url).path.rpartition("/")[2])
+            return {"path": str(path), "url": canonical(url), "post": None, "title": title_of({"title": name})}
         post = post_of(info, raw, slides=len(slides.pictures) if slides else None, fetched=made)
         return {"path": str(path), "url": canonical(url), "post": post, "title": title_of(post)}
 

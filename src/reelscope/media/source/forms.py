@@ -95,7 +95,7 @@ def shown(url: str) -> str:
         parts = _split(url)
     except InputError:
         return "the address"
-    if parts.hostname in _YOUTUBE:
+    if parts.hostname in _YOUTUBE or parts.hostname == "youtu.be":  # their number stands in the query
         return canonical(url)
     return urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))
 

@@ -21,6 +21,9 @@ __all__ = ["mux"]
 _WEBM = frozenset({"vp8", "vp9", "av1", "libdav1d", "opus", "vorbis"})
 _MP4 = frozenset({"h264", "hevc", "av1", "libdav1d", "vp9", "mpeg4", "aac", "mp3", "mp3float", "opus", "ac3", "eac3", "alac", "flac"})
 
+# Segments of one recording follow each other without a leap; other recordings between them (advertisements) have clocks of their own.
+LEAP_BACK_S, LEAP_AHEAD_S = Fraction(1, 2), 20
+
 
 def mux(sources: Sequence[Path], target: Path) -> Path:
     """Copy the picture of the first file that has one and the sound of the last that has one into one file.
@@ -65,7 +68,59 @@ def mux(sources: Sequence[Path], target: Path) -> Path:
 
 
 def _packets(container: Any, streams: list[Any]) -> Iterator[tuple[Fraction, int, Any, Any]]:
-    """Packets in the order of their decoding: (seconds, bytes, stream, packet)."""
+    """Packets in the order of their decoding, on one clock: (seconds, bytes, stream, packet)."""
+    clock = _Clock()
+    for packet in _with_times(container, streams):
+        shift = clock.shift(packet)
+        packet.dts += shift
+        packet.pts = max(packet.dts, packet.pts + shift) if packet.pts is not None else packet.dts
+        yield packet.dts * packet.time_base, packet.size, packet.stream, packet
+
+
+def _with_times(container: Any, streams: list[Any]) -> Iterator[Any]:
+    """Packets with content, each with a time of decoding. Matroska tells none for the first ones where frames are reordered."""
+    waiting: dict[int, list[Any]] = {}
     for packet in container.demux(streams):
-        if packet.size and packet.dts is not None:
-            yield packet.dts * packet.time_base, packet.size, packet.stream, packet
+        if not packet.size or (packet.dts is None and packet.pts is None):
+            continue
+        early = waiting.setdefault(packet.stream.index, [])
+        if packet.dts is None:
+            early.append(packet)
+            continue
+        for place, held in enumerate(early):
+            held.dts = packet.dts - len(early) + place
+            yield held
+        early.clear()
+        yield packet
+    for held in (packet for early in waiting.values() for packet in early):
+        held.dts = held.pts
+        yield held
+
+
+class _Clock:
+    """One clock for segments that each bring their own: a stream's times that leap back, or far ahead, go on where the others ended."""
+
+    def __init__(self) -> None:
+        self._shifts = [Fraction(0)]  # of each stretch of segments, in seconds
+        self._stretch: dict[int, int] = {}
+        self._last: dict[int, tuple[Fraction, Fraction, int]] = {}  # of each stream: given time, its end on our clock, ticks written
+        self._end = Fraction(0)
+
+    def shift(self, packet: Any) -> int:
+        """What is added to a packet's times, in ticks of its time base."""
+        index, base = packet.stream.index, packet.time_base
+        given = packet.dts * base
+        stretch = self._stretch.setdefault(index, 0)
+        before = self._last.get(index)
+        if before is not None and not -LEAP_BACK_S <= given - before[0] <= LEAP_AHEAD_S:
+            stretch += 1
+            self._stretch[index] = stretch
+            if stretch == len(self._shifts):  # the first stream to get there decides for all
+                self._shifts.append(self._end - given)
+        ticks = packet.dts + round(self._shifts[stretch] / base)
+        if before is not None:
+            ticks = max(ticks, before[2] + 1)  # containers take no packet at the time of the one before
+        end = (ticks + (packet.duration or 0)) * base
+        self._last[index] = (given, end, ticks)
+        self._end = max(self._end, end)
+        return int(ticks - packet.dts)

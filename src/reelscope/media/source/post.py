@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from reelscope.errors import InputError
 from reelscope.media.source.forms import canonical
@@ -136,11 +137,10 @@ def _author(info: Info, raw: Info, platform: str) -> dict[str, Any]:
             "id": info.get("channel_id"),
         }
     else:
-        names = {
-            "name": info.get("uploader") or info.get("channel"),
-            "handle": None,
-            "id": info.get("uploader_id") or info.get("channel_id"),
-        }
+        name, number = info.get("uploader") or info.get("channel"), info.get("uploader_id") or info.get("channel_id")
+        page = urlsplit(str(info.get("webpage_url") or ""))
+        # yt-dlp calls the host of an unknown page its author
+        names = {"name": None if name in (page.netloc, page.hostname) else name, "handle": None, "id": number}
     found: dict[str, Any] = {key: _text(value, LONGEST_NAME) for key, value in names.items()}
     handle = found["handle"]
     pages = {"tiktok": f"https://www.tiktok.com/@{handle}", "instagram": f"https://www.instagram.com/{handle}/"}

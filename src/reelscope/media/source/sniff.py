@@ -13,6 +13,7 @@ _STARTS = (
 )  # fmt: skip
 _BOXES = frozenset({b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"styp", b"moof", b"sidx"})
 _TS_PACKET = 188
+_WRITTEN = bytes(range(32, 127)) + b"\t\r\n\f"
 _BLANK = b" \t\r\n\xef\xbb\xbf"
 
 
@@ -42,7 +43,7 @@ def kind_of(path: Path) -> str:
         return "playlist"
     if start.startswith(b"<"):
         return "page"
-    return "text" if head and b"\x00" not in head and head.isascii() else ""
+    return "text" if head and not head.translate(None, _WRITTEN) else ""
 
 
 def picture_suffix(head: bytes) -> str | None:
