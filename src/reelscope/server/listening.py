@@ -35,7 +35,7 @@ def addresses_of(host: str) -> list[str]:
         ConfigError: It stands for none.
     """
     try:
-        found = socket.getaddrinfo(host or None, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        found = socket.getaddrinfo(host or None, 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as error:
         raise ConfigError(
             f"server.host: {host!r} is no address to listen on: {error}", code="bad_host", hint="for example 127.0.0.1, or 0.0.0.0 for all"
