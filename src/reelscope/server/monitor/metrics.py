@@ -194,10 +194,12 @@ def _of_workers(s: MonitorSnapshot) -> Iterator[Metric]:
     jobs = _gauge("worker_jobs", "Jobs in the worker's hands.", "worker", "host")
     rss = _gauge("worker_memory_bytes", "Memory that the worker and its processes hold for themselves.", "worker", "host")
     limit = _gauge("worker_memory_limit_bytes", "Memory that all on its machine or in its container may use.", "worker", "host")
-    engine = _gauge("engine_worker_memory_bytes", "Memory of a process of the worker's engine.", "worker", "name")
-    most = _gauge("engine_worker_memory_limit_bytes", "Memory above which a process of the engine is ended.", "worker", "name")
-    gpu = _gauge("engine_worker_gpu_memory_bytes", "GPU memory of a process of the worker's engine.", "worker", "name")
-    gpu_most = _gauge("engine_worker_gpu_memory_limit_bytes", "GPU memory above which a process of the engine is ended.", "worker", "name")
+    engine = _gauge("engine_worker_memory_bytes", "Memory of a process of the worker's engine.", "worker", "process")
+    most = _gauge("engine_worker_memory_limit_bytes", "Memory above which a process of the engine is ended.", "worker", "process")
+    gpu = _gauge("engine_worker_gpu_memory_bytes", "GPU memory of a process of the worker's engine.", "worker", "process")
+    gpu_most = _gauge(
+        "engine_worker_gpu_memory_limit_bytes", "GPU memory above which a process of the engine is ended.", "worker", "process"
+    )
     for w in there:
         _put(age, [w.id, w.host], w.beat_age_s)
         _put(jobs, [w.id, w.host], len(w.doing))
