@@ -98,12 +98,24 @@ def test_lengths_over_a_socket(g: Guarded) -> None:
 
 
 def test_a_client_that_still_sends_sees_why_it_is_refused(g: Guarded) -> None:
-    with serving(g.app) as (host, port), httpx.Client(base_url=f"http://{host}:{port}") as client:
-        for _ in range(20):
-            assert code(client.post("/analyses/upload", content=b" " * 4 * MIB, headers=FORM), 413) == "too_large"
+    head = b"POST /analyses/upload HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data\r\nContent-Length: %d\r\n\r\n"
+    with serving(g.app) as address:
+        for _ in range(5):  # a client that sends everything before it looks; a closed connection would break its sending
+            assert answered(send_raw(address, head % (6 * MIB), b" " * 6 * MIB)) == (413, "too_large")
+        with httpx.Client(base_url=f"http://{address[0]}:{address[1]}") as client:
+            assert code(client.post("/analyses/upload", content=b" " * 6 * MIB, headers=FORM), 413) == "too_large"
         g.tokens.create("a")
         g.security.book._read_at = None
-        assert code(client.post("/analyses/upload", content=b" " * MIB, headers=FORM), 401) == "token_needed"
+        assert answered(send_raw(address, head % MIB, b" " * MIB)) == (401, "token_needed")
+
+
+def test_what_is_refused_is_not_read_to_its_end(g: Guarded, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake, "LINGER_BYTES", MIB)
+    head = b"POST /raw HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with serving(g.app) as address, socket.create_connection(address, timeout=DEADLINE_S) as connection, pytest.raises(OSError):
+        connection.sendall(head)
+        for _ in range(100):
+            connection.sendall(b"100000\r\n" + b" " * MIB + b"\r\n")
 
 
 def test_who_waits_for_leave_is_refused_at_once(g: Guarded) -> None:

@@ -160,11 +160,14 @@ class _Body:
 
 
 async def answer(refusal: Refusal, scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer with a refusal, so that a client that is still sending sees it."""
+    """Answer with a refusal; where a body is still coming, let the client see the answer, and close the connection."""
     response = refuse(refusal)
+    coming = header(scope, b"content-length") not in (None, "0") or header(scope, b"transfer-encoding") is not None
+    if coming:  # kept open, the rest would be read to its end, however long it is
+        response.headers["Connection"] = "close"
     await send({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
     await send({"type": "http.response.body", "body": response.body, "more_body": True})
-    if header(scope, b"expect") is None:  # else it waits for our leave, and sends nothing
+    if coming and header(scope, b"expect") is None:  # who asked for leave waits for it, and sends nothing
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LINGER_S):
                 await _throw_away(receive)
