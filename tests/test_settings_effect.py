@@ -265,7 +265,11 @@ PARTS: list[tuple[str, Any, Any, Callable[[Settings], Any], Any, Any]] = [
 ]
 
 # settings whose effect takes dying workers or several runs to see: where their test stands
-ELSEWHERE = {"analysis.fresh": "tests/engine/test_reuse_end_to_end.py", "faults.tries": "tests/faults"}
+ELSEWHERE = {
+    "analysis.fresh": "tests/engine/test_reuse_end_to_end.py",
+    "faults.tries": "tests/faults",
+    **{f"sources.{key}": "tests/media/source/test_fetch.py" for key in ("max_mib", "timeout_s", "retries", "cookies", "allow_private")},
+}
 
 # settings that only the command line reads; each has its test below or in tests/cli
 COMMAND_LINE = {"system.temp_dir", "system.log_level", "output.dir"}

@@ -148,11 +148,6 @@ def test_a_clip_that_cannot_be_used_is_refused_in_one_line_and_leaves_nothing(cl
     assert left_in(place.parent / "tmp") == []
 
 
-def test_an_address_is_refused(cli: Any, place: Path) -> None:
-    cli(["analyze", "https://example.org/video/1"]).assert_refused(2, "https://example.org/video/1", "hint: download")
-    assert left_in(place) == []
-
-
 def test_a_hostile_file_name_cannot_write_to_the_terminal(cli: Any) -> None:
     result = cli(["analyze", "a\x1b[2J\nb\u202e.mp4"])
     result.assert_refused(2, "\\x1b[2J b\\u202e.mp4")

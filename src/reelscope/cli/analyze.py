@@ -24,14 +24,18 @@ def analyze(
     ctx: typer.Context,
     sources: Annotated[
         list[str],
-        typer.Argument(metavar="SRC...", help="Video files; or pictures, which become one clip of slides.", show_default=False),
+        typer.Argument(
+            metavar="SRC...",
+            help="Video files, addresses of posts or files on the web; or pictures, which become one clip of slides.",
+            show_default=False,
+        ),
     ],
     out: Annotated[
         Path | None,
         typer.Option(
             "--out",
             metavar="DIR",
-            help="Folder for the results; several SRC get a folder each in it. Without: out/CLIP.",
+            help="Folder for the results; several SRC get a folder each in it. Without: out/CLIP, out/POST for an address.",
         ),
     ] = None,
     audio: Annotated[Path | None, typer.Option("--audio", metavar="FILE", help="Sound of a clip of pictures.")] = None,
@@ -164,13 +168,18 @@ def names_of(given: Iterable[str], flag: str) -> tuple[str, ...]:
 
 
 def targets(sources: Sequence[str], out: Path | None, settings: Settings) -> list[Target]:
-    """Where each clip's results go: into --out itself for one clip, else into folders named after the clips."""
+    """Where each clip's results go: into --out itself for one clip, else into folders named after the clips or posts."""
+    from reelscope.media.urls import is_url
+
     if out is not None and len(sources) == 1:
         return [Target(sources[0], out, "1")]
     base = out if out is not None else settings.output.dir
     taken: set[str] = set()
     found = []
     for number, source in enumerate(sources, 1):
+        if is_url(source):
+            found.append(Target(source, base, str(number), by_post=True))
+            continue
         # what a terminal or another file system would stumble over (control characters, bytes that are no text) stays out of the name
         stem = "".join("_" if unicodedata.category(c).startswith("C") else c for c in Path(source).stem).strip(". ") or "clip"
         name = next(n for n in _numbered(stem) if n.casefold() not in taken)  # case: some file systems do not tell

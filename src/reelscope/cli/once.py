@@ -23,12 +23,16 @@ __all__ = ["Target", "analyze_all", "missing_lines"]
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One clip and the folder for its results. job: what its events are told under; origin: of a clip that was made here."""
+    """One clip and the folder for its results. job: what its events are told under; origin: of a clip that was made here.
+
+    by_post: The source is an address, and its folder, in `folder`, is named after the post once that is known.
+    """
 
     source: str
     folder: Path
     job: str
     origin: Origin | None = None
+    by_post: bool = False
 
 
 KINDS = {"json": "document", "html": "report"}
@@ -41,15 +45,21 @@ def analyze_all(
 
     A document that is written is success, also where analyzers failed: it says so.
     """
+    from reelscope.cli.fetched import Names, analyze_fetched, label
+    from reelscope.media.urls import is_url
     from reelscope.pipeline import write
 
     settings = session.settings
+    names = Names(target.folder.name for target in targets if not target.by_post)
     worst = 0
     last: Document | None = None
     with ProgressView(session.events, quiet=quiet) as view:
 
         def work(target: Target) -> Written:
-            with out_folder(target.folder, settings.system.min_free_disk_mib), view.clip(target.job, Path(target.source).name):
+            if is_url(target.source):
+                with view.clip(target.job, label(target.source)):
+                    return analyze_fetched(session, target, names, only=only, skip=skip)
+            with out_folder(target.folder, settings.system.min_free_disk_mib), view.clip(target.job, label(target.source)):
                 analysis = session.analyze(target.source, only=only, skip=skip, job=target.job, origin=target.origin)
                 return write(analysis, target.folder, formats=settings.output.formats)
 
@@ -59,7 +69,7 @@ def analyze_all(
                     raise done
                 worst = max(worst, say_exception(done, state))
             elif not quiet:
-                _tell(Path(target.source).name, done, brief=len(targets) > 1)
+                _tell(label(target.source), done, brief=len(targets) > 1)
                 last = done.document
     if len(targets) > 1 and last is not None:
         for line in missing_lines({n: e for n, e in last.analyzers.items() if e.status == "unavailable"}):  # the same for every clip

@@ -20,6 +20,7 @@ __all__ = ["ProgressView", "Tally"]
 # Where each step stands in the whole, as a share of its time: (start, end). Decoding and analysing go together and take nearly all;
 # measured on short clips of the shared media. Only the estimate depends on it.
 SHARES = {
+    "fetch": (0.0, 0.0),
     "probe": (0.0, 0.01),
     "plan": (0.01, 0.02),
     "load": (0.02, 0.08),
@@ -33,6 +34,7 @@ SHARES = {
     "done": (1.0, 1.0),
 }
 WORDS = {
+    "fetch": "fetching",
     "probe": "looking at the file",
     "plan": "planning",
     "load": "loading",
@@ -46,6 +48,7 @@ WORDS = {
     "done": "done",
 }
 DECODED = 0.97  # of the length that the header tells: the sound may outlast the picture a little
+MIB = 1024 * 1024
 PLAIN_LINE_EVERY = 0.25  # of the decoding: four lines a clip are enough in a log
 
 
@@ -72,6 +75,9 @@ class Tally:
             part = min(1.0, self.finished / self.expected) if self.expected else 0.0
         if event.step == "feed" or (event.step == "finish" and self.decoded < DECODED):
             return  # analyzers run beside the decoder, whose position tells how far all are; those of sound alone finish early
+        if event.step == "fetch":
+            self.text = _fetched(event)
+            return
         share = start + (end - start) * part
         if share >= self.share:
             self.share = share
@@ -141,6 +147,14 @@ def _bars() -> Progress:
     return Progress(*columns, console=console(stderr=True), transient=True)
 
 
+def _fetched(event: Event) -> str:
+    """How much of a clip has come in."""
+    if not event.done:
+        return WORDS["fetch"]
+    total = f" of {event.total / MIB:.1f}" if event.total else ""
+    return f"{WORDS['fetch']}: {event.done / MIB:.1f}{total} MiB"
+
+
 def _plain(title: str) -> Callable[[Event], None]:
     tally = Tally()
     start = time.monotonic()
@@ -153,7 +167,7 @@ def _plain(title: str) -> Callable[[Event], None]:
             if quarter == 0:
                 return
             mark, line = f"decode {quarter}", f"{min(100, quarter * 25)} % of {event.total:.1f} s decoded and analysed"
-        elif event.step in ("load", "merge"):
+        elif event.step in ("fetch", "load", "merge"):
             mark, line = event.step, WORDS[event.step]
         elif event.step == "retry":
             mark, line = event.message, event.message

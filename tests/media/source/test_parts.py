@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,7 @@ def test_what_is_endless_is_cut() -> None:
         ({"author": {"handle": "some.one"}, "id": "7251"}, "Words", "some.one-7251"),
         ({"author": {"handle": None}, "id": "a1B2"}, "Words", "a1B2"),
         ({"author": {"handle": None}, "id": None}, "A napkin: how/why?", "A-napkin-how-why"),
-        (None, "clip.mp4", "clip.mp4"),
+        (None, "clip.mp4", "clip"),
         (None, "../../etc", "etc"),
         (None, "\u202e\x00", "clip"),
         (None, "ä" * 300, "ä" * 100),
@@ -128,6 +129,7 @@ def caused(cause: Exception) -> ExtractorError:
         (GeoRestrictedError("not here", countries=["SE"]), "geo_blocked", False),
         (UserNotLive(), "live", False),
         (caused(TransportError("reset")), "network_failed", True),
+        (caused(TransportError(cause=socket.gaierror("unknown"))), "network_failed", True),
         (caused(TransportError(cause=TimeoutError("timed out"))), "timeout", True),
         (caused(IncompleteRead(5, 6)), "network_failed", True),
         (ContentTooShortError(5, 6), "network_failed", True),

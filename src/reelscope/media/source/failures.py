@@ -6,6 +6,7 @@ yt-dlp's messages name signed addresses and, at times, what a page sent. None of
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -57,7 +58,8 @@ def explain(error: BaseException, where: str) -> ReelscopeError:
     for part in chain:
         if isinstance(part, HTTPError):
             return refused(part.status, where)
-    for part in chain:
+    # the cause says more than what was made of it on the way
+    for part in sorted(chain, key=lambda part: isinstance(part, YoutubeDLError)):
         found = _network(part, where)
         if found is not None:
             return found
@@ -143,6 +145,10 @@ def _network(part: BaseException, where: str) -> ReelscopeError | None:
         return InputError(f"{where}: wants a connection or a program that is not allowed", code="unsupported_url", hint=BROWSER)
     if isinstance(part, UnsupportedRequest):
         return InputError(f"{where}: needs a kind of connection that is not made", code="unsupported_url", hint=BROWSER)
+    if isinstance(part, socket.gaierror):
+        return MediaError(
+            f"{where}: its host is not known", code="network_failed", hint="check the address and the network", retryable=True
+        )
     if isinstance(part, TransportError):
         if any(isinstance(p, TimeoutError) or "timed out" in str(p) for p in _chain(part)):
             return MediaError(f"{where}: no answer in time", code="timeout", hint="try again later", retryable=True)

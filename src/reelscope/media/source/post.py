@@ -83,7 +83,11 @@ def title_of(post: Info) -> str:
 
 
 def name_of(post: Info | None, title: str) -> str:
-    """A folder's name: author and number where both are known, else the title, without what a file system stumbles over."""
+    """A folder's name: author and number where both are known, else the title, without what a file system stumbles over.
+
+    post: None of a file, whose title is its name.
+    """
+    title = title if post is not None else re.sub(r"\.\w{1,5}$", "", title)
     post = post or {}
     handle, number = (post.get("author") or {}).get("handle"), post.get("id")
     told = f"{handle}-{number}" if handle and number else number or title
