@@ -16,6 +16,7 @@ ORDER = (
     "server",
     "client",
     "pipeline",
+    "usable",
     "assemble",
     "engine",
     "analyzers",

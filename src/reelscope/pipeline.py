@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import tempfile
 import threading
@@ -18,19 +17,19 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from reelscope.analyzers.base import Backend
 from reelscope.analyzers.registry import INSTALLED, Registry
 from reelscope.config import AnalysisSettings, Settings
 from reelscope.document.names import ANALYZER_NAMES
 from reelscope.document.schema import CacheInfo, Document, RunInfo, SourceInfo
 from reelscope.engine.hardware import PeakMemory, read_hardware
-from reelscope.engine.plan import Lookup, Unusable, make_plan
+from reelscope.engine.plan import make_plan
 from reelscope.errors import EngineError, OutputError
 from reelscope.events import Event, EventBus, bound
 from reelscope.media.clip_file import as_text, check_limits, sha256_of, stamp
 from reelscope.media.urls import is_url
 from reelscope.models.catalog import Catalog
 from reelscope.outputs import check_room, out_folder, write_files
+from reelscope.usable import lookup
 from reelscope.version import VERSION
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ if TYPE_CHECKING:
     from reelscope.engine.placement import Hardware
     from reelscope.engine.plan import Plan
     from reelscope.engine.reuse import Taken
-    from reelscope.features.base import FeatureSpec
+    from reelscope.media.source import Fetched
 
 __all__ = ["Analysis", "Origin", "Session", "Written", "analyze", "analyze_to", "lookup", "write"]
 
@@ -220,7 +219,9 @@ class Session:
         with bound(job=job), PeakMemory() as memory, _work_dir(settings) as work_dir:
             if is_url(source):
                 with _timed(phases, "fetch"):
-                    path, origin = self._fetch(os.fspath(source), work_dir, job, token)
+                    (work_dir / "fetched").mkdir()
+                    got = self.fetch(os.fspath(source), work_dir / "fetched", job=job, stop=token)
+                path, origin = got.path, Origin(got.url, got.post)
             else:
                 path = Path(source)
             with _timed(phases, "import"):
@@ -348,18 +349,19 @@ class Session:
         """Give up the clips that were begun with this `stop`, from any thread; their `analyze` raises EngineError."""
         self._stop(stop)
 
-    def _fetch(self, url: str, work_dir: Path, job: str, stop: threading.Event | None) -> tuple[Path, Origin]:
-        """Bring a post's clip into a run's folder."""
-        from reelscope.media.source import fetch
+    def fetch(self, url: str, folder: Path, *, job: str, stop: threading.Event | None = None) -> Fetched:
+        """Fetch a post's clip into a folder, as `media.source.fetch`, with events under `job`.
 
-        folder = work_dir / "fetched"
-        folder.mkdir()
+        Args:
+            stop: Gives it up once it is set; not given: what ends the call of `each` that this thread works for.
+        """
+        from reelscope.media.source import fetch
 
         def told(done: float, total: float | None) -> None:
             self.events.publish(Event(job, "fetch", done=done, total=total))
 
-        got = fetch(url, folder, self.settings, stop=stop, progress=told)
-        return got.path, Origin(got.url, got.post)
+        told(0.0, None)
+        return fetch(url, folder, self.settings, stop=stop or self._token, progress=told)
 
     def _stop(self, token: threading.Event | None) -> None:
         if token is not None:
@@ -416,36 +418,6 @@ def _cache_info(outcome: Outcome) -> CacheInfo:
         bytes_held=outcome.bytes_held,
         results_reused=reused,
     )
-
-
-def lookup(registry: Registry = INSTALLED, models: Catalog | None = None) -> Lookup:
-    """What exists in this installation and runs on this machine."""
-
-    known = models or Catalog()
-
-    def analyzer(name: str) -> tuple[Any, Any] | None:
-        found = registry.analyzer(name)
-        return (found.spec, found.Options) if found is not None else None
-
-    def unusable(backend: Backend) -> Unusable | None:
-        packages = [p for p in backend.packages if importlib.util.find_spec(p) is None]
-        if packages:
-            hint = "make setup-full" if backend.tier == "full" else "make setup"
-            return Unusable(f"the Python package {packages[0]} is not installed", hint)
-        needed = (*backend.models, *(m for f in _features(registry, backend.features) for m in f.models))
-        lacks = [found for m in needed if (found := known.lack(m)) is not None]
-        choice = int(any(lack.on_request for lack in lacks))
-        return Unusable(lacks[0].reason, lacks[0].hint, choice) if lacks else None
-
-    return Lookup(analyzer, lambda name: registry.feature(name).spec, unusable)
-
-
-def _features(registry: Registry, names: Sequence[str]) -> Iterator[FeatureSpec]:
-    """Specifications of features and of what they read themselves."""
-    for name in names:
-        spec = registry.feature(name).spec
-        yield from _features(registry, spec.features)
-        yield spec
 
 
 def write(analysis: Analysis, out_dir: Path, *, formats: Sequence[str] = ("json", "html")) -> Written:

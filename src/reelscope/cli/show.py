@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,8 +25,8 @@ def analyzers(
 ) -> None:
     """List the analyzers with the backend that would run here and, where none would, what is missing."""
     from reelscope.cli.analyze import settings_flags
-    from reelscope.cli.catalog import catalog
     from reelscope.cli.terminal import console, read_settings
+    from reelscope.usable import catalog
 
     rows = catalog(read_settings(settings_flags(tier=tier, licence=licence)).settings)
     if as_json:
@@ -55,26 +56,38 @@ def config_show(
     as_json: Json = False,
     set_: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=V", help="Set a setting, as for analyze.")] = None,
 ) -> None:
-    """Print every setting as it holds here; the output can stand in reelscope.toml."""
+    """Print every setting as it holds here; the output can stand in reelscope.toml, but that a database's password is shown as ***."""
     from reelscope.cli.analyze import settings_flags
     from reelscope.cli.terminal import read_settings
 
     loaded = read_settings(settings_flags(set_=set_ or ()))
     if as_json:
         rows: dict[str, Any] = {
-            key: {"value": _plain(loaded.value(key)), "layer": where.layer, "where": str(where)} for key, where in loaded.origins.items()
+            key: {"value": _masked(key, _plain(loaded.value(key))), "layer": where.layer, "where": _masked(key, str(where))}
+            for key, where in loaded.origins.items()
         }
         sys.stdout.write(json.dumps(rows if origin else {key: row["value"] for key, row in rows.items()}, indent=2) + "\n")
         return
     lines = []
     for key, where in loaded.origins.items():
-        line = f"{key} = {_toml(_plain(loaded.value(key)))}"
-        lines.append(f"{line}  # {_origin_words(where)}" if origin else line)
+        line = f"{key} = {_toml(_masked(key, _plain(loaded.value(key))))}"
+        lines.append(f"{line}  # {_masked(key, _origin_words(where))}" if origin else line)
     sys.stdout.write("\n".join(lines) + "\n")
 
 
 def _origin_words(where: Any) -> str:
     return where.layer if str(where) == where.layer else f"{where.layer}: {where}"
+
+
+# Settings whose value, and whose flag as it was written, may hold a password.
+WITH_PASSWORD = frozenset({"server.database"})
+# From the first colon after the scheme to the last @: passwords are written down as they are, with whatever is in them.
+_PASSWORD = re.compile(r"(://[^:]*:).*(?=@)|(?<=password=)[^&]*")
+
+
+def _masked(key: str, value: Any) -> Any:
+    """The value without a password."""
+    return _PASSWORD.sub(r"\g<1>***", value) if key in WITH_PASSWORD and isinstance(value, str) else value
 
 
 def _plain(value: Any) -> Any:
