@@ -165,13 +165,15 @@ class Database:
         self.url = url
         self.shown = parsed.render_as_string(hide_password=True)
         self.sqlite = parsed.get_backend_name() == "sqlite"
+        # hide_parameters: an error of a statement, which is logged, would show what it was to write: a signed address, what was said
         if self.sqlite:
-            self.engine = sa.create_engine(url, pool_size=POOL, max_overflow=POOL)
+            self.engine = sa.create_engine(url, pool_size=POOL, max_overflow=POOL, hide_parameters=True)
             sa.event.listen(self.engine, "connect", _set_up_sqlite)
         else:
             self.engine = sa.create_engine(
-                parsed.set(drivername="postgresql+psycopg"), pool_size=POOL, max_overflow=POOL, pool_pre_ping=True, pool_recycle=600
-            )
+                parsed.set(drivername="postgresql+psycopg"), pool_size=POOL, max_overflow=POOL, pool_pre_ping=True, pool_recycle=600,
+                hide_parameters=True,
+            )  # fmt: skip
 
     def close(self) -> None:
         """Close every connection."""
