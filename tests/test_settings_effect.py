@@ -266,6 +266,10 @@ PARTS: list[tuple[str, Any, Any, Callable[[Settings], Any], Any, Any]] = [
 
 # settings whose effect takes dying workers or several runs to see: where their test stands
 ELSEWHERE = {
+    **{f"server.{key}": "tests/server/test_security.py" for key in ("without_token", "requests_per_minute")},
+    **{f"server.{key}": "tests/server/test_security_intake.py" for key in ("max_upload_mib", "max_queue")},
+    "server.host": "tests/server/test_security_listening.py",
+    "server.min_free_disk_mib": "tests/server/test_limits.py",
     "analysis.fresh": "tests/engine/test_reuse_end_to_end.py",
     "faults.tries": "tests/faults",
     **{f"sources.{key}": "tests/media/source/test_fetch.py" for key in ("max_mib", "timeout_s", "retries", "cookies", "allow_private")},
