@@ -1,4 +1,4 @@
-"""`python -m bench.gpu [--size full|tiny] [--clips 20] [--vlm 7b|2b] [--logical N] [--json FILE] [--page FILE]`; `--check` only looks."""
+"""`python -m bench.gpu [--size full|tiny] [--vlm 7b|2b] [--logical N] [--json FILE] [--page FILE]`, see --help; `--check` only looks."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=None, help="length of the clip; default 49, tiny 12")
     parser.add_argument("--clip", type=Path, help="another clip than the one that is made (or looped from ../shared/media)")
     parser.add_argument("--only", nargs="+", choices=NAMES, default=NAMES, metavar="ANALYZER", help=f"of: {', '.join(NAMES)}")
+    parser.add_argument("--repeats", type=int, default=3, help="cached runs of one clip")
+    parser.add_argument("--batch", nargs="+", default=[], metavar="ANALYZER=N", type=_pair, help="other batches than the plan's")
     parser.add_argument("--everything", action="store_true", help="the analyzers that run on the CPU as well")
     parser.add_argument("--logical", type=int, default=1, help="divide the first GPU into so many logical ones")
     parser.add_argument("--no-fragmentation", action="store_true")
@@ -33,6 +35,13 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--json", type=Path, help="write the figures there as well")
     parser.add_argument("--page", type=Path, help="write what is printed there, as Markdown")
     return parser.parse_args(argv)
+
+
+def _pair(text: str) -> tuple[str, int]:
+    name, _, count = text.partition("=")
+    if name not in NAMES or not count.isdigit() or int(count) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no ANALYZER=N")
+    return name, int(count)
 
 
 def command_line(argv: list[str]) -> str:
@@ -65,6 +74,7 @@ def main(argv: list[str] | None = None) -> int:
         print(error)
         return 1
     from bench.gpu.clip import loop_clip, make_clip
+    from bench.gpu.nvml import card
     from bench.gpu.report import Printer
     from bench.gpu.runs import run_all
     from bench.gpu.state import Bench
@@ -75,6 +85,15 @@ def main(argv: list[str] | None = None) -> int:
     seconds = given.seconds or (12.0 if tiny else 49.0)
     console = make_console(150)
     out = Printer(console)
+
+    def save() -> None:
+        if given.page:
+            command = command_line(sys.argv[1:] if argv is None else argv)
+            save_page(console, given.page, title=f"GPU, {given.size}, random weights", command=command)
+        if given.json:
+            given.json.parent.mkdir(parents=True, exist_ok=True)
+            given.json.write_text(json.dumps({"size": given.size, "weights": "random", **out.figures}, indent=1) + "\n")
+
     with tempfile.TemporaryDirectory(prefix="reelscope-bench-gpu-") as work:
         clip = given.clip or Path(work) / "clip.mp4"
         if given.clip is None and not tiny and SHARED_CLIP.is_file():
@@ -94,17 +113,15 @@ def main(argv: list[str] | None = None) -> int:
         out.line("outputs are computed and thrown away; post-processing reads recorded ones; JSON repair is off")
         bench = Bench(
             size=given.size, vlm=given.vlm, clip=clip, seconds=float(media.duration_s), clips=given.clips or (3 if tiny else 20),
-            names=tuple(given.only), everything=given.everything, hardware=hardware, out=out,
+            names=tuple(given.only), everything=given.everything, hardware=hardware, out=out, repeats=max(1, given.repeats),
+            batches=dict(given.batch), save=save,
         )  # fmt: skip
+        if not tiny:
+            out.facts("card", card(hardware.gpus[0].uuid))
+        out.facts("machine", machine_facts(("torch", "transformers", "av", "numpy")))
         good = run_all(bench, fragmentation=not given.no_fragmentation, oom=not given.no_oom and "object_detection" in given.only)
-    out.facts("machine", machine_facts(("torch", "transformers", "av", "numpy")))
     out.line("everything ran" if good else "SOMETHING FAILED: see above")
-    if given.page:
-        command = command_line(sys.argv[1:] if argv is None else argv)
-        save_page(console, given.page, title=f"GPU, {given.size}, random weights", command=command)
-    if given.json:
-        given.json.parent.mkdir(parents=True, exist_ok=True)
-        given.json.write_text(json.dumps({"size": given.size, "weights": "random", **out.figures}, indent=1) + "\n")
+    save()
     return 0 if good else 1
 
 

@@ -8,8 +8,9 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
+from typing import Any
 
-__all__ = ["GOAL_PERCENT", "Reading", "Sampler", "Use", "fragmentation", "nvml_reader", "percentile", "summarise"]
+__all__ = ["GOAL_PERCENT", "Reading", "Sampler", "Use", "card", "fragmentation", "nvml_reader", "percentile", "summarise"]
 
 GOAL_PERCENT = 60.0  # mean use over a batch of 20 clips
 PERIOD_S = 1.0
@@ -106,6 +107,30 @@ class Sampler:
             self._readings.append(self._read())
             if self._stop.wait(self._period_s):
                 return
+
+
+def card(uuid: str) -> dict[str, str | int | float]:
+    """Name, memory and state of a card as NVML tells them, and the driver. Nothing is set."""
+    import pynvml
+
+    pynvml.nvmlInit()
+    handle = pynvml.nvmlDeviceGetHandleByUUID(uuid)
+    return {
+        "name": str(pynvml.nvmlDeviceGetName(handle)),
+        "driver": str(pynvml.nvmlSystemGetDriverVersion()),
+        "memory, MiB": pynvml.nvmlDeviceGetMemoryInfo(handle).total // MIB,
+        "in use before we began, MiB": pynvml.nvmlDeviceGetMemoryInfo(handle).used // MIB,
+        "power limit, W": pynvml.nvmlDeviceGetEnforcedPowerLimit(handle) // 1000,
+        "memory of each process is told": _tells_processes(pynvml, handle),
+    }
+
+
+def _tells_processes(nvml: Any, handle: Any) -> str:
+    """Whether NVML would list processes here: inside containers and virtual machines it may list none although there are some."""
+    try:
+        return f"listed now: {len(nvml.nvmlDeviceGetComputeRunningProcesses(handle))}"
+    except nvml.NVMLError as error:
+        return f"no ({error})"
 
 
 def nvml_reader(uuid: str | None = None) -> Callable[[], Reading] | None:

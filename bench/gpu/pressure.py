@@ -19,7 +19,7 @@ OOM_BATCH = 512  # more than the clip has frames: everything in one batch, whate
 TINY_OOM_BATCH, TINY_FITS = 4, 2
 
 
-def allocator(bench: Bench) -> None:
+def allocator(bench: Bench) -> bool:
     """Fragmentation with our allocator settings and with PyTorch's own, over the same clips."""
     rows = []
     for ours in (True, False):
@@ -39,6 +39,7 @@ def allocator(bench: Bench) -> None:
             )
     bench.out.table("fragmentation: 1 - allocated / reserved", ("allocator", "worker", "at the peaks", "at rest", "setting"), rows)
     bench.out.figures["fragmentation"] = [list(r) for r in rows]
+    return True
 
 
 def out_of_memory(bench: Bench) -> bool:

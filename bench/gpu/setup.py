@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -104,9 +104,14 @@ def settings_for(
     allocator: bool = True,
     oom_above: int | None = None,
     batch: int | None = None,
+    batches: Mapping[str, int] | None = None,
     **placement: Any,
 ) -> Settings:
-    """Settings of one session: kept results off, backends by name, the allocator as we set it or as PyTorch does it by itself."""
+    """Settings of one session: kept results off, backends by name, the allocator as we set it or as PyTorch does it by itself.
+
+    Args:
+        batch: Of every member; batches: of some by name. None: as the plan has them.
+    """
     options: dict[str, Any] = {"stand_in": size == "tiny"}
     if oom_above is not None:
         options["oom_above"] = oom_above
@@ -117,8 +122,9 @@ def settings_for(
     }
     if not allocator:
         tree["optimisation"] = {"cuda_expandable_segments": False, "cuda_gc_threshold": None, "cuda_max_split_mib": None}
-    if batch is not None:
-        tree["performance"] = {"analyzers": {n: {"batch": batch} for n in names}}
+    wanted = {n: b for n, b in (batches or {}).items() if n in names} | (dict.fromkeys(names, batch) if batch is not None else {})
+    if wanted:
+        tree["performance"] = {"analyzers": {n: {"batch": b} for n, b in wanted.items()}}
     return Settings.model_validate(tree)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +20,12 @@ __all__ = ["Bench", "analyze"]
 
 @dataclass(slots=True)
 class Bench:
-    """The clip, the members, the hardware; documents: of all runs so far that stand for the ordinary case."""
+    """The clip, the members, the hardware.
+
+    Attributes:
+        repeats: Cached runs of one clip. batches: sizes of batches other than the plan's. save: writes what there is, after each part.
+        documents: Of all runs so far that stand for the ordinary case.
+    """
 
     size: str
     vlm: str
@@ -31,6 +36,9 @@ class Bench:
     everything: bool
     hardware: Hardware
     out: Printer
+    repeats: int = 3
+    batches: Mapping[str, int] = field(default_factory=dict)
+    save: Callable[[], None] = lambda: None
     documents: list[Document] = field(default_factory=list)
 
     @property
@@ -45,7 +53,8 @@ class Bench:
 
     def session(self, **settings: Any) -> AbstractContextManager[Session]:
         """A session on the benchmark's hardware."""
-        return session_on(self.hardware, settings_for(self.size, self.vlm, settings.pop("names", self.names), **settings))
+        names = settings.pop("names", self.names)
+        return session_on(self.hardware, settings_for(self.size, self.vlm, names, batches=self.batches, **settings))
 
     def reader(self) -> Callable[[], Reading] | None:
         """Reads the first GPU; None where there is none (or a CPU stands in)."""
