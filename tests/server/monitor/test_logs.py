@@ -209,5 +209,5 @@ def test_redacting_is_linear() -> None:
         return time.perf_counter() - started
 
     for unit in ("a.", "a-", "://", "token", "?a=", "cookie:", '"', "bearer ", "x@", "a://"):
-        short, long = (min(seconds(unit * n) for _ in range(3)) for n in (4000, 16000))
+        short, long = (min(seconds(unit * n) for _ in range(3)) for n in (1500, 6000))
         assert long < 10 * short + 0.05, unit  # four times the text; sixteen would be its square

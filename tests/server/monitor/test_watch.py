@@ -246,7 +246,8 @@ def test_followers_get_the_newest_and_miss_what_they_are_too_slow_for(monitor: C
             made.look()
             while not quick or json.loads(quick[-1])["at"] != json.loads(made.latest_json() or "")["at"]:
                 await asyncio.sleep(0)
-        await asyncio.to_thread(made.stop)
+        made.end_followers()
+        made.look()  # it goes on for everybody else
         await asyncio.wait_for(asyncio.gather(*tasks), DEADLINE_S)
         return quick, slow
 

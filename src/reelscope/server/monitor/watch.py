@@ -71,6 +71,7 @@ class Monitor:
         self._wakers: list[Callable[[], None]] = []
         self._lock = threading.Lock()
         self._stopped = threading.Event()
+        self._leaving = threading.Event()
         self._thread: threading.Thread | None = None
 
     # --- its life -----------------------------------------------------------------------------------------------------------------------
@@ -85,12 +86,15 @@ class Monitor:
         self._stopped.set()
         if self._thread is not None:
             self._thread.join()
-        with self._lock:
-            wakers = list(self._wakers)
-        for wake in wakers:
-            wake()
+        self.end_followers()
         self._journal.close()
         self._machine.close()
+
+    def end_followers(self) -> None:
+        """End every `follow`, so that a server that is about to end does not wait for its readers. May be called in a signal handler."""
+        self._leaving.set()
+        for wake in tuple(self._wakers):  # without the lock, which the interrupted thread may hold
+            wake()
 
     def look(self) -> MonitorSnapshot:
         """Look once, now; the thread does this every second.
@@ -155,7 +159,10 @@ class Monitor:
         return lambda: self._forget(told)
 
     async def follow(self) -> AsyncIterator[str]:
-        """The newest snapshot and every later one as JSON, until the monitor stops. Who reads slowly misses some and holds up nobody."""
+        """The newest snapshot and every later one as JSON, until `end_followers` or `stop`.
+
+        Who reads slowly misses some and holds up nobody.
+        """
         loop, news = asyncio.get_running_loop(), asyncio.Event()
 
         def wake() -> None:
@@ -168,7 +175,7 @@ class Monitor:
             self._wakers.append(wake)
         last: str | None = None
         try:
-            while not self._stopped.is_set():
+            while not self._leaving.is_set():
                 news.clear()
                 latest = self._latest_json
                 if latest is not None and latest is not last:
