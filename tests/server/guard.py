@@ -17,6 +17,7 @@ import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, StreamingResponse
 from pydantic import BaseModel
+from sse_starlette import EventSourceResponse
 
 from reelscope.config import Settings
 from reelscope.config.places import data_dir
@@ -136,6 +137,15 @@ def guarded(**server: Any) -> Guarded:
                 await asyncio.sleep(0.02)
 
         return StreamingResponse(ticks(), media_type="text/event-stream")
+
+    @app.get("/events")
+    async def events() -> EventSourceResponse:
+        async def ticks() -> AsyncIterator[dict[str, str]]:
+            while True:
+                yield {"data": "tick"}
+                await asyncio.sleep(0.02)
+
+        return EventSourceResponse(ticks())
 
     @app.get("/breaks")
     async def breaks() -> StreamingResponse:

@@ -427,7 +427,10 @@ def test_over_a_socket(make: Any, caplog: pytest.LogCaptureFixture) -> None:
             client.get("/breaks")
 
 
-def test_a_stream_ends_when_its_token_is_revoked(make: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("path", ["/stream", "/events"])
+def test_a_stream_ends_when_its_token_is_revoked(
+    make: Any, path: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.CRITICAL, "uvicorn.error")
     for where in ("reelscope.server.security.BOOK_S", "reelscope.server.tokens.BOOK_S"):
         monkeypatch.setattr(where, 0.1)
@@ -435,7 +438,7 @@ def test_a_stream_ends_when_its_token_is_revoked(make: Any, monkeypatch: pytest.
     text = g.tokens.create("laptop")
     kept = g.tokens.create("other")
     with serving(g.app) as (host, port), httpx.Client(base_url=f"http://{host}:{port}") as client:
-        with client.stream("GET", "/stream", headers=bearer(text)) as stream:
+        with client.stream("GET", path, headers=bearer(text)) as stream:
             pieces = stream.iter_raw()
             next(pieces)
             g.tokens.revoke("laptop")
