@@ -1,8 +1,8 @@
-"""Nothing but our connector opens connections: while `only_connector` is on, this thread and those that it starts cannot.
+"""Nothing but our connector opens connections: while `only_connector` is on, the code of this thread cannot.
 
 The last line behind the filtering handlers. A library may open sockets by a way that nobody thought of, or start a program that does
 (yt-dlp hands live streams to ffmpeg, rtmp to rtmpdump). Python announces each such step to audit hooks before it is done, and a hook that
-raises stops it. Code written in C that opens sockets by itself is not seen.
+raises stops it. Code written in C that opens sockets by itself is not seen, nor are other threads: they belong to others.
 """
 
 from __future__ import annotations
@@ -21,18 +21,16 @@ CONNECTS = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
 LOOKUPS = frozenset({"socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr", "socket.getnameinfo"})
 PROGRAMS = frozenset({"subprocess.Popen", "os.posix_spawn", "os.exec"})
 STARTS = frozenset({"os.system", "os.fork", "os.forkpty", "pty.spawn"})
-THREADS = "_thread.start_new_thread"
-WATCHED = CONNECTS | LOOKUPS | PROGRAMS | STARTS | {THREADS}
+WATCHED = CONNECTS | LOOKUPS | PROGRAMS | STARTS
 
 _local = threading.local()
-_INHERITED = "_reelscope_only_connector"
 _lock = threading.Lock()
 _installed = False
 
 
 @contextmanager
 def only_connector(programs: tuple[str, ...] = ()) -> Iterator[None]:
-    """Until the block ends, no connection, look-up of a name or program is begun by this thread, nor by threads that it starts in it.
+    """Until the block ends, no connection, look-up of a name or program is begun by this thread.
 
     Args:
         programs: File names of programs that may be started all the same; what they do is not seen.
@@ -74,14 +72,8 @@ def _hook(event: str, args: tuple[Any, ...]) -> None:
         return
     programs = getattr(_local, "programs", None)
     if programs is None:
-        programs = getattr(threading.current_thread(), _INHERITED, None)
-        if programs is None:
-            return
-    if event == THREADS:
-        thread = getattr(args[0], "__self__", None)
-        if isinstance(thread, threading.Thread):
-            setattr(thread, _INHERITED, programs)
-    elif event in CONNECTS:
+        return
+    if event in CONNECTS:
         if args[0].family in (socket.AF_INET, socket.AF_INET6):  # a socket of this machine's file system is no network
             raise PermissionError("a connection that does not go through the filtering connector was refused")
     elif event in LOOKUPS:

@@ -83,7 +83,7 @@ class Meter:
         return min(wait_s, left)
 
     def took(self, count: int, of_answer: int) -> None:
-        """Bytes that came in now, and of this answer so far.
+        """Count bytes that came in over the network now; of_answer: the size of the answer so far, or as announced, unpacked.
 
         Raises:
             InputError: `too_large`.
@@ -91,12 +91,8 @@ class Meter:
         with self._lock:
             self.received += count
         if of_answer > self.limits.max_bytes or self.received > self.limits.traffic_bytes:
-            self.too_large()
-
-    def too_large(self) -> NoReturn:
-        """Raise that an answer is larger than permitted."""
-        limit = f"{self.limits.max_bytes / MIB:g} MiB"
-        self.stop(InputError(f"more than the {limit} taken for one clip came in", code="too_large", hint="raise sources.max_mib"))
+            limit = f"{self.limits.max_bytes / MIB:g} MiB"
+            self.stop(InputError(f"more than the {limit} taken for one clip came in", code="too_large", hint="raise sources.max_mib"))
 
     def stop(self, error: InputError) -> NoReturn:
         """Remember why and raise it."""

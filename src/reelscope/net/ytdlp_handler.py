@@ -29,6 +29,8 @@ PAGE_BYTES = 32 * MIB
 CHUNK_BYTES = 64 * 1024
 _ENCODINGS = ("gzip", "deflate")
 MOST_ENCODINGS = 2  # one over the other happens by mistake; each more multiplies what a small answer becomes
+_ENCODINGS = ("gzip", "deflate")
+MOST_ENCODINGS = 2  # one over the other happens by mistake; each more multiplies what a small answer becomes
 # Heads beside the body of one answer: 100 lines of 64 KiB at most are taken by http.client.
 HEAD_BYTES = 8 * MIB
 
@@ -195,7 +197,11 @@ class _Redirects(RedirectHandler):
     def http_error_302(self, request: Any, response: Any, code: int, message: str, headers: Any) -> Any:
         place = headers.get("location") or headers.get("uri")
         if place:
-            self._owner.check(urljoin(request.full_url, place.replace(" ", "%20")))
+            try:
+                self._owner.check(urljoin(request.full_url, place.replace(" ", "%20")))
+            except InputError:
+                response.close()
+                raise
         response.read = lambda amount=None: b""  # nobody wants the body of a redirect, and urllib would read all of it into memory
         return super().http_error_302(request, response, code, message, headers)
 
@@ -223,7 +229,6 @@ class _CountedRaw(io.RawIOBase):
         super().__init__()
         self._sock, self._meter, self._wait_s = sock, meter, wait_s
         self._raw = sock.makefile("rb", buffering=0)
-        self._received = -HEAD_BYTES
 
     def readable(self) -> bool:
         return True
@@ -235,8 +240,7 @@ class _CountedRaw(io.RawIOBase):
         except TimeoutError:
             self._meter.left_s(self._wait_s)  # where all time is over, that is the reason
             raise
-        self._received += count
-        self._meter.took(count, self._received)
+        self._meter.took(count, 0)
         return count
 
     def close(self) -> None:
@@ -246,23 +250,22 @@ class _CountedRaw(io.RawIOBase):
 
 
 class _Unpacker:
-    """Takes gzip or deflate out of what `read` gives, in pieces: a megabyte that unpacks to a gigabyte is never in memory as a whole."""
+    """Takes gzip or deflate out of what it is given, in pieces: a megabyte that unpacks to a gigabyte is never in memory as a whole."""
 
-    def __init__(self, read: Callable[[int], bytes], encoding: str) -> None:
-        self._read = read
+    def __init__(self, encoding: str) -> None:
         self._gzip = encoding == "gzip"
         self._engine: Any = None
         self._tail = b""
         self._ended = False
 
-    def read(self, amount: int) -> bytes:
-        """At least one and at most `amount` bytes (a few more at the very end); none once all is read.
+    def read(self, amount: int, source: Callable[[int], bytes]) -> bytes:
+        """At least one and at most `amount` bytes (a few more at the very end) of what `source` gives; none once all is read.
 
         Raises:
             zlib.error: The data is damaged or ends early.
         """
         while not self._ended:
-            packed = self._tail or self._read(CHUNK_BYTES)
+            packed = self._tail or source(CHUNK_BYTES)
             if not packed:
                 self._ended = True
                 if self._engine is None:  # no body at all
@@ -294,14 +297,15 @@ class _Answer(UrllibResponseAdapter):
         super().__init__(plain.fp)
         self._plain = plain  # closes what we read when it is no longer held
         self._meter = meter
-        self._unpacked = 0
+        self._received = 0
         # The encodings stand in the order in which they were applied. Any that we did not offer is left as it is.
         packed = [e.strip().lower() for e in self.headers.get("Content-Encoding", "").split(",")]
-        steps = [e for e in packed if e in _ENCODINGS][-MOST_ENCODINGS:]
-        self._is_packed = bool(steps)
-        self._piece: Callable[[int], bytes] = super().read
-        for encoding in reversed(steps):
-            self._piece = _Unpacker(self._piece, encoding).read
+        self._unpackers = [_Unpacker(e) for e in reversed(packed) if e in _ENCODINGS][:MOST_ENCODINGS]
+        try:
+            meter.took(0, self.fp.length or 0)  # an announced size is refused before any of it comes
+        except InputError as error:
+            self.close()
+            raise Stopped(error) from error
 
     def read(self, amt: int | None = None) -> bytes:
         try:
@@ -313,17 +317,22 @@ class _Answer(UrllibResponseAdapter):
             raise TransportError("the answer is damaged: it cannot be unpacked", cause=error) from error
 
     def _counted(self, amount: int) -> bytes:
-        piece = self._piece(amount)
-        if self._is_packed:
-            self._unpacked += len(piece)
-            self._meter.took(0, self._unpacked)
-            if amount and not piece:
-                self.close()
+        piece = self._pulled(amount, len(self._unpackers))
+        self._received += len(piece)
+        self._meter.took(0, self._received)
+        if amount and not piece:
+            self.close()
         return piece
+
+    def _pulled(self, amount: int, unpackers: int) -> bytes:
+        """A piece that went through so many of the unpackers."""
+        if unpackers == 0:
+            return super().read(amount)
+        return self._unpackers[unpackers - 1].read(amount, lambda packed: self._pulled(packed, unpackers - 1))
 
     def _whole(self) -> bytes:
         length = self.fp.length
-        if not self._is_packed and length is not None and length <= PAGE_BYTES:
+        if not self._unpackers and length is not None and length <= PAGE_BYTES:
             return super().read()  # tells when the answer ended early
         parts, size = [], 0
         while piece := self._counted(CHUNK_BYTES):
