@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from reelscope.server.monitor.lines import read_lines
-from reelscope.server.monitor.logs import LONGEST, JsonLines, bound, log_to_files, story
+from reelscope.server.monitor.logs import LONGEST, JsonLines, bound, log_to_files, stderr_handler, story
 from reelscope.server.monitor.redact import Redactor, redact
 
 log = logging.getLogger("reelscope.tests.logs")
@@ -168,6 +168,24 @@ def test_secrets_are_never_written(tmp_path: Path, text: str, secret: str, left:
     assert secret not in raw
     if place != "exception":  # a traceback shows this file's own lines, too
         assert left in redact(text)
+
+
+def test_stderr_is_redacted_and_keeps_its_own_level(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    handler = stderr_handler("warning", secrets=["hunter22"])
+    logging.getLogger("reelscope").addHandler(handler)
+    try:
+        with log_to_files(tmp_path):
+            log.info("for the files")
+            try:
+                raise RuntimeError("Bearer topsecret1")
+            except RuntimeError:
+                log.exception("hunter22 at https://a.example/?sig=abc")
+    finally:
+        logging.getLogger("reelscope").removeHandler(handler)
+    told = capsys.readouterr().err
+    assert told.startswith("ERROR:reelscope.tests.logs:*** at https://a.example/?sig=***\nTraceback")
+    assert "RuntimeError: Bearer ***" in told and "for the files" not in told
+    assert [each["level"] for each in lines(tmp_path)] == ["info", "error"]
 
 
 HARMLESS = [

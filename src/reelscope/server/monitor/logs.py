@@ -17,7 +17,7 @@ from reelscope.events import bound, bound_now
 from reelscope.server.monitor.lines import FILE_BYTES, FILES, RotatingLines, read_lines
 from reelscope.server.monitor.redact import Redactor
 
-__all__ = ["FOLDER", "JsonLines", "bound", "log_to_files", "story"]
+__all__ = ["FOLDER", "JsonLines", "LogFiles", "bound", "log_to_files", "stderr_handler", "story"]
 
 FOLDER, NAME = "logs", "log"
 FIELDS = ("job", "analyzer", "worker")
@@ -138,6 +138,23 @@ def log_to_files(
             logger.setLevel(handler.level)
         logger.addHandler(handler)
     return LogFiles(handler, before)
+
+
+class _PlainLines(logging.Formatter):
+    def __init__(self, redactor: Redactor) -> None:
+        super().__init__("%(levelname)s:%(name)s:%(message)s")
+        self._redact = redactor
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self._redact(super().format(record))
+
+
+def stderr_handler(level: str, *, secrets: Sequence[str] = ()) -> logging.Handler:
+    """For the root logger of a program of ours: plain lines on stderr, redacted too, and none below `level` however much the files take."""
+    handler = logging.StreamHandler()
+    handler.setLevel(level.upper())
+    handler.setFormatter(_PlainLines(Redactor(secrets)))
+    return handler
 
 
 def story(job_id: str, data_dir: Path) -> list[dict[str, Any]]:
