@@ -122,7 +122,7 @@ class Stub:
         return f"http://127.0.0.1:{self.port}"
 
     def on(self, method: str, path: str, *answers: Answer) -> Stub:
-        """path: a regular expression for the whole path."""
+        """path: a regular expression for the whole path; of several that match the last one made holds."""
         self.routes[method, path] = list(answers)
         return self
 
@@ -133,7 +133,7 @@ class Stub:
     def next(self, call: Call) -> Answer:
         with self.lock:
             self.calls.append(call)
-            for (method, path), answers in self.routes.items():
+            for (method, path), answers in reversed(self.routes.items()):
                 if method == call.method and re.fullmatch(path, call.path):
                     return answers.pop(0) if len(answers) > 1 else answers[0]
         return refused(404, "not_found", f"nothing at {call.path}")

@@ -14,7 +14,7 @@ import reelscope
 from reelscope.client import ApiError, Client, Retries
 from reelscope.client.transport import address_of
 from reelscope.errors import ConfigError, InputError, ReelscopeError
-from tests.client.stub import Stub, cut_off, hung_up, job, refused, reply, told
+from tests.client.stub import Stub, cut_off, hung_up, job, refused, reply, start, told
 from tests.document.fixtures import full_document
 
 ID = "a" * 32
@@ -137,6 +137,20 @@ def test_no_server(slept: list[float]) -> None:
     assert len(slept) == 2
     assert 0.18 < slept[0] < 0.32
     assert 0.37 < slept[1] < 0.63
+
+
+def test_a_server_that_was_there_is_waited_for_longer_than_one_nobody_has_seen(slept: list[float]) -> None:
+    stub, server = start()
+    stub.on("GET", "/health", told({"ok": True}))
+    with Client(stub.url, retries=Retries(times=5, unseen_times=1), sleep=slept.append) as client:
+        client.health()
+        server.shutdown()
+        server.server_close()
+        assert error_of(client.health).code == "no_server"
+    assert len(slept) == 5
+    with Client(stub.url, retries=Retries(times=5, unseen_times=1), sleep=slept.append) as client:
+        assert error_of(client.health).code == "no_server"
+    assert len(slept) == 6
 
 
 def test_a_server_that_falls_silent(slept: list[float]) -> None:

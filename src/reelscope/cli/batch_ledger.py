@@ -137,10 +137,10 @@ class Ledger:
     def _line(self, item: Item, entry: Entry) -> str:
         took = f" ({entry.seconds:.1f} s)"
         if entry.state == "done":
-            return f"done: {one_line(item.source)}: {one_line(str(_relative(self.journal.path.parent / item.folder)))}{took}"
+            return f"done: {one_line(item.label)}: {one_line(str(_relative(self.journal.path.parent / item.folder)))}{took}"
         error = entry.error or {}
         hint = f"; {error['hint']}" if error.get("hint") else ""
-        return f"{entry.state}: {one_line(item.source)}: {one_line(str(error.get('message', '')) + hint)}{took}"
+        return f"{entry.state}: {one_line(item.label)}: {one_line(str(error.get('message', '')) + hint)}{took}"
 
     def _say(self, line: str) -> None:
         if self._bars is not None and sys.stdout.isatty():

@@ -19,7 +19,7 @@ from reelscope.media.urls import is_url
 if TYPE_CHECKING:
     from reelscope.config import Settings
 
-__all__ = ["Item", "items_of", "name_of_list", "parse_since", "posts_of", "read_lines"]
+__all__ = ["Item", "folder_of", "items_of", "name_of_list", "parse_since", "posts_of", "read_lines"]
 
 LIST_MAX_BYTES = 64 * 1024 * 1024  # half a million addresses; a video given in place of a list is told before it fills the memory
 NAME_CHARS = 50  # at most 200 bytes of UTF-8: with the mark below a name stays within the 255 that file systems take
@@ -34,6 +34,13 @@ class Item:
     key: str
     folder: str
 
+    @property
+    def label(self) -> str:
+        """For people: the path, the address without what may be secret in it."""
+        from reelscope.media.source import shown
+
+        return shown(self.source) if is_url(self.source) else self.source
+
 
 def items_of(sources: Iterable[str], *, limit: int | None = None) -> tuple[list[Item], int]:
     """Clips, each once, and how many were named again."""
@@ -44,7 +51,7 @@ def items_of(sources: Iterable[str], *, limit: int | None = None) -> tuple[list[
         if key in found:
             again += 1
         elif limit is None or len(found) < limit:
-            found[key] = Item(source, key, _folder(key))
+            found[key] = Item(source, key, folder_of(source))
         else:
             break
     return list(found.values()), again
@@ -118,8 +125,9 @@ def _key(source: str) -> str:
         return source
 
 
-def _folder(key: str) -> str:
-    """A name that tells people what it is, with a mark that makes it this clip's whatever else the list holds."""
+def folder_of(source: str) -> str:
+    """A folder's name that tells people what is in it, with a mark that makes it this clip's whatever else the list holds."""
+    key = _key(source)
     mark = hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()[:MARK_CHARS]
     name = _slug(_of_url(key) if is_url(key) else Path(key).stem)
     return f"{name}-{mark}" if name else mark

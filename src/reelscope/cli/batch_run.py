@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from reelscope.cli.batch_ledger import Ledger
 from reelscope.cli.batch_list import Item
 from reelscope.errors import EngineError, OutputError, ReelscopeError
+from reelscope.media.urls import is_url
 
 if TYPE_CHECKING:
     from reelscope.api import AnalysisStatus
@@ -36,6 +37,8 @@ def run_local(session: Session, items: Sequence[Item], ledger: Ledger, *, only: 
     Raises:
         ReelscopeError: Something that ends the whole: the folder or the disk. What is finished is in the journal.
     """
+    from reelscope.cli.fetched import Names, analyze_fetched
+    from reelscope.cli.once import Target
     from reelscope.outputs import out_folder
     from reelscope.pipeline import write
 
@@ -48,8 +51,11 @@ def run_local(session: Session, items: Sequence[Item], ledger: Ledger, *, only: 
             raise _StopError
         started = time.monotonic()
         try:
-            with out_folder(base / item.folder, settings.system.min_free_disk_mib) as folder:
-                write(session.analyze(item.source, only=only, skip=skip, job=item.key), folder, formats=settings.output.formats)
+            if is_url(item.source):
+                analyze_fetched(session, Target(item.source, base / item.folder, item.folder), Names(()), only=only, skip=skip)
+            else:
+                with out_folder(base / item.folder, settings.system.min_free_disk_mib) as folder:
+                    write(session.analyze(item.source, only=only, skip=skip, job=item.folder), folder, formats=settings.output.formats)
         except EngineError as error:
             if error.code in GIVEN_UP:
                 raise
@@ -143,8 +149,6 @@ def run_remote(connect: Callable[..., Client], items: Sequence[Item], ledger: Le
 
 
 def _hand_in(client: Client, item: Item, request: Mapping[str, Any], pulse: Callable[[int, int | None], None]) -> AnalysisStatus:
-    from reelscope.media.urls import is_url
-
     if is_url(item.source):
         return client.submit(item.source, **request)
     return client.submit(file=item.source, progress=pulse, **request)

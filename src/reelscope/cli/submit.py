@@ -54,10 +54,8 @@ def submit(
 
     Exit codes: 0 accepted (with --wait: done), 1 failed, 2 bad input or usage, 3 cancelled, 130 interrupted; with several SRC the highest.
     """
-    from reelscope.cli.analyze import targets
     from reelscope.cli.watch import EXIT_CODES, follow, left_running, tell_end
     from reelscope.client import ApiError
-    from reelscope.config import Settings
     from reelscope.errors import ConfigError, ReelscopeError
 
     state = ctx.ensure_object(State)
@@ -83,7 +81,7 @@ def submit(
             raise typer.Exit(worst)
         with left_running(list(dict.fromkeys(accepted.values()))):
             ended = follow(client, list(dict.fromkeys(accepted.values())))
-            places = {t.source: t.folder for t in targets(sources, out, Settings())} if out is not None else {}
+            places = _places(sources, out) if out is not None else {}
             for source, id in accepted.items():
                 if as_json:
                     sys.stdout.write(ended[id].model_dump_json() + "\n")
@@ -94,6 +92,13 @@ def submit(
                     for kind, written in save(client, id, places[source]).items():
                         (sys.stderr if as_json else sys.stdout).write(f"{kind}: {one_line(os.path.relpath(written))}\n")
     raise typer.Exit(worst)
+
+
+def _places(sources: list[str], out: Path) -> dict[str, Path]:
+    """Folder of each source's results: the one that was named, or for several one in it for each, named as `batch` does."""
+    from reelscope.cli.batch_list import folder_of
+
+    return {source: out if len(sources) == 1 else out / folder_of(source) for source in sources}
 
 
 def _hand_in(client: Client, source: str, *, path: bool, request: dict[str, Any]) -> AnalysisStatus:

@@ -17,6 +17,7 @@ class Retries:
 
     Attributes:
         times: Calls after the first one; 0: none. Four, with their pauses, last four seconds: a server's restart.
+        unseen_times: The same where no connection was ever made: nobody may have started the server, and waiting would only hide that.
         first_s: Pause before the first of them; doubles from one to the next, with a quarter more or less by chance, so that clients
             which lost the same server do not come back in step.
         longest_s: Longest pause of its own accord.
@@ -24,6 +25,7 @@ class Retries:
     """
 
     times: int = 4
+    unseen_times: int = 2
     first_s: float = 0.25
     longest_s: float = 8.0
     patience_s: float = 30.0
@@ -35,10 +37,11 @@ class Retries:
 
 @dataclass(slots=True)
 class Backoff:
-    """Counts the failures of one call."""
+    """Counts the failures of one call. seen: whether the server was there before."""
 
     retries: Retries
     sleep: Callable[[float], None]
+    seen: Callable[[], bool] = lambda: True
     failures: int = field(default=0)
 
     def again(self, error: ApiError) -> None:
@@ -48,7 +51,8 @@ class Backoff:
             ApiError: The error itself, where another try would not help or there were enough.
         """
         worth_it = error.retryable and (error.status == 0 or error.status in BUSY)
-        if not worth_it or self.failures >= self.retries.times or (error.retry_after_s or 0.0) > self.retries.patience_s:
+        most = self.retries.times if error.code != "no_server" or self.seen() else min(self.retries.times, self.retries.unseen_times)
+        if not worth_it or self.failures >= most or (error.retry_after_s or 0.0) > self.retries.patience_s:
             raise error
         own = self.retries.pause_s(self.failures, chance=random.random())
         self.failures += 1

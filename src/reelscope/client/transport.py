@@ -55,6 +55,7 @@ class Transport:
         self.retries = retries
         self.sleep = sleep
         self._timeout_s = timeout_s
+        self._seen = False
         headers = {"User-Agent": f"reelscope/{VERSION}", "Accept": "application/json"}
         if token is not None:
             if not token or not set(token) <= TOKEN_CHARS:
@@ -73,7 +74,7 @@ class Transport:
 
     def backoff(self) -> Backoff:
         """A new count of failures."""
-        return Backoff(self.retries, self.sleep)
+        return Backoff(self.retries, self.sleep, lambda: self._seen)
 
     def send(
         self,
@@ -119,6 +120,7 @@ class Transport:
             except httpx.DecodingError as cause:
                 raise no_answer(self.base, httpx.ReadError(str(cause))) from cause
             else:
+                self._seen = True
                 if response.is_success or response.status_code in tuple(accept):
                     return response
                 error = refusal(response)
@@ -137,6 +139,7 @@ class Transport:
         """
         try:
             with self._http.stream("GET", path, headers=headers, timeout=self._timeout(read_s)) as response:
+                self._seen = True
                 if not response.is_success and response.status_code not in tuple(accept):
                     response.read()
                     raise refusal(response)
