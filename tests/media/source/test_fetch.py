@@ -16,6 +16,7 @@ from typing import Any
 import psutil
 import pytest
 
+import reelscope
 from reelscope.config import Settings
 from reelscope.errors import ConfigError, EngineError, MediaError, OutputError, ReelscopeError
 from reelscope.media import source
@@ -158,6 +159,32 @@ def test_picture_and_sound_apart_are_put_together(site: StubSite, folder: Path, 
     assert facts.duration_s == pytest.approx(2, abs=0.1)
     assert facts.audio is not None
     assert facts.audio.duration_s == pytest.approx(2, abs=0.1)
+
+
+def test_a_dash_manifest(site: StubSite, folder: Path, tmp_path: Path) -> None:
+    write_clip(tmp_path / "v.mp4", moving_frames(60))
+    write_clip(tmp_path / "s.mp4", moving_frames(2), sound=tone(2))
+    parts = ""
+    for name, kind, more in (("v", "video", 'width="160" height="120" codecs="avc1.640028"'), ("s", "audio", 'codecs="mp4a.40.2"')):
+        site.file(f"/{name}.mp4", tmp_path / f"{name}.mp4")
+        parts += (
+            f'<AdaptationSet mimeType="{kind}/mp4"><Representation id="{name}" bandwidth="90000" {more}>'
+            f'<SegmentList timescale="1" duration="2"><SegmentURL media="{name}.mp4"/></SegmentList></Representation></AdaptationSet>'
+        )
+    text = f'<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static" mediaPresentationDuration="PT2S"><Period>{parts}</Period></MPD>'
+    facts = probe(get(site.file("/a.mpd", text.encode(), "application/dash+xml"), folder).path).media
+    assert (facts.width_px, facts.audio is not None) == (160, True)
+    live = text.replace('type="static"', 'type="dynamic"').encode()
+    for path in folder.iterdir():
+        path.unlink()
+    assert failure(site.file("/live.mpd", live, "application/dash+xml"), folder).code == "live"
+
+
+def test_the_library_takes_an_address(site: StubSite, folder: Path, clip: Path) -> None:
+    document = reelscope.analyze(site.file("/a.mp4", clip), only=["color_analysis"], settings=settings())
+    assert document.source.url == site.url("/a.mp4")
+    assert document.source.path is None
+    assert document.run.phases["fetch"] > 0
 
 
 # --- what is tried again ------------------------------------------------------------------------------------------------------------

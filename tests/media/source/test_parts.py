@@ -79,6 +79,13 @@ def test_whatever_a_page_says_is_taken_or_left(changes: dict[str, Any]) -> None:
     assert not name.startswith(".")
 
 
+def test_what_would_harm_a_reader_is_left_out() -> None:
+    post = post_of({"title": "a\x1b[31mb\x00", "uploader": "Ann", "uploader_url": "javascript:alert(1)", "extractor_key": "Vimeo"})
+    assert post["title"] == "a[31mb"
+    assert post["author"]["url"] is None
+    assert title_of({"title": "a\x07\nb"}) == "a"
+
+
 def test_what_is_endless_is_cut() -> None:
     post = post_of({"description": "#a1b " * 100_000, "title": "t" * 10_000, "extractor_key": "Vimeo", "id": "9" * 999})
     assert len(json.dumps(post)) < 30_000

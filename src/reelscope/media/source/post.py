@@ -75,7 +75,7 @@ def post_of(info: Info, raw: Info | None = None, *, slides: int | None = None, f
 def title_of(post: Info) -> str:
     """One line for people: the title, else the caption's first line, else the author and the number."""
     for text in (post.get("title"), post.get("caption")):
-        line = next((line.strip() for line in str(text or "").splitlines() if line.strip()), "")
+        line = next((line.strip() for line in (_text(text, LONGEST_TEXT) or "").splitlines() if line.strip()), "")
         if line:
             return line if len(line) <= TITLE_CHARS else line[: TITLE_CHARS - 1].rstrip() + "…"
     handle = (post.get("author") or {}).get("handle")
@@ -148,9 +148,9 @@ def _author(info: Info, raw: Info, platform: str) -> dict[str, Any]:
     found: dict[str, Any] = {key: _text(value, LONGEST_NAME) for key, value in names.items()}
     handle = found["handle"]
     pages = {"tiktok": f"https://www.tiktok.com/@{handle}", "instagram": f"https://www.instagram.com/{handle}/"}
-    given = info.get("channel_url") or info.get("uploader_url")
+    given = str(info.get("channel_url") or info.get("uploader_url") or "")
     own = pages.get(platform) if handle else None
-    found["url"] = own or (_text(given, LONGEST_NAME) if platform not in pages else None)
+    found["url"] = own or (_text(given, LONGEST_NAME) if platform not in pages and given.startswith(("https://", "http://")) else None)
     found["followers"] = _count(
         info.get("channel_follower_count"),
         _inner(raw, "authorStats", "followerCount"),
