@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import shutil
 import threading
@@ -12,6 +13,7 @@ import pytest
 from reelscope.events import Event, News, bound, bound_now
 from reelscope.models.catalog import Catalog
 from reelscope.pipeline import Session
+from reelscope.server.monitor.logs import JsonLines
 from tests.faults.stubs import MODEL, use_model
 from tests.faults.tools import Place
 
@@ -42,9 +44,11 @@ class Lines(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self.lines: list[tuple[str, dict[str, str]]] = []
+        self.json: list[dict[str, str]] = []
 
     def emit(self, record: logging.LogRecord) -> None:
         self.lines.append((record.getMessage(), dict(bound_now())))
+        self.json.append(json.loads(JsonLines().format(record)))
 
 
 @pytest.fixture
@@ -140,6 +144,9 @@ def test_log_lines_stand_under_their_clip_and_analyzer(place: Place, clip: Path,
         session.analyze(clip, job="job-17")
     (under,) = [under for text, under in lines.lines if f"color_analysis failed in {phase}" in text]
     assert under == {"job": "job-17", "analyzer": "color_analysis"}
+    (written,) = [line for line in lines.json if f"color_analysis failed in {phase}" in line["message"]]
+    assert (written["job"], written["analyzer"]) == ("job-17", "color_analysis")
+    assert written["trace"].rstrip().endswith("RuntimeError: it broke")
 
 
 def test_the_engines_own_lines_stand_under_the_clip(place: Place, clip: Path, lines: Lines) -> None:

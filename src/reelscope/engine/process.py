@@ -212,7 +212,7 @@ class WorkerProcess:
             if isinstance(message, LogLine):
                 logger = logging.getLogger(message.name)
                 with bound(**message.bound):
-                    logger.log(message.level, "[%s] %s", self.plan.name, message.text)
+                    logger.log(message.level, "[%s] %s", self.plan.name, message.text, extra={"trace": message.trace})
                     if message.trace:
                         logger.debug("[%s] %s", self.plan.name, message.trace)
             else:

@@ -53,8 +53,11 @@ class JsonLines(logging.Formatter):
             value = getattr(record, name, None) or known.get(name)
             if value:
                 line[name] = self._text(str(value))
+        trace = getattr(record, "trace", "")  # of a process of the engine, which has its exceptions to itself
         if record.exc_info and record.exc_info[0] is not None:
-            line["trace"] = self._text("".join(traceback.format_exception(*record.exc_info)))
+            trace = "".join(traceback.format_exception(*record.exc_info))
+        if trace:
+            line["trace"] = self._text(str(trace))
         return json.dumps(line, ensure_ascii=False)
 
     def _text(self, text: str) -> str:
