@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from reelscope.cli import analyze, batch, compare, doctor, models, plan, show, status, submit, table, watch, worker
+from reelscope.cli import analyze, batch, compare, doctor, models, plan, serve, show, status, submit, table, token, top, watch, worker
 from reelscope.cli.terminal import EXIT_INTERRUPTED, State, say_error, say_exception
 
 __all__ = ["app", "main", "run"]
@@ -36,12 +36,15 @@ app.command("demo")(show.demo)
 app.command("plan")(plan.plan)
 app.command("report")(show.report)
 app.command("status")(status.status)
+app.command("serve")(serve.serve)
 app.command("submit")(submit.submit)
 app.command("table")(table.table)
+app.command("top")(top.top)
 app.command("watch")(watch.watch)
 app.command("worker")(worker.worker)
 app.add_typer(config, name="config")
 app.add_typer(models.app, name="models")
+app.add_typer(token.app, name="token")
 config.command("show")(show.config_show)
 config.command("path")(show.config_path)
 

@@ -1,4 +1,4 @@
-"""From what somebody asks for to a job as it is handed in: names, options and paths checked at once, and what makes two requests the same."""
+"""From what somebody asks for to a job as it is handed in: checked at once; and what makes two requests the same."""
 
 from __future__ import annotations
 

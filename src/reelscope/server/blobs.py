@@ -120,6 +120,24 @@ class LocalBlobs:
         """A file to be written piece by piece."""
         return Incoming(self.folder, most_bytes=most_bytes)
 
+    def part(self, sha256: str) -> Path:
+        """Where a file lies that comes in pieces, until it is whole."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return self.folder / f".incoming-{sha256}"
+
+    def adopt(self, part: Path, sha256: str) -> None:
+        """Give a whole file of this content its name.
+
+        Raises:
+            OutputError: The disk fails.
+        """
+        try:
+            with part.open("rb") as file:
+                os.fsync(file.fileno())
+            _place(part, _where(self.folder, sha256))
+        except OSError as error:
+            raise write_error(self.folder, error) from error
+
     def put_bytes(self, data: bytes) -> tuple[str, int]:
         """See Blobs."""
         with self.incoming() as new:

@@ -24,7 +24,7 @@ import httpx
 from reelscope.errors import ConfigError, EngineError, OutputError
 from reelscope.server.blobs import BLOCK, LocalBlobs
 
-__all__ = ["RemoteBlobs", "token_of"]
+__all__ = ["OFFSET", "RemoteBlobs", "token_of"]
 
 log = logging.getLogger(__name__)
 
@@ -102,8 +102,7 @@ class RemoteBlobs:
         return sha256, size
 
     def _fetch(self, sha256: str) -> None:
-        part = self._cache.folder / f".incoming-{sha256}"
-        part.parent.mkdir(parents=True, exist_ok=True)
+        part = self._cache.part(sha256)
         have = part.stat().st_size if part.exists() else 0
         headers = {"Range": f"bytes={have}-"} if have else {}
         with self._client.stream("GET", f"/blobs/{sha256}", headers=headers) as answer:
@@ -118,9 +117,9 @@ class RemoteBlobs:
         with part.open("rb") as file:
             right = hashlib.file_digest(file, "sha256").hexdigest() == sha256
         if right:
-            self._cache.put_file(part)
-        part.unlink()
-        if not right:
+            self._cache.adopt(part, sha256)
+        else:
+            part.unlink()
             raise _Broken("it came damaged" if have >= 0 else "it came with another length")
 
     def _bring(self, sha256: str, file: BinaryIO, size: int) -> None:

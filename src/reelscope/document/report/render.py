@@ -76,6 +76,11 @@ def _file_name(document: Document) -> str:
     return clean(source.url or "clip")
 
 
+def report_policy() -> str:
+    """The content security policy that stands in every report, for a server to send along."""
+    return _policy("\n" + _asset("report.js"))
+
+
 def render_report(document: Document, *, keyframes: Mapping[str, bytes], title: str | None = None) -> str:
     """The report of a document as one self-contained HTML text.
 

@@ -1,0 +1,51 @@
+"""The story of an analysis as server-sent events."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi.responses import StreamingResponse
+
+from reelscope.api import JobEvent
+from reelscope.server.answers import errors
+from reelscope.server.jobs import Job
+from reelscope.server.parts import parts
+from reelscope.server.routes.analyses import job_of
+
+__all__ = ["event_stream", "router"]
+
+router = APIRouter(tags=["analyses"])
+
+RETRY_MS = 1000  # how soon a browser comes back after the connection broke
+STREAM = {200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}, "description": "event: state, progress or log"}}
+
+
+@router.get("/analyses/{id}/events", response_class=StreamingResponse, responses={**errors(404), **STREAM})
+async def follow(
+    request: Request,
+    job: Annotated[Job, Depends(job_of)],
+    last: Annotated[str | None, Header(alias="Last-Event-ID", max_length=20)] = None,
+    after: Annotated[int, Query(ge=0, description="As Last-Event-ID, for who cannot set it.")] = 0,
+) -> StreamingResponse:
+    """Events of an analysis from its beginning or after Last-Event-ID, until it has ended."""
+    seq = int(last) if last is not None and last.isascii() and last.isdecimal() else after
+    hub = parts(request).hub
+    hub.check_room()
+
+    async def lines() -> AsyncIterator[str]:
+        yield f"retry: {RETRY_MS}\n\n"
+        async for event in hub.follow(job.id, seq):
+            yield _line(event) if event is not None else ": still here\n\n"
+
+    return event_stream(lines())
+
+
+def event_stream(lines: AsyncIterator[str]) -> StreamingResponse:
+    """An answer that is never stored and never gathered on the way."""
+    return StreamingResponse(lines, media_type="text/event-stream", headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+
+
+def _line(event: JobEvent) -> str:
+    return f"id: {event.seq}\nevent: {event.kind}\ndata: {event.model_dump_json()}\n\n"
