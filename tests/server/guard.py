@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 import uvicorn
@@ -161,10 +161,10 @@ def guarded(**server: Any) -> Guarded:
 
 
 @contextmanager
-def serving(app: Any) -> Iterator[tuple[str, int]]:
+def serving(app: Any, *, lifespan: Literal["on", "off"] = "off") -> Iterator[tuple[str, int]]:
     """The app behind a socket of this machine; yields its address and port."""
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=5, **uvicorn_options()))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan=lifespan, timeout_graceful_shutdown=5, **uvicorn_options()))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="uvicorn")
     thread.start()
     try:
