@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import socket
+import ssl
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.conftest import debian_program
 from tests.net.stubs import Site, Trap, trap
 
 
@@ -49,3 +53,35 @@ def no_other_lookups(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for name in ("getaddrinfo", "create_connection", "gethostbyname"):
         monkeypatch.setattr(socket, name, never)
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for cdn.example, signed by itself."""
+    folder = tmp_path_factory.mktemp("tls")
+    subprocess.run(
+        [
+            *(debian_program("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"),
+            *("-days", "2", "-subj", "/CN=cdn.example", "-addext", "subjectAltName=DNS:cdn.example"),
+            *("-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    return folder
+
+
+@pytest.fixture
+def secure(certificates: Path) -> Iterator[Site]:
+    """A site over TLS, as cdn.example."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificates / "cert.pem", certificates / "key.pem")
+    with Site(context) as made:
+        made.pages["/"] = (200, {}, b"secret")
+        yield made
+
+
+@pytest.fixture
+def trusted(certificates: Path) -> ssl.SSLContext:
+    """What believes that certificate."""
+    return ssl.create_default_context(cafile=str(certificates / "cert.pem"))

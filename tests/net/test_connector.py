@@ -6,11 +6,9 @@ import contextlib
 import gzip
 import socket
 import ssl
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -18,7 +16,6 @@ import pytest
 
 from reelscope.errors import InputError
 from reelscope.net import MOST_REDIRECTS, AddressRules, client, connect, connector
-from tests.conftest import debian_program
 from tests.net.hostile import NAMES, URLS
 from tests.net.stubs import PUBLIC, RULES, Answer, Handler, Names, Site, Trap
 
@@ -212,35 +209,7 @@ class TestClient:
             web._transport._pool._network_backend.connect_unix_socket("/run/docker.sock")
 
 
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for cdn.example, signed by itself."""
-    folder = tmp_path_factory.mktemp("tls")
-    subprocess.run(
-        [
-            *(debian_program("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"),
-            *("-days", "2", "-subj", "/CN=cdn.example", "-addext", "subjectAltName=DNS:cdn.example"),
-            *("-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    return folder
-
-
 class TestTls:
-    @pytest.fixture
-    def secure(self, certificates: Path) -> Iterator[Site]:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificates / "cert.pem", certificates / "key.pem")
-        with Site(context) as made:
-            made.pages["/"] = (200, {}, b"secret")
-            yield made
-
-    @pytest.fixture
-    def trusted(self, certificates: Path) -> ssl.SSLContext:
-        return ssl.create_default_context(cafile=str(certificates / "cert.pem"))
-
     def test_the_name_that_was_asked_for_is_verified(self, secure: Site, trusted: ssl.SSLContext) -> None:
         resolver = names(**{"other.example": [PUBLIC]})
         with client(RULES, timeout_s=WAIT_S, resolver=resolver, tls=trusted) as web:

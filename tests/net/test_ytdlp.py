@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import yt_dlp
 from yt_dlp.networking import Request
-from yt_dlp.networking.exceptions import HTTPError, RequestError, TransportError
+from yt_dlp.networking.exceptions import CertificateVerifyError, HTTPError, RequestError, TransportError
 
 from reelscope.errors import InputError
 from reelscope.net import Installed, Limits, install
@@ -198,8 +198,27 @@ class TestHandler:
         with loader.ydl:
             assert loader.read(Request(site.url("/"), proxies={"all": proxy}, headers={"Ytdl-Request-Proxy": proxy})) == b"direct"
 
-    def test_certificates_are_verified_also_where_options_say_not_to(self, make: Any) -> None:
-        assert make(nocheckcertificate=True).ydl._request_director.handlers["Connector"].verify is True
+
+class TestTls:
+    def test_the_name_that_was_asked_for_is_verified(
+        self, shared: yt_dlp.YoutubeDL, secure: Site, trusted: ssl.SSLContext, no_other_lookups: None
+    ) -> None:
+        with install(shared, RULES, LIMITS, resolver=names(), tls=trusted).watch():
+            with shared.urlopen(secure.url("/")) as answer:
+                assert answer.read() == b"secret"
+            for host in ("other.example", PUBLIC):
+                with pytest.raises(CertificateVerifyError):
+                    shared.urlopen(secure.url("/", host))
+
+    def test_an_unknown_issuer_is_refused(self, make: Any, secure: Site) -> None:
+        loader = make(nocheckcertificate=True)
+        installed = install(loader.ydl, RULES, LIMITS, resolver=names())
+        with installed.watch(), pytest.raises(CertificateVerifyError):
+            loader.ydl.urlopen(secure.url("/"))
+
+    def test_https_to_a_private_address_ends_before_tls(self, make: Any, forbidden: Trap) -> None:
+        with pytest.raises(InputError):
+            make().read(f"https://loopback.example:{forbidden.port}/")
 
 
 class TestHostile:

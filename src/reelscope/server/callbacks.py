@@ -25,8 +25,8 @@ __all__ = ["DELAYS_S", "SIGNATURE_HEADER", "TOLERANCE_S", "Delivery", "deliver",
 
 SIGNATURE_HEADER = "Reelscope-Signature"
 # Waits before the second and each further attempt. The first two bridge a restart of the receiver, the middle ones a deployment that went
-# wrong, the last ones a night: 9 hours 35 minutes in all. Whoever is away for longer asks for the analysis.
-DELAYS_S = (10.0, 60.0, 5 * 60.0, 30 * 60.0, 60 * 60.0, 2 * 3600.0, 6 * 3600.0)
+# wrong, the last ones a night and a morning: 21 hours 36 minutes in all. Whoever is away for longer asks for the analysis.
+DELAYS_S = (10.0, 60.0, 5 * 60.0, 30 * 60.0, 3600.0, 2 * 3600.0, 6 * 3600.0, 12 * 3600.0)
 # An attempt is signed anew when it is made, so its age is the way to the receiver and the two clocks' difference.
 TOLERANCE_S = 300
 SECRET_FILE = "callback.key"
@@ -138,6 +138,7 @@ def deliver(
         SIGNATURE_HEADER: sign(secret, int(time.time()), content),
     }
     try:
+        rules.check_url(url)
         with (
             client(rules, timeout_s=timeout_s, total_s=timeout_s, follow_redirects=False, resolver=resolver) as sender,
             sender.stream("POST", url, content=content, headers=headers) as answer,
@@ -146,9 +147,11 @@ def deliver(
             _drop(answer)
     except InputError as error:
         return Delivery("give_up", error=error.message)
+    except httpx.InvalidURL:
+        return Delivery("give_up", error="the address is not usable")
     except httpx.TimeoutException:
         return Delivery("retry", error=f"no answer within {timeout_s:g} s")
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+    except httpx.HTTPError as error:
         return Delivery("retry", error=f"no answer: {_short(error)}")
     if 200 <= status < 300:
         return Delivery("delivered", status)
