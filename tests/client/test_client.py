@@ -335,6 +335,13 @@ def test_cancel_and_delete(stub: Stub, client: Client) -> None:
     assert [c.query for c in stub.calls] == [{}, {"purge": "true"}]
 
 
+def test_what_has_ended_cannot_be_cancelled_and_that_is_no_error(stub: Stub, client: Client) -> None:
+    stub.on("DELETE", f"/analyses/{ID}", hung_up, refused(409, "already_ended"), refused(409, "other"))
+    stub.on("GET", f"/analyses/{ID}", told(job(state="done")))
+    assert client.cancel(ID).state == "done"
+    assert error_of(lambda: client.cancel(ID)).code == "other"
+
+
 def test_a_removal_whose_answer_was_lost_is_done(stub: Stub, client: Client) -> None:
     stub.on("DELETE", f"/analyses/{ID}", hung_up, refused(404, "not_found"))
     client.delete(ID)

@@ -140,7 +140,8 @@ class Ledger:
             return f"done: {one_line(item.label)}: {one_line(str(_relative(self.journal.path.parent / item.folder)))}{took}"
         error = entry.error or {}
         hint = f"; {error['hint']}" if error.get("hint") else ""
-        return f"{entry.state}: {one_line(item.label)}: {one_line(str(error.get('message', '')) + hint)}{took}"
+        message = str(error.get("message", "")).removeprefix(f"{item.label}: ")  # most name the clip themselves
+        return f"{entry.state}: {one_line(item.label)}: {one_line(message + hint)}{took}"
 
     def _say(self, line: str) -> None:
         if self._bars is not None and sys.stdout.isatty():

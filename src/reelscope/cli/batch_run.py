@@ -130,13 +130,18 @@ def run_remote(connect: Callable[..., Client], items: Sequence[Item], ledger: Le
                 _settle(ledger, item, status, time.monotonic() - started)
             outstanding.pop(item.key, None)
 
+        def guarded(item: Item) -> None:
+            try:
+                work(item)
+            except BaseException:
+                stop.set()  # before this thread takes the next one
+                raise
+
         pool = ThreadPoolExecutor(at_once, thread_name_prefix="submit")
         try:
-            futures = [pool.submit(work, item) for item in items]
-            first = wait(futures, return_when=FIRST_EXCEPTION).done
-            stop.set()
-            errors = [error for future in first if (error := future.exception()) is not None]
-        except BaseException:
+            futures = [pool.submit(guarded, item) for item in items]
+            wait(futures, return_when=FIRST_EXCEPTION)
+        except BaseException:  # an interrupt
             stop.set()
             pool.shutdown(wait=True, cancel_futures=True)
             _cancel(connect, list(outstanding.values()))
@@ -144,8 +149,9 @@ def run_remote(connect: Callable[..., Client], items: Sequence[Item], ledger: Le
         finally:
             stop.set()
             pool.shutdown(wait=True, cancel_futures=True)
+    errors = [error for future in futures if not future.cancelled() and (error := future.exception()) is not None]
     if errors:
-        raise next((e for e in errors if not isinstance(e, _StopError)), errors[0])
+        raise next((error for error in errors if not isinstance(error, _StopError)), errors[0])
 
 
 def _hand_in(client: Client, item: Item, request: Mapping[str, Any], pulse: Callable[[int, int | None], None]) -> AnalysisStatus:

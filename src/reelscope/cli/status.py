@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["cancel", "span", "status"]
 
 PAGE = 100
+LEAST_TITLE = 10
 STATES = ("queued", "running", "done", "failed", "cancelled")
 STYLES = {"done": "green", "failed": "red", "running": "cyan", "cancelled": "yellow"}
 Ids = Annotated[list[str], typer.Argument(metavar="ID...", help="Analyses on the server.", show_default=False)]
@@ -147,20 +148,23 @@ def detail(one: AnalysisStatus) -> list[str]:
 
 
 def _table(found: Sequence[AnalysisStatus]) -> None:
-    from rich.table import Table
+    """A line for each analysis. On a narrow terminal titles give way, and lines run over rather than cut an id."""
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("id", no_wrap=True)
-    table.add_column("state", no_wrap=True)
-    table.add_column("how far", no_wrap=True)
-    table.add_column("submitted", no_wrap=True)
-    table.add_column("title", overflow="ellipsis", no_wrap=True)
-    for one in found:
-        table.add_row(
-            one.id, Text(one.state, style=STYLES.get(one.state, "")), _how_far(one), _ago(one.created_at), Text(one_line(one.title))
-        )
-    console().print(table)
+    out = console()
+    head = ("id", "state", "how far", "submitted")
+    rows = [(one.id, one.state, _how_far(one), _ago(one.created_at)) for one in found]
+    widths = [max(len(row[n]) for row in (head, *rows)) for n in range(len(head))]
+    room = max(LEAST_TITLE, out.width - sum(widths) - 2 * len(widths))
+    out.print(
+        Text("  ".join([*(name.ljust(width) for name, width in zip(head, widths, strict=True)), "title"]), style="bold"), soft_wrap=True
+    )
+    for one, row in zip(found, rows, strict=True):
+        cells = [Text(cell.ljust(width)) for cell, width in zip(row, widths, strict=True)]
+        cells[1].stylize(STYLES.get(one.state, ""))
+        title = Text(one_line(one.title))
+        title.truncate(room, overflow="ellipsis")
+        out.print(Text("  ").join([*cells, title]), soft_wrap=True)
 
 
 def _how_far(one: AnalysisStatus) -> str:

@@ -192,7 +192,12 @@ class Client:
 
     def cancel(self, id: str) -> AnalysisStatus:
         """End an analysis; one that has ended stays as it is."""
-        return _shaped(AnalysisStatus, self._transport.send("DELETE", _of(id)).content)
+        try:
+            return _shaped(AnalysisStatus, self._transport.send("DELETE", _of(id)).content)
+        except ApiError as error:
+            if error.code != "already_ended":  # perhaps by an earlier try, whose answer was lost
+                raise
+        return self.get(id)
 
     def delete(self, id: str) -> None:
         """Remove an analysis with all that belongs to it; one that is on its way is ended."""
