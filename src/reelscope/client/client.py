@@ -259,7 +259,7 @@ class Client:
 
     def report(self, id: str) -> str:
         """The report, one HTML page with its pictures in it."""
-        return self._get(f"{_of(id)}/report", headers={"Accept": "text/html"}).decode("utf-8")
+        return self._get(f"{_of(id)}/report", headers={"Accept": "text/html"}).decode("utf-8", "replace")
 
     def export(self, id: str, format: str) -> bytes:
         """The document in another format (subtitles, shot list, timeline), as a file's content."""
