@@ -15,6 +15,7 @@ __all__ = ["JobProgress"]
 PHASES: Mapping[str, Any] = {step: step for step in ("fetch", "probe", "plan", "decode", "finish", "merge")}
 # Decoding and analysing go together and take nearly all; the rest is that every analyzer ends. The bar moves by it, nothing else does.
 ENDING = 0.1
+DECODED = 0.97  # of the length that the header tells: the sound may outlast the picture a little
 
 
 class JobProgress:
@@ -61,9 +62,14 @@ class JobProgress:
             self._changed = True
             self._story.append(("log", {"level": level, "message": message, **more}))
 
+    @property
+    def _decoded(self) -> bool:
+        now = self._progress
+        return now.done_s is None or not now.total_s or now.done_s >= DECODED * now.total_s
+
     def _take_in(self, event: Event) -> None:
         now = self._progress
-        if event.step in PHASES:
+        if event.step in PHASES and (event.step != "finish" or self._decoded):  # analyzers of sound finish while the picture decodes
             now.phase = PHASES[event.step]
         if event.step == "plan":
             now.analyzers = {name: AnalyzerProgress(state="waiting") for name in event.names if name in ANALYZER_NAMES}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,10 +24,26 @@ __all__ = ["run"]
 
 
 class _Server(uvicorn.Server):
-    """Tells the app of the signal at once: /ready turns false before connections are closed."""
+    """Tells the app of the signal at once, so that /ready turns false before connections are closed; then it ends with 0.
+
+    uvicorn's own would raise the signal again when all is over, and a server that did what it was told would look like one that was killed.
+    """
+
+    def __init__(self, config: uvicorn.Config, drain: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._drain = drain
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     def handle_exit(self, sig: int, frame: Any) -> None:
-        self.config.loaded_app_parts.drain()  # type: ignore[attr-defined]
+        self._drain()
         super().handle_exit(sig, frame)
 
 
@@ -42,13 +60,12 @@ def run(settings: Settings, *, tell: Callable[[str], object] = print) -> None:
     listener = _listen(settings)
     app = create_app(settings, database=database)
     config = uvicorn.Config(app, log_config=None, **uvicorn_options())
-    config.loaded_app_parts = app.state.parts  # type: ignore[attr-defined]
     password = sa.make_url(database.url).password
     host, port = listener.getsockname()[:2]
     with log_to_files(data_dir(settings), secrets=[password] if password else []), listener:
         shown = f"[{host}]" if ":" in host else host
         tell(f"reelscope serves on http://{shown}:{port} (database {database.shown}); Ctrl-C ends")
-        asyncio.run(_Server(config).serve(sockets=[listener]))
+        asyncio.run(_Server(config, app.state.parts.drain).serve(sockets=[listener]))
 
 
 def _listen(settings: Settings) -> socket.socket:

@@ -163,10 +163,8 @@ class Work:
         if known is not None and asked.url is None:
             return _linked(self.blobs.path(known[0]), folder), Origin(name=job.source_name), job.title
         assert asked.url is not None
-        from reelscope.media.source import fetch
-
         doing.progress.phase("fetch")
-        got = fetch(asked.url, folder, self.settings, stop=doing.stop)
+        got = self.session.fetch(asked.url, folder, job=job.id, stop=doing.stop)
         sha256, size = self.blobs.put_file(got.path)
         title = asked.title or got.title or job.title
         if not self.jobs.found_clip(doing.claim, sha256, size, title):

@@ -28,7 +28,7 @@ from reelscope.server.db import open_database
 from reelscope.server.durable import Durable, Executor
 from reelscope.server.fleet import BEAT_S, Fleet, WorkerLock
 from reelscope.server.jobs import Jobs
-from reelscope.server.monitor.logs import log_to_files
+from reelscope.server.monitor.logs import log_to_files, stderr_handler
 from reelscope.server.monitor.worker import WorkerSampler
 from reelscope.server.remote import RemoteBlobs, token_of
 from reelscope.server.work import Work
@@ -180,7 +180,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: process.drain())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor decides
     process.data_dir.mkdir(parents=True, exist_ok=True)
-    logging.basicConfig(level=process.settings.system.log_level.upper())
+    logging.getLogger().addHandler(stderr_handler(process.settings.system.log_level, secrets=_secrets(boot)))
     logs = log_to_files(process.data_dir, worker=boot.worker, secrets=_secrets(boot))
     if boot.server is None and process.settings.placement.nice < NICE:
         os.nice(NICE)
