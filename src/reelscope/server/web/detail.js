@@ -32,8 +32,9 @@ const meter = (name) => {
     element,
     update([, of]) {
       attr(element, "class", `meter s-${of.state}`);
-      say(state, ENTRY_STATES[of.state] ?? sentence(of.state));
-      say(took, of.reused ? "kept from before" : of.seconds === null || of.seconds === undefined ? "" : span(of.seconds));
+      say(state, of.reused && of.state === "ok" ? "Measured before" : ENTRY_STATES[of.state] ?? sentence(of.state));
+      say(took, of.reused || of.seconds === null || of.seconds === undefined ? "" : span(of.seconds));
+      attr(element, "title", of.reason ?? null);
     },
   };
 };
@@ -47,7 +48,7 @@ export const detail = (main, { id }) => {
   const path = `/analyses/${encodeURIComponent(id)}`;
   const meters = keyed(([name]) => meter(name)), gaps = keyed(gap), told = story(refs.story);
   const closing = new AbortController();
-  let status = null, events = null, keysFor = "", stepSaid = 0, documentFor = false, complaint = "", entries = {};
+  let status = null, events = null, keysFor = "", stepSaid = null, documentFor = false, complaint = "", entries = {};
 
   refs.back.href = remembered.list;
 
@@ -161,8 +162,8 @@ export const detail = (main, { id }) => {
     say(refs.left, [of, text && (basis ? `${text} (${basis})` : text)].filter(Boolean).join(" · "));
     attr(refs.bar, "aria-valuetext", [share === null ? "not known yet" : percent(share), of].filter(Boolean).join(", "));
     const step = share === null ? 0 : Math.floor((share * 100) / STEP) * STEP;
-    if (step > stepSaid && step < 100) announce(`${step} percent. ${text}`);
-    stepSaid = Math.max(stepSaid, step);
+    if (stepSaid !== null && step > stepSaid && step < 100) announce(`${step} percent. ${text}`);
+    stepSaid = Math.max(stepSaid ?? 0, step); // where it stands when it is opened is read there
   };
   const analyzers = () => {
     const rows = Object.entries(entries);
@@ -267,12 +268,12 @@ export const detail = (main, { id }) => {
     if (data.state !== status.state) looking.now();
   };
   const follow = () => {
-    events = stream(`${path}/events`, { state: onEvent, progress: onEvent, log: onEvent }, {
+    events = stream(() => `${path}/events?after=${told.last}`, { state: onEvent, progress: onEvent, log: onEvent }, {
       onState: (is) => {
         connection("detail events", is !== "lost");
         say(refs.streamed, is === "open" && !FINAL.has(status.state) ? "live" : "");
       },
-      check: async () => !ended && (await look()),
+      check: async () => !ended && (await look()), restsHidden: true, // a browser has few connections to one server
     });
   };
   const looking = every(async () => {

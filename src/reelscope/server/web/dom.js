@@ -85,13 +85,18 @@ export const keyed = (make) => {
   };
 };
 
-// For those who listen. The same words again are told again.
-let told;
+// For those who listen: what comes at once is told together, and the same words again are told again.
+const TOGETHER_MS = 60;
+let telling = [];
 export const announce = (text) => {
+  telling.push(text.replace(/\.$/, ""));
+  if (telling.length > 1) return;
   const place = document.getElementById("said");
-  clearTimeout(told);
   place.textContent = "";
-  told = setTimeout(() => { place.textContent = text; }, 60);
+  setTimeout(() => {
+    place.textContent = telling.join(". ");
+    telling = [];
+  }, TOGETHER_MS);
 };
 
 // Asks in a dialog; true where the answer is yes. Focus returns to where it was; "no" has it first.

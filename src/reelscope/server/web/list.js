@@ -10,6 +10,7 @@ import { ago, clock, estimate, FINAL, number, percent, plural, sourceOf, STATES,
 
 const BUSY_MS = 2000, IDLE_MS = 6000, TYPING_MS = 250;
 const PAGE = 20;
+const KINDS = { url: "Link", upload: "Upload", path: "File on the server" }; // said where the title says the rest
 const FILTERS = { "": "All", ...STATES };
 
 const row = () => {
@@ -26,8 +27,7 @@ const row = () => {
     attr(link, "href", `#/a/${status.id}`);
     say(title, status.title);
     const from = sourceOf(status.source);
-    say(source, from === status.title ? (status.source.kind === "upload" ? "Upload" : "") : from);
-    show(source, source.textContent !== "");
+    say(source, [from, status.source.name, status.source.url].includes(status.title) ? KINDS[status.source.kind] : from);
     say(length, clock(status.duration_s));
     show(length, status.duration_s !== null);
     say(at, ago(status.created_at));
@@ -139,7 +139,7 @@ export const list = (main, params) => {
       return found.items.some((status) => !FINAL.has(status.state)) ? BUSY_MS : IDLE_MS;
     } catch (error) {
       if (asked.signal.aborted) return BUSY_MS;
-      if (error.status === 400 && cursors.length > 1) cursors = [null]; // the cursor's analysis was deleted
+      if (error.code === "bad_cursor") cursors = [null];
       connection("list", error.code !== "no_connection");
       if (error.code !== "no_connection" && error.status !== 401) {
         refs.trouble.replaceChildren(h("p", { class: "quiet" }, error.message, error.hint && h("span", { class: "hint" }, error.hint)));

@@ -2,14 +2,14 @@
 
 const FIRST_MS = 1000, MOST_MS = 15000;
 
-// A stream. handlers: by event name; each gets the parsed data. onState("open" | "lost" | "ended"). check(): asked after the server refused
+// A stream from where(), asked each time. handlers: by event name; each gets the parsed data. onState("open" | "lost" | "ended"). check(): asked after the server refused
 // the stream; false ends it. Closed while the tab is hidden, opened again when it is seen (restsHidden).
-export const stream = (path, handlers, { onState = () => {}, check = async () => true, restsHidden = false } = {}) => {
+export const stream = (where, handlers, { onState = () => {}, check = async () => true, restsHidden = false } = {}) => {
   let source = null, timer = null, pause = FIRST_MS, ended = false;
 
   const open = () => {
     if (ended || source) return;
-    source = new EventSource(path);
+    source = new EventSource(where());
     source.addEventListener("open", () => { pause = FIRST_MS; onState("open"); });
     for (const [name, take] of Object.entries(handlers)) {
       source.addEventListener(name, (event) => {

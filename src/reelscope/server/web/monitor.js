@@ -56,10 +56,10 @@ const gpu = (first) => {
 };
 
 const machine = () => {
-  const host = h("h3"), age = h("span", { class: "tag" }), line = spark(), cpu = level("CPU"), memory = level("Memory"), limit = level("Memory of the container");
+  const host = h("h3"), age = h("span", { class: "tag" }), line = spark(), cpu = level("CPU"), memory = level("Memory"), limit = level("Container memory");
   const disks = h("div", { class: "disks" }), gpus = h("ul", { class: "gpus" }), note = h("p", { class: "note" }), cores = h("p", { class: "line-2" });
   const gpuRows = keyed(gpu), diskRows = keyed((disk) => {
-    const shown = level(disk.path_role === "data" ? "Disk of results" : "Disk of temporary files");
+    const shown = level(disk.path_role === "data" ? "Results disk" : "Temporary disk");
     return { element: shown.element, update: (d) => shown.set(`${mib(d.free_mib)} free of ${mib(d.total_mib)}`, d.total_mib ? 1 - d.free_mib / d.total_mib : null) };
   });
   const element = h("li", { class: "card machine" }, h("div", { class: "card-head" }, host, age), line.element,
@@ -127,7 +127,8 @@ const worker = () => {
       say(idle, now.state === "gone" ? `No sign of life for ${span(now.beat_age_s)}` : "Waits for a clip");
       show(idle, now.doing.length === 0);
       memory.set(usedOf(now.rss_mib, now.memory_limit_mib), of(now.rss_mib, now.memory_limit_mib));
-      say(line, [now.host, `process ${now.pid}`, `since ${ago(now.since)}`, now.beat_age_s > 5 ? `last sign of life ${span(now.beat_age_s)} ago` : "",
+      show(memory.element.parentElement, now.state !== "gone");
+      say(line, [now.host, `process ${now.pid}`, `since ${ago(now.since)}`, now.beat_age_s > 5 && now.state !== "gone" ? `last sign of life ${span(now.beat_age_s)} ago` : "",
         now.restarts ? plural(now.restarts, "restart") : "", now.engine_restarts ? `${plural(now.engine_restarts, "restart")} of its engine` : ""].filter(Boolean).join(" · "));
       modelRows.update(models, now.models, (m) => `${m.worker} ${m.name} ${m.device}`);
       show(models, now.models.length > 0);
@@ -139,9 +140,9 @@ const worker = () => {
 
 // A row of a table whose cells say their column on a phone, where the table becomes cards.
 const tableRow = (columns) => {
-  const name = h("th", { scope: "row" }), cells = columns.map((column) => h("td", { "data-l": column }));
+  const name = h("th", { scope: "row", role: "rowheader" }), cells = columns.map((column) => h("td", { "data-l": column, role: "cell" }));
   return {
-    element: h("tr", {}, name, cells), name,
+    element: h("tr", { role: "row" }, name, cells), name,
     set(texts, wrong = []) {
       texts.forEach((text, i) => {
         say(cells[i], text);
@@ -250,7 +251,7 @@ export const monitor = (main) => {
     if (latest) draw(latest);
   }).catch(() => {}); // the lines begin now then
   check().catch(() => {});
-  const live = stream("/monitor/events", { snapshot: draw }, { onState: (is) => connection("monitor", is !== "lost"), check, restsHidden: true });
+  const live = stream(() => "/monitor/events", { snapshot: draw }, { onState: (is) => connection("monitor", is !== "lost"), check, restsHidden: true });
 
   main.replaceChildren(root);
   return {

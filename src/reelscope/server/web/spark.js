@@ -2,6 +2,7 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 const WIDTH = 300, HEIGHT = 32;
+const GAP_S = 5; // a point comes each second; a busy server may miss some
 
 export const spark = () => {
   const element = document.createElementNS(SVG, "svg");
@@ -17,7 +18,7 @@ export const spark = () => {
     // points: [[seconds ago, value or null], ...], oldest first; span: seconds from left to right; most: value at the top.
     draw(points, span, most) {
       const parts = [], areas = [];
-      let run = [];
+      let run = [], before = null;
       const end = () => {
         if (run.length) {
           const path = run.map(([x, y], i) => `${i ? "L" : "M"}${x} ${y}`).join("");
@@ -27,7 +28,9 @@ export const spark = () => {
         run = [];
       };
       for (const [age, value] of points) {
-        if (value === null || value === undefined || age > span) end(); // a gap is a gap
+        if (before !== null && before - age > GAP_S) end(); // a gap is a gap
+        before = age;
+        if (value === null || value === undefined || age > span) end();
         else run.push([(WIDTH * (1 - age / span)).toFixed(1), (HEIGHT - 1.5 - (HEIGHT - 3) * Math.min(1, most > 0 ? value / most : 0)).toFixed(1)]);
       }
       end();

@@ -18,6 +18,7 @@ export const story = (place) => {
   const line = (at, text, { tone = "", hint = null, who = "" } = {}) => place.append(h("li", { class: tone },
     h("time", { datetime: at, title: when(at) }, timeOfDay(at)), h("div", {}, h("p", {}, who && h("b", {}, `${who}: `), text), hint && h("p", { class: "hint" }, hint))));
   return {
+    get last() { return last; },
     // Takes an event {seq, at, kind, data}; true where it was new.
     take(event) {
       if (event.seq <= last) return false;

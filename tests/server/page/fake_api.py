@@ -19,7 +19,7 @@ from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
@@ -47,6 +47,7 @@ POLL_S = 0.02
 class Fake:
     """What the page is answered. Tests change it from their own thread."""
 
+    base: str = ""
     token: str | None = None
     jobs: dict[str, AnalysisStatus] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
@@ -73,7 +74,9 @@ class Fake:
             self.made += 1
             id = hashlib.sha256(f"{self.made}".encode()).hexdigest()[:32]
             base = f"/analyses/{id}"
-            links = Links(**{n: f"{base}/{n}" for n in ("events", "document", "report", "media")}, self=base, export=f"{base}/export/{{format}}")
+            links = Links(
+                **{n: f"{base}/{n}" for n in ("events", "document", "report", "media")}, self=base, export=f"{base}/export/{{format}}"
+            )
             at = datetime.now(UTC) + timedelta(milliseconds=self.made)
             values: dict[str, Any] = {
                 "id": id, "state": state, "created_at": at, "title": title, "source": SourceBrief(kind="upload", name=title), "priority": 5,
@@ -95,16 +98,27 @@ class Fake:
 
     def run(self, id: str, share: float = 0.0, seconds: float | None = None, **states: str) -> None:
         """It runs; states: of single analyzers."""
-        analyzers = {n: AnalyzerProgress(state=states.get(n, "running"), seconds=1.5 if states.get(n) == "ok" else None) for n in ANALYZER_NAMES}  # type: ignore[arg-type]
+        analyzers = {
+            n: AnalyzerProgress(state=states.get(n, "running"), seconds=1.5 if states.get(n) == "ok" else None) for n in ANALYZER_NAMES
+        }  # type: ignore[arg-type]
         progress = Progress(phase="decode", share=share, done_s=round(20 * share, 3), total_s=20.0, analyzers=analyzers)
         if self.jobs[id].state != "running":
             self.tell(id, "state", state="running", worker="box-1", attempt=1)
-        estimate = Estimate(seconds=seconds, jobs_ahead=0, basis="from 12 earlier clips" if seconds is not None else "no clip was analysed here yet")
+        estimate = Estimate(
+            seconds=seconds, jobs_ahead=0, basis="from 12 earlier clips" if seconds is not None else "no clip was analysed here yet"
+        )
         self.change(id, state="running", started_at=datetime.now(UTC), attempts=1, worker="box-1", progress=progress, estimate=estimate)
         self.tell(id, "progress", **progress.model_dump(mode="json"))
 
     def end(self, id: str, state: str = "done", error: ErrorBody | None = None, **more: Any) -> None:
-        values: dict[str, Any] = {"state": state, "finished_at": datetime.now(UTC), "progress": Progress(phase="ended", share=1.0 if state == "done" else None), "estimate": None, "error": error}
+        values: dict[str, Any] = {
+            "state": state,
+            "finished_at": datetime.now(UTC),
+            "progress": Progress(phase="ended", share=1.0 if state == "done" else None),
+            "estimate": None,
+            "error": error,
+            "worker": None,
+        }
         if state == "done":
             values |= {"ok": 17, "failed": 1, "unavailable": 1, "duration_s": 20.4}
         self.change(id, **{**values, **more})
@@ -124,14 +138,26 @@ class Fake:
 
             return Route(path, guarded, methods=methods or ["GET"])
 
-        return Starlette(routes=[
-            route("/session", self._session, ["POST", "DELETE"], free=True),
-            route("/analyses", self._list), route("/analyses", self._submit, ["POST"]), route("/analyses/upload", self._upload, ["POST"]),
-            route("/analyses/{id}", self._one, ["GET", "DELETE"]), route("/analyses/{id}/events", self._story), route("/analyses/{id}/document", self._document),
-            route("/analyses/{id}/report", self._report), route("/analyses/{id}/media", self._media), route("/analyses/{id}/export/{format}", self._report),
-            route("/analyzers", self._analyzers), route("/monitor", self._monitor), route("/monitor/history", self._history), route("/monitor/events", self._pulse),
-            route("/openapi.json", self._openapi), route("/{path:path}", self._file, free=True),
-        ])  # fmt: skip
+        one = "/analyses/{id}"
+        return Starlette(
+            routes=[
+                route("/session", self._session, ["POST", "DELETE"], free=True),
+                route("/analyses", self._list),
+                route("/analyses", self._submit, ["POST"]),
+                route("/analyses/upload", self._upload, ["POST"]),
+                route(one, self._one, ["GET", "DELETE"]),
+                route(f"{one}/events", self._story),
+                route(f"{one}/document", self._document),
+                route(f"{one}/report", self._report),
+                route(f"{one}/media", self._media),
+                route("/analyzers", self._analyzers),
+                route("/monitor", self._monitor),
+                route("/monitor/history", self._history),
+                route("/monitor/events", self._pulse),
+                route("/openapi.json", self._openapi),
+                route("/{path:path}", self._file, free=True),
+            ]
+        )
 
     async def _file(self, request: Request) -> Response:
         found = files().get(request.url.path)
@@ -170,21 +196,24 @@ class Fake:
         asked = AnalysisRequest.model_validate(await request.json())
         self.received.append({"request": asked, "key": request.headers.get("Idempotency-Key")})
         url = asked.url or ""
-        return self._refused() or shaped(self.jobs[self.add(url, source=SourceBrief(kind="url", name=url, url=url), priority=asked.priority)], 202)
+        return self._refused() or shaped(
+            self.jobs[self.add(url, source=SourceBrief(kind="url", name=url, url=url), priority=asked.priority)], 202
+        )
 
     async def _upload(self, request: Request) -> Response:
-        while self.slow_upload is not None and not self.slow_upload.is_set():
-            if await request.is_disconnected():
-                return Response(status_code=400)
+        while self.slow_upload is not None and not self.slow_upload.is_set() and not self.down:
             await asyncio.sleep(POLL_S)
-        async with request.form() as form:
-            file = form["file"]
-            assert not isinstance(file, str) and file.filename
-            body = await file.read()
-            asked = json.loads(str(form["request"]))
-            AnalysisRequest.model_validate({**asked, "path": "x"})
-            self.received.append({"name": file.filename, "bytes": len(body), "request": asked})
-            return self._refused() or shaped(self.jobs[self.add(file.filename)], 202)
+        try:
+            async with request.form() as form:
+                file = form["file"]
+                assert not isinstance(file, str) and file.filename
+                body = await file.read()
+                asked = json.loads(str(form["request"]))
+                AnalysisRequest.model_validate({**asked, "path": "x"})
+                self.received.append({"name": file.filename, "bytes": len(body), "request": asked})
+                return self._refused() or shaped(self.jobs[self.add(file.filename)], 202)
+        except ClientDisconnect:
+            return Response(status_code=400)
 
     async def _one(self, request: Request) -> Response:
         id = request.path_params["id"]
@@ -198,7 +227,7 @@ class Fake:
         return shaped(self.jobs[id])
 
     async def _story(self, request: Request) -> Response:
-        id, after = request.path_params["id"], int(request.headers.get("Last-Event-ID", 0))
+        id, after = request.path_params["id"], int(request.headers.get("Last-Event-ID", request.query_params.get("after", 0)))
 
         async def lines() -> AsyncIterator[str]:
             last = after
@@ -226,7 +255,13 @@ class Fake:
 
     async def _analyzers(self, request: Request) -> Response:
         items = [{"name": n, "status": "usable", "backend": "x", "tier": "embedded", "reason": None, "hint": None} for n in ANALYZER_NAMES]
-        items[0] |= {"status": "unavailable", "backend": None, "tier": None, "reason": "it needs 18.4 GiB of GPU memory, and there is no GPU to use", "hint": "make setup-full"}
+        items[0] |= {
+            "status": "unavailable",
+            "backend": None,
+            "tier": None,
+            "reason": "it needs 18.4 GiB of GPU memory, and there is no GPU to use",
+            "hint": "make setup-full",
+        }
         return JSONResponse({"items": items})
 
     async def _monitor(self, request: Request) -> Response:
@@ -258,7 +293,12 @@ def shaped(answer: Any, status: int = 200) -> Response:
 
 
 def refusal(status: int, body: ErrorBody, after: int | None = None) -> Response:
-    return Response(body.model_dump_json(), status_code=status, media_type="application/json", headers={"Retry-After": str(after)} if after is not None else {})
+    return Response(
+        body.model_dump_json(),
+        status_code=status,
+        media_type="application/json",
+        headers={"Retry-After": str(after)} if after is not None else {},
+    )
 
 
 @contextmanager

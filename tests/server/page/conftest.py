@@ -1,0 +1,58 @@
+"""A browser for the tests of the page, the server whose answers they set, and tabs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.conftest import debian_program
+from tests.server.page.fake_api import Fake, serving
+from tests.server.page.scene import DESKTOP, Opened
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+ARGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    chromium = debian_program("chromium")
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=ARGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def fake() -> Iterator[Fake]:
+    fake = Fake()
+    with serving(fake) as fake.base:
+        yield fake
+
+
+@pytest.fixture
+def tab(browser: Browser, fake: Fake) -> Iterator[Callable[..., Opened]]:
+    contexts = []
+
+    def open_tab(size: tuple[int, int] = DESKTOP, scheme: str = "light", **more: Any) -> Opened:
+        context = browser.new_context(viewport={"width": size[0], "height": size[1]}, color_scheme=scheme, **more)  # type: ignore[arg-type]
+        contexts.append(context)
+        opened = Opened(context.new_page(), fake.base)
+        opened.page.on("console", lambda message: opened.said.append(f"{message.type}: {message.text}"))
+        opened.page.on("pageerror", lambda error: opened.said.append(str(error)))
+        return opened
+
+    yield open_tab
+    for context in contexts:
+        context.close()
