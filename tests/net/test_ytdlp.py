@@ -178,6 +178,10 @@ class TestHandler:
         assert make().read(Request(site.url("/1"), headers={"Authorization": "hunter2"})) == b"there"
         assert [headers.get("Authorization") for _, _, headers, _ in site.asked] == ["hunter2", "hunter2", None]
 
+    def test_a_redirect_to_a_path_in_another_script(self, make: Any, site: Site) -> None:
+        site.pages |= {"/": redirect("/a \xe2\x80\x93"), "/a%20%E2%80%93": (200, {}, b"there")}
+        assert make().read(site.url("/")) == b"there"
+
     def test_an_endless_chain(self, make: Any, site: Site) -> None:
         site.pages["/"] = redirect("/")
         with pytest.raises(HTTPError, match="loop"):

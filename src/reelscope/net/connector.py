@@ -139,15 +139,13 @@ def _looked_up(name: str, timeout_s: float, resolver: Resolver) -> Sequence[str]
 
     def look_up() -> None:
         try:
-            with ours():
-                answer.put(resolver(name))
+            answer.put(resolver(name))
         except BaseException as error:  # handed to the caller
             answer.put(error)
         finally:
             places.release()
 
-    with ours():
-        threading.Thread(target=look_up, name=f"lookup {name}", daemon=True).start()
+    threading.Thread(target=look_up, name=f"lookup {name}", daemon=True).start()
     try:
         found = answer.get(timeout=max(0.0, deadline - time.monotonic()))
     except queue.Empty:

@@ -6,11 +6,12 @@ import http.client
 import io
 import socket
 import ssl
+import string
 import urllib.request
 import zlib
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 from yt_dlp.networking import RequestDirector
 from yt_dlp.networking._urllib import HTTPHandler, RedirectHandler, UrllibResponseAdapter, UrllibRH, add_accept_encoding_header
@@ -29,10 +30,6 @@ PAGE_BYTES = 32 * MIB
 CHUNK_BYTES = 64 * 1024
 _ENCODINGS = ("gzip", "deflate")
 MOST_ENCODINGS = 2  # one over the other happens by mistake; each more multiplies what a small answer becomes
-_ENCODINGS = ("gzip", "deflate")
-MOST_ENCODINGS = 2  # one over the other happens by mistake; each more multiplies what a small answer becomes
-# Heads beside the body of one answer: 100 lines of 64 KiB at most are taken by http.client.
-HEAD_BYTES = 8 * MIB
 
 
 class Stopped(RequestError, DownloadCancelled):
@@ -197,8 +194,10 @@ class _Redirects(RedirectHandler):
     def http_error_302(self, request: Any, response: Any, code: int, message: str, headers: Any) -> Any:
         place = headers.get("location") or headers.get("uri")
         if place:
+            # As urllib will write it: the bytes of other scripts and spaces percent-encoded.
+            written = quote(place, encoding="iso-8859-1", safe=string.punctuation)
             try:
-                self._owner.check(urljoin(request.full_url, place.replace(" ", "%20")))
+                self._owner.check(urljoin(request.full_url, written))
             except InputError:
                 response.close()
                 raise
@@ -225,6 +224,8 @@ class _Counted:
 
 
 class _CountedRaw(io.RawIOBase):
+    """The bytes under it."""
+
     def __init__(self, sock: socket.socket, meter: Meter, wait_s: float) -> None:
         super().__init__()
         self._sock, self._meter, self._wait_s = sock, meter, wait_s
