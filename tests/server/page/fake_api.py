@@ -231,6 +231,7 @@ class Fake:
 
         async def lines() -> AsyncIterator[str]:
             last = after
+            yield "retry: 100\n\n"
             while not self.down:
                 for event in self.events[id][last:]:
                     last = event.seq

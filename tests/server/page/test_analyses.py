@@ -9,7 +9,7 @@ import pytest
 
 from reelscope.api import ErrorBody, Estimate, SourceBrief
 from tests.server.page.fake_api import Fake
-from tests.server.page.scene import HOSTILE, Opened, comes, document_of, focused, sees
+from tests.server.page.scene import HOSTILE, Opened, comes, document_of, focused, look_now, sees
 
 pytestmark = pytest.mark.system
 
@@ -39,8 +39,10 @@ def test_the_list_lives_and_is_searched_filtered_and_paged(tab: Callable[..., Op
     row.locator("a").first.focus()
     assert comes(page, lambda: "about 40 s left" in row.inner_text() and "10 %" in row.inner_text())
     fake.run(live, 0.6)
+    look_now(page)
     assert comes(page, lambda: "60 %" in row.inner_text() and "no estimate yet" in row.inner_text())
     fake.end(live)
+    look_now(page)
     assert comes(page, lambda: "17 of 19 measured, 1 failed" in row.inner_text())
     assert focused(page) == "live.mp4", "a look at the server takes nobody's focus"
     assert row.get_by_role("link", name="Report of live.mp4").get_attribute("href") == f"/analyses/{live}/report"
@@ -68,6 +70,7 @@ def test_a_lost_server_is_said_and_found_again(tab: Callable[..., Opened], fake:
     assert page.locator("#lost").inner_text() == "Connection lost, trying again …"
     assert "one.mp4" in page.locator(".rows").inner_text(), "what is known stays"
     page.unroute("**/analyses*")
+    look_now(page)
     assert comes(page, lambda: page.locator("#lost").is_hidden())
 
 

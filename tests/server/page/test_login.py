@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.server.page.fake_api import Fake
-from tests.server.page.scene import Opened, comes, focused, sees
+from tests.server.page.scene import Opened, comes, focused, look_now, sees
 
 pytestmark = pytest.mark.system
 
@@ -45,6 +45,7 @@ def test_a_session_that_ends_asks_again_and_goes_on(tab: Callable[..., Opened], 
     page.go(f"#/a/{id}")
     assert sees(page, "Waiting in the queue")
     fake.token = "new"  # noqa: S105 - of the fake
+    look_now(page)
     assert sees(page, "Access token")
     page.keyboard.type("new")
     page.keyboard.press("Enter")

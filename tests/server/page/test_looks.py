@@ -36,7 +36,7 @@ def test_every_view_is_quiet_legible_and_named(tab: Callable[..., Opened], fake:
             page.locator(".options summary").click()
             assert sees(page, "there is no GPU to use", ".options")
         if view == "done":
-            assert comes(page, lambda: "cannot play" in page.locator(".player").inner_text())
+            assert comes(page, lambda: page.locator(".player p").all_inner_texts() == ["The server keeps this clip no longer."])
         page.evaluate("document.getAnimations().forEach(a => a.cancel())")
         assert probe(page, "contrast") == [], view
         assert probe(page, "names") == [], view

@@ -10,7 +10,7 @@ import { VERSION } from "/assets/names.js";
 import { session } from "/assets/state.js";
 
 const main = document.getElementById("main");
-let view = null, locked = false, first = true, shownHash = null;
+let view = null, locked = false, first = true;
 
 const nowhere = () => {
   const { root, refs } = fromTemplate("t-lost");
@@ -38,12 +38,6 @@ const open = (make) => {
   first = false;
 };
 const route = () => {
-  if (location.hash === "#main") { // the link that skips the bar: no view
-    history.replaceState(null, "", shownHash || "#/");
-    main.focus();
-    return;
-  }
-  shownHash = location.hash;
   const at = location.hash.startsWith("#/monitor") ? "nav-monitor" : "nav-list";
   for (const id of ["nav-list", "nav-monitor"]) document.getElementById(id).toggleAttribute("aria-current", id === at);
   document.getElementById(at).setAttribute("aria-current", location.hash.startsWith("#/a/") ? "true" : "page");
@@ -71,5 +65,9 @@ document.getElementById("logout").addEventListener("click", async () => {
 
 session.open = session.open; // shows the button where there is a session
 say(document.getElementById("version"), `reelscope ${VERSION}`);
+document.querySelector(".skip").addEventListener("click", (event) => { // its address would be taken for a view's
+  event.preventDefault();
+  main.focus();
+});
 addEventListener("hashchange", route);
 route();

@@ -12,7 +12,7 @@ import { clock, ENTRY_STATES, estimate, EXPORTS, FINAL, percent, PHASES, plural,
 const LOOK_MS = 3000; // for what no event tells: the estimate
 const STEP = 25; // percent: how often progress is told to those who listen
 const GAPS = new Set(["failed", "timeout", "unavailable"]); // with what the reader can do about them
-const ORDER = { running: 0, waiting: 1, ok: 2, not_applicable: 3, skipped: 4 };
+const ORDER = { running: 0, waiting: 1, ok: 2, not_applicable: 3 };
 
 let formats = null; // that this server exports; read once from its own description
 const exportFormats = async () => {
@@ -166,15 +166,15 @@ export const detail = (main, { id }) => {
     stepSaid = Math.max(stepSaid ?? 0, step); // where it stands when it is opened is read there
   };
   const analyzers = () => {
-    const rows = Object.entries(entries);
+    const all = Object.entries(entries), rows = all.filter(([, of]) => of.state !== "skipped"), left = all.length - rows.length;
     const wanting = rows.filter(([, of]) => GAPS.has(of.state) && (of.reason || of.hint));
     show(refs.gaps, wanting.length > 0);
     gaps.update(refs.gapList, wanting, ([name]) => name);
-    const rest = rows.filter((row) => !wanting.includes(row)).sort(([, a], [, b]) => (FINAL.has(status.state) ? (ORDER[a.state] ?? 5) - (ORDER[b.state] ?? 5) : 0));
+    const rest = rows.filter((row) => !wanting.includes(row)).sort(([, a], [, b]) => (FINAL.has(status.state) ? (ORDER[a.state] ?? 4) - (ORDER[b.state] ?? 4) : 0));
     show(refs.measured, rest.length > 0);
     meters.update(refs.meters, rest, ([name]) => name);
     const ok = rows.filter(([, of]) => of.state === "ok").length;
-    say(refs.counts, `${ok} of ${rows.length} measured`);
+    say(refs.counts, `${ok} of ${rows.length} measured${left ? `, ${left} not asked for` : ""}`);
   };
   const fromDocument = async () => {
     if (documentFor || status.state !== "done") return;
@@ -188,9 +188,13 @@ export const detail = (main, { id }) => {
     }
   };
   const player = () => {
-    if (status.state !== "done" || refs.player.querySelector("video")) return;
+    if (status.state !== "done" || !refs.player.hidden) return;
     const video = h("video", { src: `${path}/media`, controls: true, preload: "metadata", playsinline: true, "aria-label": `The clip: ${status.title}` });
-    video.addEventListener("error", () => video.replaceWith(h("p", { class: "quiet" }, "This browser cannot play the clip, or the server keeps it no longer. ", h("a", { href: `${path}/media`, download: status.source.name }, "Save it"))), { once: true });
+    video.addEventListener("error", async () => {
+      const kept = await call("HEAD", `${path}/media`, { signal: closing.signal }).then(() => true, () => false);
+      video.replaceWith(h("p", { class: "quiet" }, kept ? "This browser cannot play the clip. " : "The server keeps this clip no longer.",
+        kept && h("a", { href: `${path}/media`, download: status.source.name }, "Save it")));
+    }, { once: true });
     refs.player.append(video);
     show(refs.player, true);
     refs.halves.classList.add("with-player");
@@ -265,7 +269,7 @@ export const detail = (main, { id }) => {
       ended = true;
       events.close();
     }
-    if (data.state !== status.state) looking.now();
+    if (!FINAL.has(status.state) && data.state !== status.state) looking.now(); // not for what is only told again
   };
   const follow = () => {
     events = stream(() => `${path}/events?after=${told.last}`, { state: onEvent, progress: onEvent, log: onEvent }, {

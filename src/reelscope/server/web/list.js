@@ -5,7 +5,7 @@ import { announce, attr, button, fromTemplate, h, keyed, linkButton, say, setVar
 import { intake } from "/assets/intake.js";
 import { every } from "/assets/live.js";
 import { connection, remembered } from "/assets/state.js";
-import { changes } from "/assets/uploads.js";
+import { changes, listed } from "/assets/uploads.js";
 import { ago, clock, estimate, FINAL, number, percent, plural, sourceOf, STATES, when } from "/assets/words.js";
 
 const BUSY_MS = 2000, IDLE_MS = 6000, TYPING_MS = 250;
@@ -101,6 +101,7 @@ export const list = (main, params) => {
     seen = found;
     show(refs.trouble, false);
     rows.update(refs.rows, found.items, (status) => status.id);
+    listed(new Set(found.items.map((status) => status.id)));
     const narrowed = query || state;
     say(refs.total, found.total ? (narrowed ? `${plural(found.total, "match", "matches")}` : number(found.total)) : "");
     const first = (cursors.length - 1) * PAGE + 1;

@@ -9,6 +9,7 @@ import { connection } from "/assets/state.js";
 import { ago, mib, NA, number, percent, PHASES, plural, rate, sentence, span } from "/assets/words.js";
 
 const SPAN_S = 300;
+const ORDER = Object.keys(TITLES);
 const FULL = 0.9; // from here on a disk, a memory or a GPU's memory is shown as nearly full
 const SERVER = { starting: "Starting", ready: "Ready", draining: "Ending: takes no more clips" };
 const WORKER = { starting: "Starting", ready: "Ready", draining: "Ending", gone: "Gone" };
@@ -76,7 +77,7 @@ const machine = () => {
       memory.set(usedOf(now.memory_used_mib, now.memory_total_mib), of(now.memory_used_mib, now.memory_total_mib));
       show(limit.element, limited);
       if (limited) limit.set(usedOf(now.memory_limit_used_mib, now.memory_limit_mib), of(now.memory_limit_used_mib, now.memory_limit_mib));
-      say(cores, [now.cpu_cores === null ? "" : plural(now.cpu_cores, "core"), now.cpu_why ?? "", now.load_1m === null ? "" : `load ${number(now.load_1m, 1)}`].filter(Boolean).join(" · "));
+      say(cores, [now.cpu_why ?? (now.cpu_cores === null ? "" : plural(now.cpu_cores, "core")), now.load_1m === null ? "" : `load ${number(now.load_1m, 1)}`].filter(Boolean).join(" · "));
       diskRows.update(disks, now.disks, (d) => d.path_role);
       gpuRows.update(gpus, now.gpus.map((one, i) => [one, history.map(({ age_s, at }) => [age_s, at?.gpus?.[i]])]), ([one]) => one.index);
       show(gpus, now.gpus.length > 0);
@@ -219,10 +220,10 @@ export const monitor = (main) => {
     workers.update(refs.workers, now.workers, (w) => w.id);
     show(refs.noWorkers, now.workers.length === 0);
     say(refs.restarts, now.restarts || now.engine_restarts ? `${plural(now.restarts, "restart")}, ${number(now.engine_restarts)} of their engines` : "no restart since the server's start");
-    rates.update(refs.rates, now.analyzers.filter((a) => a.runs_1h > 0), (a) => a.name);
-    const ran = now.analyzers.some((a) => a.runs_1h > 0);
-    show(refs.ratesBox, ran);
-    show(refs.noRates, !ran);
+    const ran = now.analyzers.filter((a) => a.runs_1h > 0).sort((a, b) => ORDER.indexOf(a.name) - ORDER.indexOf(b.name));
+    rates.update(refs.rates, ran, (a) => a.name);
+    show(refs.ratesBox, ran.length > 0);
+    show(refs.noRates, ran.length === 0);
     models.update(refs.models, now.models, (m) => m.name);
     show(refs.modelsBox, now.models.length > 0);
     show(refs.noModels, now.models.length === 0);

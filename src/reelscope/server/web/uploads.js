@@ -6,7 +6,6 @@ import { bytes, plural, span } from "/assets/words.js";
 
 const AT_ONCE = 2; // more share the same line; the first would come no sooner
 const MOST_RETRIES = 8; // of what the server itself says to try again later
-const GONE_AFTER_MS = 4000; // what was handed in stands in the list below then
 
 let items = [];
 let serial = 0;
@@ -25,6 +24,10 @@ export const handIn = (what) => {
   items.push({ id: ++serial, state: "waiting", sent: 0, total: what.file?.size ?? null, retries: 0, key: newKey(), ...what });
   changed();
   next();
+};
+// What stands in the list below need not stand here too: its row goes as the other comes, and nothing moves under the pointer.
+export const listed = (ids) => {
+  for (const item of items) if (item.state === "handed" && !item.known && ids.has(item.status.id)) remove(item);
 };
 export const active = () => items.some((item) => item.file && (item.state === "sending" || item.state === "waiting" || item.state === "pausing"));
 
@@ -56,7 +59,6 @@ const send = async (item) => {
     Object.assign(item, { state: "handed", status, cancel: null, known: status.state === "done" });
     announce(item.known ? `${item.name} was analysed before.` : `${item.name} was handed in.`);
     changes.dispatchEvent(new CustomEvent("handed", { detail: status }));
-    if (!item.known) item.timer = setTimeout(remove, GONE_AFTER_MS, item);
   } catch (error) {
     fail(item, error instanceof ApiError ? error : new ApiError(0, { code: "bad_answer", message: "The server's answer is not understood" }));
   }
@@ -132,7 +134,7 @@ const row = (item) => {
       sending: () => [button("Cancel", () => item.cancel?.(), { "aria-label": `Cancel ${item.name}`, disabled: !item.file })],
       pausing: () => [button("Give up", () => remove(item), { "aria-label": `Give up ${item.name}` })],
       failed: () => [error.retryable && button("Try again", () => again(item), { "aria-label": `Try again: ${item.name}` }), button("Dismiss", () => remove(item), { kind: "plain", "aria-label": `Dismiss ${item.name}` })].filter(Boolean),
-      handed: () => [h("a", { class: "button", href: `#/a/${item.status.id}`, "aria-label": `Open ${item.name}` }, "Open"), item.known && button("Dismiss", () => remove(item), { kind: "plain", "aria-label": `Dismiss ${item.name}` })].filter(Boolean),
+      handed: () => [h("a", { class: "button", href: `#/a/${item.status.id}`, "aria-label": `Open ${item.name}` }, "Open"), button("Dismiss", () => remove(item), { kind: "plain", "aria-label": `Dismiss ${item.name}` })],
     }[item.state]());
     if (focused && document.activeElement === document.body) keys.querySelector("a, button")?.focus();
   };

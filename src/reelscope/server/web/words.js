@@ -21,7 +21,7 @@ export const bytes = (count) => {
 };
 export const mib = (size) => {
   if (size === null || size === undefined) return NA;
-  return size < 1024 ? `${number(size)} MiB` : `${number(size / 1024, size < 102400 ? 1 : 0)} GiB`;
+  return size < 1024 ? `${number(size, size > 0 && size < 9.95 ? 1 : 0)} MiB` : `${number(size / 1024, size < 102400 ? 1 : 0)} GiB`;
 };
 
 // The clip's own clock: 0:20, 1:02:03.
@@ -34,6 +34,7 @@ export const clock = (s) => {
 // A length of waiting or work: 0.4 s, 12 s, 3 min, 1 h 5 min, 2 days.
 export const span = (s) => {
   if (s === null || s === undefined) return NA;
+  if (s > 0 && s < 0.005) return "< 0.01 s";
   if (s < 9.95) return `${number(s, s < 0.995 ? 2 : 1)} s`;
   if (s < 90) return `${Math.round(s)} s`;
   const minutes = Math.round(s / 60);
