@@ -153,6 +153,19 @@ def test_what_came_damaged_is_fetched_again(remote: RemoteBlobs, script: Script,
     assert not list((tmp_path / "fetched").glob(".incoming-*"))
 
 
+def test_many_want_the_same_file(remote: RemoteBlobs, script: Script, tmp_path: Path) -> None:
+    script.blobs[NAME] = DATA
+    script.damage, script.break_after = 1, [100_000]
+    found: list[bytes] = []
+    threads = [threading.Thread(target=lambda: found.append(remote.path(NAME).read_bytes())) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [DATA] * 8
+    assert [p.name for p in (tmp_path / "fetched").rglob("*") if p.is_file()] == [NAME]
+
+
 def test_a_file_that_is_gone_is_told_at_once(remote: RemoteBlobs, script: Script) -> None:
     with pytest.raises(OutputError) as caught:
         remote.path(NAME)

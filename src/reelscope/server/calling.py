@@ -5,18 +5,33 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+import sqlalchemy as sa
+
 from reelscope.config import Settings
 from reelscope.net import AddressRules
 from reelscope.server.callbacks import DELAYS_S, deliver, secret_of
+from reelscope.server.db import Database, secrets
 from reelscope.server.durable import CALLBACKS
 from reelscope.server.jobs import Jobs
 from reelscope.server.views import status_of
 
-__all__ = ["Caller"]
+__all__ = ["Caller", "share_secret"]
 
 log = logging.getLogger(__name__)
 
+NAME = "callback"
 TIMEOUT_S = 15.0  # of one try: an address that needs longer than this to take some hundred bytes is not there
+
+
+def share_secret(database: Database, data_dir: Path) -> None:
+    """What the server does at its start: its folder's secret is what callbacks of all its workers are signed with."""
+    secret = secret_of(data_dir)
+
+    def body(c: sa.Connection) -> None:
+        if c.execute(sa.update(secrets).where(secrets.c.name == NAME).values(value=secret)).rowcount == 0:
+            c.execute(secrets.insert().values(name=NAME, value=secret))
+
+    database.write(body)
 
 
 class Caller:
@@ -42,15 +57,20 @@ class Caller:
             return
         body = status_of(job).model_dump(mode="json", exclude={"progress", "estimate"})
         came = deliver(
-            job.callback_url, body, secret=secret_of(self.data_dir), rules=self.rules, timeout_s=TIMEOUT_S, job_id=job_id,
+            job.callback_url, body, secret=self._secret(), rules=self.rules, timeout_s=TIMEOUT_S, job_id=job_id,
             attempt=tried + 1,
         )  # fmt: skip
         if came.delivered:
             self.jobs.called_back(job_id, "delivered")
-        elif came.give_up:
+        elif came.outcome == "give_up":
             self.jobs.called_back(job_id, "failed")
         else:
             self._again(job_id, tried)
+
+    def _secret(self) -> bytes:
+        """The server's, which it shares with the workers of other machines; without a server, this folder's own."""
+        found = self.jobs.database.read(lambda c: c.execute(sa.select(secrets.c.value).where(secrets.c.name == NAME)).scalar())
+        return bytes(found) if found is not None else secret_of(self.data_dir)
 
     def _again(self, job_id: str, tried: int) -> None:
         if tried >= len(DELAYS_S):

@@ -20,7 +20,7 @@ from reelscope.config import Settings
 from reelscope.config.places import data_dir
 from reelscope.errors import ConfigError, ReelscopeError
 
-__all__ = ["Database", "events", "job_files", "jobs", "meta", "now", "open_database", "runs", "tokens", "workers"]
+__all__ = ["Database", "events", "job_files", "jobs", "meta", "now", "open_database", "runs", "secrets", "tokens", "workers"]
 
 SCHEMA = 1  # rises with the tables; `_upgrade` says how one becomes the next
 
@@ -132,6 +132,14 @@ tokens = sa.Table(
     sa.Column("sha256", sa.String(64), nullable=False),  # of the token, which is 32 random bytes: no salt or stretching is needed
     sa.Column("scope", sa.String(16), nullable=False),  # client, worker
     sa.Column("created_at", sa.Float(53), nullable=False),
+)
+
+
+secrets = sa.Table(
+    "reelscope_secrets",
+    meta,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("value", sa.LargeBinary, nullable=False),  # what callbacks are signed with: whoever works for this server signs as it does
 )
 
 

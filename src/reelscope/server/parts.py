@@ -15,6 +15,7 @@ from reelscope.config import Settings
 from reelscope.config.places import data_dir
 from reelscope.server.asking import Asking
 from reelscope.server.blobs import LocalBlobs
+from reelscope.server.calling import share_secret
 from reelscope.server.db import Database, open_database
 from reelscope.server.durable import Durable
 from reelscope.server.fleet import Fleet
@@ -46,6 +47,7 @@ class Parts:
         self.data_dir.mkdir(parents=True, exist_ok=True)
         self.database = database or open_database(settings)
         self.database.prepare()
+        share_secret(self.database, self.data_dir)
         self.durable = Durable(self.database)
         self.jobs = Jobs(self.database, self.durable)
         self.fleet = Fleet(self.database, self.jobs, self.data_dir)

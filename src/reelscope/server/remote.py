@@ -8,6 +8,7 @@ PUT  /blobs/{sha256}   Content-Range: bytes A-B/TOTAL    201: whole, and its has
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import io
 import logging
@@ -102,25 +103,36 @@ class RemoteBlobs:
         return sha256, size
 
     def _fetch(self, sha256: str) -> None:
+        """One attempt; jobs of this and of other processes that want the same file wait for it."""
         part = self._cache.part(sha256)
-        have = part.stat().st_size if part.exists() else 0
-        headers = {"Range": f"bytes={have}-"} if have else {}
-        with self._client.stream("GET", f"/blobs/{sha256}", headers=headers) as answer:
-            if answer.status_code == 416:  # it was whole, or longer than the file is
-                have = -1
+        with part.open("ab") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if self._cache.has(sha256):  # somebody else's attempt was the good one
+                if part.exists() and os.path.samestat(part.stat(), os.fstat(file.fileno())):
+                    part.unlink()
+                return
+            if not part.exists():  # it was damaged, and whoever fetched it begins anew
+                raise _Broken("another attempt failed")
+            self._receive(sha256, file)
+            file.flush()
+            with part.open("rb") as whole:
+                right = hashlib.file_digest(whole, "sha256").hexdigest() == sha256
+            if right:
+                self._cache.adopt(part, sha256)
             else:
-                self._expect(answer, 200, 206)
-                mode = "ab" if answer.status_code == 206 else "wb"
-                with part.open(mode) as file:
-                    for block in answer.iter_raw():  # as it comes: what was written counts where the rest does not come
-                        file.write(block)
-        with part.open("rb") as file:
-            right = hashlib.file_digest(file, "sha256").hexdigest() == sha256
-        if right:
-            self._cache.adopt(part, sha256)
-        else:
-            part.unlink()
-            raise _Broken("it came damaged" if have >= 0 else "it came with another length")
+                part.unlink()
+                raise _Broken("it came damaged")
+
+    def _receive(self, sha256: str, file: BinaryIO) -> None:
+        have = os.fstat(file.fileno()).st_size
+        with self._client.stream("GET", f"/blobs/{sha256}", headers={"Range": f"bytes={have}-"} if have else {}) as answer:
+            if answer.status_code == 416:  # it was whole already, or is longer than it should be: its hash tells
+                return
+            self._expect(answer, 200, 206)
+            if answer.status_code == 200:
+                file.truncate(0)
+            for block in answer.iter_raw():  # as it comes: what was written counts where the rest does not come
+                file.write(block)
 
     def _bring(self, sha256: str, file: BinaryIO, size: int) -> None:
         there = self._client.head(f"/blobs/{sha256}")

@@ -43,7 +43,7 @@ def head_blob(request: Request, sha256: Sha256) -> Response:
     blobs = parts(request).blobs
     if blobs.has(sha256):
         return Response(headers={"Content-Length": str(blobs.path(sha256).stat().st_size)})
-    return Response(status_code=404, headers={OFFSET: str(_size(blobs.part(sha256)))})
+    return Response(status_code=404, headers={OFFSET: str(_size(blobs.part(sha256)))}, media_type="application/json")
 
 
 @router.put("/{sha256}", response_model=None, status_code=201, responses=errors(409, 413) | {204: {"description": "More is wanted"}})

@@ -85,9 +85,8 @@ def export(request: Request, job: Done, format: str) -> Response:
     return make(parts(request), job)
 
 
-@router.api_route(
-    "/media", methods=["GET", "HEAD"], response_model=None, responses={**errors(404, 410, 416), **MEDIA}, operation_id="media"
-)
+@router.head("/media", response_model=None, responses={**errors(404, 410, 416), **MEDIA}, include_in_schema=False)
+@router.get("/media", response_model=None, responses={**errors(404, 410, 416), **MEDIA})
 def media(request: Request, job: TheJob) -> Response:
     """The clip; takes a range."""
     p = parts(request)
@@ -97,4 +96,3 @@ def media(request: Request, job: TheJob) -> Response:
             raise OutputError("the clip is not here any more", code="blob_missing", hint="server.keep_media_days says how long clips stay")
         raise not_found("clip of this analysis yet")
     return file_answer(request, p.blobs.path(found[0]), found[0], name=job.source_name)
-
