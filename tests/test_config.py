@@ -278,7 +278,8 @@ def _values(leaf: Leaf) -> st.SearchStrategy[Any]:
     if schema["type"] == "number":
         low, high = schema.get("minimum", schema.get("exclusiveMinimum")), schema.get("maximum", 1e6)
         return st.floats(low, high, exclude_min="exclusiveMinimum" in schema)
-    return st.sampled_from(["/a", "/b", "/c d"]).map(Path)
+    texts = st.sampled_from(["/a", "/b", "/c d"])
+    return texts.map(Path) if schema.get("format") == "path" else texts
 
 
 def toml_of(value: Any) -> str:
