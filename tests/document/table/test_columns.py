@@ -67,6 +67,8 @@ def holder(column: Column) -> Any:
 
 @pytest.mark.parametrize("column", [c for c in COLUMNS if c.source != "table"], ids=lambda c: c.name)
 def test_its_path_names_a_field_of_that_type(column: Column) -> None:
+    if column.path.startswith("post."):  # a free object of the site's; test_read has one as it is written
+        return
     kind = holder(column)
     assert kind is not None, f"{column.source} has no module"
     found = follow(kind, column.path)

@@ -168,3 +168,22 @@ def test_processes_give_the_same_in_the_same_order(tmp_path: Path, monkeypatch: 
     assert [row["shots"] for row in here.rows] == [0, 1, 2, 4, 5]
     assert [file.path for file in here.skipped] == ["3.json"]
     assert seen == [(i, 6) for i in range(1, 7)]
+
+
+def test_columns_of_a_post_are_as_a_fetch_writes_it() -> None:
+    """The post's object has no classes to check paths against: one is made as the source makes it."""
+    from reelscope.media.source.post import post_of
+
+    info = {
+        "extractor_key": "TikTok", "id": "7", "uploader": "somebody", "uploader_id": "1", "timestamp": 1_760_000_000, "view_count": 1200,
+        "like_count": 34, "comment_count": 5, "repost_count": 6, "save_count": 7, "title": "a", "webpage_url": "https://www.tiktok.com/@somebody/video/7",
+    }  # fmt: skip
+    made = document()
+    made["source"] |= {"url": info["webpage_url"], "post": post_of(info)}
+    row = row_of(made, "a")
+    names = ("post_author", "post_published_at", "post_views", "post_likes", "post_comments", "post_shares", "post_saves")
+    assert {name: row[name] for name in names} == {
+        "post_author": "somebody", "post_published_at": "2025-10-09T08:53:20Z", "post_views": 1200, "post_likes": 34, "post_comments": 5,
+        "post_shares": 6, "post_saves": 7,
+    }  # fmt: skip
+    assert all(row_of(document(), "a")[name] is None for name in names)
