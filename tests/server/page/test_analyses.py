@@ -98,10 +98,11 @@ def test_an_analysis_is_watched_to_its_report(tab: Callable[..., Opened], fake: 
         "const place = document.getElementById('said'); window.told = [];"
         "new MutationObserver(() => told.push(place.textContent)).observe(place, {childList: true})"
     )
-    for share in (0.31, 0.33, 0.36, 0.4):
+    for share in (0.31, 0.33, 0.36, 0.4, 0.5):
         fake.run(id, share)
-    assert comes(page, lambda: bar.get_attribute("aria-valuenow") == "40")
-    assert page.evaluate("told.filter(Boolean)") == [], "those who listen are not told every tick"
+        assert comes(page, lambda share=share: bar.get_attribute("aria-valuenow") == str(round(share * 100)))
+    assert comes(page, lambda: page.evaluate("told.some(Boolean)"))
+    assert [t.split(".")[0] for t in page.evaluate("told.filter(Boolean)")] == ["50 percent"], "not every tick is told"
     fake.tell(id, "log", level="warning", message=HOSTILE, analyzer="object_detection")
     assert sees(page, HOSTILE, ".story")
     fake.end(id, started_at=datetime.now(UTC) - timedelta(seconds=10))
@@ -194,3 +195,31 @@ def test_what_failed_says_why_and_is_tried_again(tab: Callable[..., Opened], fak
     page.get_by_role("button", name="Analyse again").click()
     assert sees(page, "film.mp4", ".rows")
     assert fake.received[1] == {"name": "film.mp4", "bytes": 17, "request": {"priority": 5, "fresh": True}}
+
+
+def test_nothing_is_asked_while_nobody_looks(tab: Callable[..., Opened], fake: Fake) -> None:
+    id = fake.add("clip.mp4")
+    fake.run(id, 0.3)
+    page = tab()
+    page.clock.install()
+    page.go(f"#/a/{id}")
+    assert sees(page, "30 %")
+    page.evaluate("Object.defineProperty(document, 'hidden', {value: true, configurable: true})")
+    look_now(page)
+    page.wait_for_timeout(50)  # what was on its way
+    streams = fake.asked.count(f"GET /analyses/{id}/events")
+    fake.run(id, 0.6)
+    fake.tell(id, "log", level="info", message="told while nobody looked")
+    before = len(fake.asked)
+    for _ in range(4):  # it looks every three seconds
+        page.clock.run_for(5000)
+        page.wait_for_timeout(50)
+    assert len(fake.asked) == before
+    assert "30 %" in page.locator("main").inner_text()
+    page.evaluate("Object.defineProperty(document, 'hidden', {value: false, configurable: true})")
+    look_now(page)
+    assert sees(page, "60 %")
+    assert sees(page, "Told while nobody looked")
+    assert page.locator(".story li").count() == 4
+    assert fake.asked.count(f"GET /analyses/{id}/events") == streams + 1
+    assert page.said == []
