@@ -210,7 +210,9 @@ class Fake:
                 body = await file.read()
                 asked = json.loads(str(form["request"]))
                 AnalysisRequest.model_validate({**asked, "path": "x"})
-                self.received.append({"name": file.filename, "bytes": len(body), "request": asked})
+                self.received.append(
+                    {"name": file.filename, "bytes": len(body), "request": asked, "key": request.headers["Idempotency-Key"]}
+                )
                 return self._refused() or shaped(self.jobs[self.add(file.filename)], 202)
         except ClientDisconnect:
             return Response(status_code=400)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.server.conftest import Served
-from tests.server.page.scene import Opened, comes, focused, sees
+from tests.server.page.scene import Opened, comes, focused, look_now, sees
 from tests.server.places import CHEAP, small_clip
 
 if TYPE_CHECKING:
@@ -59,6 +61,21 @@ def test_a_clip_from_its_upload_to_its_report(browser: Browser, serve: Callable[
     page.get_by_role("button", name="Delete").click()
     page.locator("dialog").get_by_role("button", name="Delete").click()
     assert sees(page, "No analyses yet")
-    assert page.said == []
     assert focused(page) == "intake-h", "the heading of the view that follows"
+    assert page.said == []
+    made = subprocess.run(
+        [sys.executable, "-m", "reelscope", "token", "create", "page"], env=server.env, capture_output=True, text=True, check=True
+    )
+    token = made.stdout.split()[-1]
+    assert comes(page, lambda: server.client.get("/analyses").status_code == 401)
+    look_now(page)
+    assert sees(page, "Access token")
+    page.keyboard.type(token)
+    page.keyboard.press("Enter")
+    assert sees(page, "No analyses yet")
+    page.get_by_role("link", name="Monitor").click()
+    assert comes(page, lambda: page.locator(".worker").count() == 1), "streams open with the session too"
+    page.get_by_role("button", name="Log out").click()
+    assert sees(page, "Access token")
+    assert [s for s in page.said if "401" not in s] == []
     context.close()

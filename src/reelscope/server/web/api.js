@@ -43,7 +43,7 @@ export const call = async (method, path, { json, query, signal, headers } = {}) 
       method,
       headers: { Accept: "application/json", ...(json === undefined ? {} : { "Content-Type": "application/json" }), ...headers },
       body: json === undefined ? undefined : JSON.stringify(json),
-      signal: signal ? AbortSignal.any([signal, late]) : late,
+      signal: signal ? (AbortSignal.any?.([signal, late]) ?? signal) : late, // browsers before 2024 cannot wait for either
       cache: "no-store",
     });
     text = await response.text();
@@ -67,7 +67,7 @@ export const newKey = () => [...crypto.getRandomValues(new Uint8Array(16))].map(
 export const submit = (request, key) => call("POST", "/analyses", { json: request, headers: { "Idempotency-Key": key } });
 
 // Uploads a file: only XMLHttpRequest tells how much has gone out. Returns {done: promise of the AnalysisStatus, cancel}.
-export const upload = (file, request, onProgress) => {
+export const upload = (file, request, key, onProgress) => {
   const xhr = new XMLHttpRequest();
   const done = new Promise((resolve, reject) => {
     xhr.upload.addEventListener("progress", (event) => onProgress(event.loaded, event.lengthComputable ? event.total : null));
@@ -88,6 +88,7 @@ export const upload = (file, request, onProgress) => {
   form.append("file", file, file.name);
   xhr.open("POST", "/analyses/upload");
   xhr.setRequestHeader("Accept", "application/json");
+  xhr.setRequestHeader("Idempotency-Key", key);
   xhr.send(form);
   return { done, cancel: () => xhr.abort() };
 };

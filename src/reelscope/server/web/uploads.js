@@ -49,7 +49,7 @@ const send = async (item) => {
   try {
     let status;
     if (item.file) {
-      const going = upload(item.file, item.request, (sent, total) => {
+      const going = upload(item.file, item.request, item.key, (sent, total) => {
         Object.assign(item, { sent, total: total ?? item.total });
         changed();
       });
