@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import time
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from typing import Any
 
 from bench.gpu.configs import ARCHITECTURES
 from bench.gpu.members import MEMBERS, SEGMENT_FRAMES, SOUND_RATE_HZ
+from reelscope.engine.limits import OFFLINE
 
 __all__ = ["main", "measure"]
 
@@ -105,6 +107,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--json", type=Path)
     given = parser.parse_args(argv)
+    os.environ.update(OFFLINE)  # as the engine's workers have it: without it generating asks a hub, and waits where there is no network
     rows: list[dict[str, Any]] = []
     titles = ("batch", "median s", "least", "most", "items/s", "weights", "peak MiB")
     print(f"{'network':18} " + " ".join(f"{t:>9}" for t in titles) + " | weights: random")

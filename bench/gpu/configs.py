@@ -21,7 +21,7 @@ class Architecture:
         wrapper: Class of bench.gpu.networks that feeds it.
         size_px: (width, height) of a picture that it takes, where it takes pictures.
         tokens: Tokens that one item generates, always as many.
-        vram_mib: Weights in bf16 and a little more, for the plan; the printed figures are measured.
+        vram_mib: For the plan: weights in bf16 and what a batch takes, as bench.gpu.batches measured it on an H200 where that is much.
     """
 
     kind: str
@@ -157,9 +157,9 @@ ARCHITECTURES: Mapping[str, Architecture] = {
     "qwen2-vl-7b": Architecture(QWEN, _qwen2_vl_7b, "Describer", (252, 448), 160, 18000),
     "qwen2-vl-2b": Architecture(QWEN, _qwen2_vl_2b, "Describer", (252, 448), 160, 6500),
     "qwen2-vl-tiny": Architecture(QWEN, _qwen2_vl_tiny, "Describer", (56, 84), 160, 8),
-    "d-fine-full": Architecture(D_FINE, _d_fine_full, "Detector", (640, 640), 0, 3000),
+    "d-fine-full": Architecture(D_FINE, _d_fine_full, "Detector", (640, 640), 0, 4000),
     "d-fine-tiny": Architecture(D_FINE, _d_fine_tiny, "Detector", (64, 64), 0, 8),
-    "segformer-b5": Architecture(SEGFORMER, lambda: _segformer([3, 6, 40, 3], [64, 128, 320, 512], 768), "Masks", (640, 640), 0, 4000),
+    "segformer-b5": Architecture(SEGFORMER, lambda: _segformer([3, 6, 40, 3], [64, 128, 320, 512], 768), "Masks", (640, 640), 0, 6000),
     "segformer-tiny": Architecture(SEGFORMER, lambda: _segformer([1, 1, 1, 1], [16, 16, 20, 16], 16), "Masks", (64, 64), 0, 8),
     "vitpose-huge": Architecture(VITPOSE, lambda: _vitpose(hidden=1280, layers=32, heads=16), "Pose", (384, 384), 0, 2500),
     "vitpose-tiny": Architecture(VITPOSE, lambda: _vitpose(hidden=32, layers=2, heads=2), "Pose", (64, 64), 0, 8),

@@ -60,6 +60,7 @@ def seconds_and_batch(bench: Bench) -> bool:
                 "first run, seconds (workers and models start)": first_s,
                 f"cached run, seconds, median of {len(seconds)}": cached_s,
                 "cached runs, seconds, each": ", ".join(f"{s:.2f}" for s in seconds),
+                "of the last, seconds in each phase": ", ".join(f"{k} {v:.2f}" for k, v in cached.run.phases.items() if v is not None),
                 "goal of the first run": _judge(bench, first_s, FIRST_GOAL_S),
                 "goal of the cached run": _judge(bench, cached_s, CACHED_GOAL_S),
                 "frames in the clip, decoded": cached.media.frames_decoded,

@@ -12,6 +12,7 @@ from reelscope.engine.gpus import GpuGroup as Group
 from reelscope.engine.gpus import budgets, factor_of, fits_no_gpu, room_mib, spread_groups
 from reelscope.engine.placement import Gpu, Hardware, Placement
 from reelscope.engine.plan import Lookup, Plan, Unusable, make_plan
+from reelscope.engine.reuse import reduced
 from reelscope.errors import ConfigError
 from reelscope.features.base import NoOptions
 from reelscope.media.frames import FrameNeed
@@ -415,3 +416,13 @@ def test_why_a_backend_does_not_fit(gpus: tuple[float, ...], settings: dict[str,
     assert (found is None) == (said is None)
     if found is not None and said is not None:
         assert said in found.reason and found.hint
+
+
+@pytest.mark.parametrize(("gpu", "batch"), [(48, 8), (141, 16), (200, 32)])
+def test_a_plan_placed_anew_has_the_same_batches(gpu: float, batch: int) -> None:
+    """As every clip's is, when it is known what was kept: the factor of a large GPU comes in once."""
+    whole = plan(gpu)
+    hardware = Hardware(4, 16 * GIB, (Gpu(0, "GPU-0", "fake", int(gpu * GIB)),))
+    again = reduced(whole, {"body_pose", "eye_tracking"}, hardware=hardware, settings=Settings())
+    assert whole.placement.batches == again.placement.batches and set(again.placement.batches.values()) <= {1, batch}
+    assert whole.choices["body_pose"].batch == again.placement.batches["body_pose"] in (1, batch)

@@ -116,9 +116,11 @@ class _Placing:
     def _batch(self, choice: Choice) -> int:
         own = self.settings.performance.analyzers[choice.name].batch
         gpu = self.share.gpu_of(choice.name)
-        if own is not None or gpu is None or choice.batch == 1:  # one at a time stays one: such a backend knows no batches
-            return own or choice.batch
-        return choice.batch * factor_of(gpu)
+        # The backend's own size, not the choice's: that of a plan placed anew (reuse.reduced) has the factor in it already.
+        batch = choice.backend.batch if choice.backend is not None else choice.batch
+        if own is not None or gpu is None or batch == 1:  # one at a time stays one: such a backend knows no batches
+            return own or batch
+        return batch * factor_of(gpu)
 
     def _numeric_threads(self, members: Sequence[str], processes: int) -> int:
         """Threads of numeric libraries: what the backends make good use of, within a fair part of the cores."""
