@@ -60,10 +60,11 @@ def test_models_are_named_with_what_they_truly_are(clip: Path) -> None:
     assert (model.id, model.licence) == ("silero-vad", "MIT") and (model.revision or "").startswith("faster-whisper ")
 
 
-@pytest.mark.parametrize("source", ["https://example.org/clip.mp4", "http://127.0.0.1/x", "s3://bucket/x"])
-def test_urls_are_refused(source: str) -> None:
-    with pytest.raises(InputError, match="URLs cannot be analysed yet"):
+@pytest.mark.parametrize(("source", "code"), [("http://127.0.0.1/x", "address_not_allowed"), ("s3://bucket/x", "bad_url")])
+def test_addresses_that_are_none_of_the_web_are_refused(source: str, code: str) -> None:
+    with pytest.raises(InputError) as caught:
         analyze(source)
+    assert caught.value.code == code
 
 
 def test_parts_that_a_killed_process_left_are_swept_and_those_of_a_living_one_stay(tmp_path: Path) -> None:

@@ -13,8 +13,9 @@ from sqlalchemy.exc import OperationalError
 
 from reelscope.api import ErrorBody
 from reelscope.server import security as module
-from reelscope.server.shield import HEADERS, PAGE_POLICY
+from reelscope.server.shield import HEADERS
 from reelscope.server.sites import from_elsewhere, host_of, ip_of, is_loopback, may_be_asked_for
+from reelscope.server.web import POLICY
 from tests.server.guard import HERE, Clock, Guarded, guarded, serving
 
 ELSEWHERE = "203.0.113.9"
@@ -391,7 +392,7 @@ def test_every_answer_wears_the_headers(make: Any) -> None:
         assert response.headers["cache-control"] == "no-store", status
         assert "server" not in response.headers
     page = g.ask("GET", "/")
-    assert page.headers["content-security-policy"] == PAGE_POLICY
+    assert page.headers["content-security-policy"] == POLICY
     assert page.headers["cache-control"] == "private, no-cache"
     assert "cache-control" not in g.ask("GET", "/assets/page.js").headers
 

@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from reelscope.document.schema import Document
+from reelscope.server.monitor.logs import story
 from tests.server.places import BROKEN, CHEAP, Place, place, small_clip, until
 
 
@@ -159,3 +160,13 @@ def test_nothing_is_left_behind(here: Place, clip: Path) -> None:
     left = [p for p in psutil.Process().children(recursive=True) if p.pid not in before and p.status() != psutil.STATUS_ZOMBIE]
     assert left == []
     assert list((here.data_dir / "workers").iterdir()) == []
+
+
+def test_the_log_tells_the_story_of_one_job(here: Place, clip: Path, tmp_path: Path) -> None:
+    with here.workers(command=BROKEN):
+        good, bad = here.put(clip), here.put(named(clip, tmp_path, "bug.mp4"))
+        here.ended(good, bad)
+    lines = story(bad.id, here.data_dir)
+    assert {line["job"] for line in lines} == {bad.id} and all(line["worker"] for line in lines)
+    assert any("ZeroDivisionError" in json.dumps(line) for line in lines)
+    assert not any("ZeroDivisionError" in json.dumps(line) for line in story(good.id, here.data_dir))

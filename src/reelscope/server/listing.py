@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import statistics
+from collections.abc import Sequence
 from dataclasses import fields
 
 import sqlalchemy as sa
@@ -12,6 +13,7 @@ import sqlalchemy as sa
 from reelscope.api import Estimate
 from reelscope.errors import InputError
 from reelscope.server.db import Database, jobs, now, workers
+from reelscope.server.fleet import LEASE_S
 from reelscope.server.jobs import Job, Jobs
 from reelscope.server.search import words_of
 
@@ -51,33 +53,38 @@ class Listing:
         more = len(found) > limit
         return found[:limit], _cursor(found[limit - 1].number) if more else None, total
 
-    def estimate(self, job: Job) -> Estimate:
-        """When a job that has not ended should end."""
-        ahead = self.jobs.ahead(job) if job.state == "queued" else 0
-        whole = job.asked.analyzers is None
+    def estimates(self, found: Sequence[Job]) -> list[Estimate | None]:
+        """When each job should end; None for one that has ended."""
+        if all(job.final for job in found):
+            return [None] * len(found)
+        paces, alive, now_s = self.database.read(self._measured)
+        return [None if job.final else self._estimate(job, paces[job.asked.analyzers is None], alive, now_s) for job in found]
+
+    def _measured(self, c: sa.Connection) -> tuple[dict[bool, list[tuple[float, float]]], int, float]:
+        """Seconds and lengths of the last clips, by whether all analyzers were asked for; workers that are there; the time."""
         query = (
             sa.select(jobs.c.seconds, jobs.c.duration_s, jobs.c.request)
             .where(jobs.c.state == "done", jobs.c.seconds.is_not(None))
             .order_by(jobs.c.finished_at.desc())
             .limit(LATEST)
         )
+        paces: dict[bool, list[tuple[float, float]]] = {True: [], False: []}
+        for row in c.execute(query):
+            if row.duration_s:
+                paces['"analyzers":null' in row.request].append((row.seconds, row.duration_s))
+        alive = sa.select(sa.func.count()).select_from(workers).where(workers.c.state == "ready", workers.c.beat_at > now() - LEASE_S)
+        return paces, c.execute(alive).scalar_one(), c.execute(sa.select(now())).scalar_one()
 
-        def body(c: sa.Connection) -> tuple[list[tuple[float, float]], int, float]:
-            rows = c.execute(query).all()
-            alike = [(r.seconds, r.duration_s) for r in rows if ('"analyzers":null' in r.request) == whole and r.duration_s]
-            alive = sa.select(sa.func.count()).select_from(workers).where(workers.c.state == "ready", workers.c.beat_at > now() - 20.0)
-            began = c.execute(sa.select(now() - sa.func.coalesce(job.started_at, now()))).scalar_one() if job.state == "running" else 0.0
-            return alike, c.execute(alive).scalar_one(), began
-
-        done, alive, spent = self.database.read(body)
+    def _estimate(self, job: Job, done: Sequence[tuple[float, float]], alive: int, now_s: float) -> Estimate:
+        ahead = self.jobs.ahead(job) if job.state == "queued" else 0
         if len(done) < LEAST:
             return Estimate(seconds=None, jobs_ahead=ahead, basis=f"fewer than {LEAST} clips of this kind were analysed here")
         if job.state == "queued" and alive == 0:
             return Estimate(seconds=None, jobs_ahead=ahead, basis="no worker is there")
-        typical = statistics.median(seconds for seconds, _ in done)
-        own = typical
+        typical = own = statistics.median(seconds for seconds, _ in done)
         if job.duration_s:
             own = statistics.median(seconds / length for seconds, length in done) * job.duration_s
+        spent = now_s - job.started_at if job.state == "running" and job.started_at is not None else 0.0
         left = max(0.0, own - spent) + typical * ahead / max(1, alive)
         return Estimate(seconds=round(left, 1), jobs_ahead=ahead, basis=f"the median of the last {len(done)} clips of this kind")
 

@@ -10,18 +10,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from reelscope.server.intake import path_of
 from reelscope.server.limits import Refusal, refuse
+from reelscope.server.web import POLICY
 
-__all__ = ["ASSETS", "HEADERS", "PAGE_POLICY", "CutOff", "Shield"]
+__all__ = ["ASSETS", "HEADERS", "CutOff", "Shield"]
 
 log = logging.getLogger(__name__)
 
 ASSETS = "/assets/"
-PAGE_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
-    "media-src 'self' blob:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
 HEADERS = {
-    "content-security-policy": PAGE_POLICY,
+    "content-security-policy": POLICY,
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
     "x-frame-options": "DENY",

@@ -53,7 +53,7 @@ def job_of(id: JobId, p: Annotated[Parts, Depends(parts)]) -> Job:
 
 def shown(p: Parts, job: Job) -> AnalysisStatus:
     """A job as it is answered; the estimate of one that has not ended."""
-    return status_of(job, None if job.final else p.listing.estimate(job))
+    return status_of(job, p.listing.estimates([job])[0])
 
 
 @router.post("", status_code=202, response_model=None, responses=ACCEPTED | errors(408, 413, 415))
@@ -155,7 +155,8 @@ def list_analyses(
     """List analyses, newest first."""
     p = parts(request)
     found, following, total = p.listing.page(state=state, q=q, limit=limit, cursor=cursor)
-    page = AnalysisList(items=[status_of(job) for job in found], next=following, total=total)
+    estimates = p.listing.estimates(found)
+    page = AnalysisList(items=[status_of(job, e) for job, e in zip(found, estimates, strict=True)], next=following, total=total)
     return Response(page.model_dump_json(), media_type="application/json")
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from reelscope.api import JobEvent
+from reelscope.api import JobEvent, Shape
 from reelscope.server.answers import errors
 from reelscope.server.jobs import Job
+from reelscope.server.monitor.logs import story
 from reelscope.server.parts import parts
 from reelscope.server.routes.analyses import job_of
 
@@ -40,6 +41,19 @@ async def follow(
             yield _line(event) if event is not None else ": still here\n\n"
 
     return event_stream(lines())
+
+
+class LogLines(Shape):
+    """What the log has about one analysis: of the server and of the workers that share its data folder, oldest first."""
+
+    items: list[dict[str, Any]]
+
+
+@router.get("/analyses/{id}/log", response_model=LogLines, responses=errors(404))
+def log_lines(request: Request, job: Annotated[Job, Depends(job_of)]) -> Response:
+    """The log of an analysis, for who looks for what went wrong: time, level, logger, message, analyzer, worker."""
+    items = story(job.id, parts(request).data_dir)
+    return Response(LogLines(items=items).model_dump_json(), media_type="application/json")
 
 
 def event_stream(lines: AsyncIterator[str]) -> StreamingResponse:

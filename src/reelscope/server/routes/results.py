@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Path, Request, Response
 
 from reelscope.document.schema import Document
 from reelscope.errors import InputError, OutputError
@@ -77,7 +77,7 @@ def _report(p: Parts, job: Job) -> Response:
 
 
 @router.get("/export/{format}", response_model=None, responses={**errors(404, 409, 410), 200: {**FILE, "description": "A file"}})
-def export(request: Request, job: Done, format: str) -> Response:
+def export(request: Request, job: Done, format: Annotated[str, Path(json_schema_extra={"enum": sorted(FORMATS)})]) -> Response:
     """The document in another format."""
     make = FORMATS.get(format)
     if make is None:
