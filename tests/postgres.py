@@ -45,9 +45,14 @@ class Postgres:
         self.port = _free_port()
         args = ["-D", str(data), "-h", "127.0.0.1", "-p", str(self.port), "-k", str(self.folder)]
         args += ["-c", "fsync=off", "-c", "max_connections=200"]
-        with (self.folder / "log").open("wb") as log:
-            self.process = subprocess.Popen([*self._as, str(bin_dir / "postgres"), *args], stdout=log, stderr=log, cwd="/")
+        self._command = [*self._as, str(bin_dir / "postgres"), *args]
         self.admin = sa.create_engine(f"postgresql+psycopg://reelscope@127.0.0.1:{self.port}/postgres", isolation_level="AUTOCOMMIT")
+        self.start()
+
+    def start(self) -> None:
+        """Start it, again after `stop`; waits until it answers."""
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(self._command, stdout=log, stderr=log, cwd="/")
         until = time.monotonic() + DEADLINE_S
         while True:
             try:
@@ -58,6 +63,17 @@ class Postgres:
                     self.close()
                     pytest.fail(f"PostgreSQL did not start: {(self.folder / 'log').read_text()[-2000:]}")
                 time.sleep(0.05)
+
+    def stop(self) -> None:
+        """Take it away, with every connection to it; what was committed stays."""
+        self.admin.dispose()
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)  # PostgreSQL's fast shutdown
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
 
     def _run(self, command: list[str]) -> None:
         done = subprocess.run([*self._as, *command], capture_output=True, text=True, cwd="/")
@@ -77,14 +93,7 @@ class Postgres:
 
     def close(self) -> None:
         """End it."""
-        self.admin.dispose()
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGINT)  # PostgreSQL's fast shutdown
-            try:
-                self.process.wait(20)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+        self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from reelscope.server.db import now, workers
-from reelscope.server.fleet import LEASE_S, WorkerLock, new_worker_id
+from reelscope.server.fleet import GRACE_S, LEASE_S, WorkerLock, new_worker_id
 from tests.server.places import Place, place, small_clip, until
 
 
@@ -52,7 +52,7 @@ def test_a_worker_of_another_machine_has_no_lock_here(here: Place) -> None:
     assert here.fleet.look() == []
 
 
-def test_the_lock_of_a_killed_process_is_free_at_once(here: Place) -> None:
+def test_the_lock_of_a_killed_process_is_free_at_once_and_a_moment_is_left_to_its_supervisor(here: Place) -> None:
     code = (
         "import sys; from pathlib import Path; from reelscope.server.fleet import WorkerLock\n"
         "lock = WorkerLock(Path(sys.argv[1]), 'w1'); print('held', flush=True); sys.stdin.read()"
@@ -66,6 +66,8 @@ def test_the_lock_of_a_killed_process_is_free_at_once(here: Place) -> None:
         assert not WorkerLock.free(here.data_dir, "w1")
         assert here.fleet.look() == []
         process.kill()
+    assert here.fleet.look() == []  # its supervisor's to bury, which knows how it died
+    silent_for(here, "w1", GRACE_S)
     assert here.fleet.look() == ["w1"]
     assert not (here.data_dir / "workers" / "w1.lock").exists()
 
@@ -78,6 +80,19 @@ def test_burying_twice_is_burying_once(here: Place, tmp_path: Path) -> None:
     here.fleet.bury("w1", strike=True)
     here.fleet.bury("w1", strike=True)
     assert here.now(job).strikes == 1
+    lock.close()
+
+
+def test_a_job_that_somebody_gone_claimed_too_late_waits_again(here: Place, tmp_path: Path) -> None:
+    """It slept, was buried, woke up in the middle of a claim and died of a power cut: nothing in the queue's books names it."""
+    lock = WorkerLock(here.data_dir, "w1")
+    here.fleet.enter("w1", restarts=0)
+    job = here.put(small_clip(tmp_path))
+    here.fleet.bury("w1")
+    assert here.jobs.claim(job.id, "w1") is not None
+    assert here.jobs.durable.pending() == {}
+    here.fleet.look()
+    assert here.now(job).state == "queued"
     lock.close()
 
 

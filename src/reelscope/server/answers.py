@@ -8,11 +8,13 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from reelscope.api import ErrorBody
 from reelscope.errors import EngineError, InputError, OutputError, ReelscopeError
-from reelscope.server.limits import Refusal, refuse
+from reelscope.server.db import is_away
+from reelscope.server.limits import Refusal, database_failed, refuse
 
 __all__ = ["errors", "install_errors", "not_found"]
 
@@ -52,6 +54,7 @@ def install_errors(app: FastAPI) -> None:
     app.add_exception_handler(ReelscopeError, _ours)  # type: ignore[arg-type]
     app.add_exception_handler(RequestValidationError, _invalid)  # type: ignore[arg-type]
     app.add_exception_handler(HTTPException, _http)  # type: ignore[arg-type]
+    app.add_exception_handler(SQLAlchemyError, _database)  # type: ignore[arg-type]
 
 
 def _answer(status: int, body: ErrorBody, headers: dict[str, str] | None = None) -> Response:
@@ -69,6 +72,14 @@ def _ours(request: Request, error: ReelscopeError) -> Response:
     headers = {"Retry-After": "5"} if status == 503 else None
     retryable = error.retryable or status == 503
     return _answer(status, ErrorBody(code=error.code, message=error.message, hint=error.hint, retryable=retryable), headers)
+
+
+def _database(request: Request, error: SQLAlchemyError) -> Response:
+    """A database that is away is no bug of ours: it is said to pass."""
+    if not is_away(error):
+        raise error
+    log.warning("%s %s: the database does not answer: %s", request.method, request.url.path, type(error).__name__)
+    return refuse(database_failed())
 
 
 def _invalid(request: Request, error: RequestValidationError) -> Response:

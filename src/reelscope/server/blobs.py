@@ -26,6 +26,9 @@ YOUNG_S = 3600.0
 class Blobs(Protocol):
     """Where files are, for whoever works on a job: this machine's folder, or a server elsewhere."""
 
+    def reach(self) -> bool:
+        """Wait until files can be had; False where that was given up."""
+
     def path(self, sha256: str) -> Path:
         """A local file of this content.
 
@@ -105,6 +108,10 @@ class LocalBlobs:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+
+    def reach(self) -> bool:
+        """See Blobs."""
+        return True
 
     def has(self, sha256: str) -> bool:
         """Whether it is there."""

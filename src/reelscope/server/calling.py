@@ -77,4 +77,5 @@ class Caller:
             self.jobs.called_back(job_id, "failed")
             return
         workflow = f"{job_id}.callback.{tried + 1}"
-        self.jobs.durable.enqueue_later(CALLBACKS, workflow, f"{job_id}:{tried + 1}", delay_s=DELAYS_S[tried])
+        enqueue = self.jobs.durable.enqueue
+        self.jobs.database.write(lambda c: enqueue(c, CALLBACKS, workflow, f"{job_id}:{tried + 1}", delay_s=DELAYS_S[tried]))

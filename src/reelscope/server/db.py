@@ -6,13 +6,15 @@ written in one transaction.
 
 from __future__ import annotations
 
+import logging
+import math
 import os
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.expression import FunctionElement
 
@@ -20,14 +22,22 @@ from reelscope.config import Settings
 from reelscope.config.places import data_dir
 from reelscope.errors import ConfigError, ReelscopeError
 
-__all__ = ["Database", "events", "job_files", "jobs", "meta", "now", "open_database", "runs", "secrets", "tokens", "workers"]
+__all__ = [
+    "FOR_EVER_S", "Database", "events", "is_away", "job_files", "jobs", "meta", "now", "open_database", "runs", "secrets", "tokens",
+    "workers",
+]  # fmt: skip
+
+log = logging.getLogger(__name__)
 
 SCHEMA = 1  # rises with the tables; `_upgrade` says how one becomes the next
 
 BUSY_MS = 30_000  # a writer waits for the other ones of an SQLite file; they hold it for milliseconds, a slow disk for a second
 POOL = 10  # connections of one process: request threads wait for one rather than fail
-TRIES = 5  # of a transaction that met a deadlock, a lock or a lost connection
-PAUSE_S = 0.05
+# How long a transaction that met a deadlock, a lock or a lost connection is tried again: for somebody who waits for an answer; a worker
+# waits for its database for as long as it lives, since what it has in its hands is told nowhere else.
+PATIENCE_S, FOR_EVER_S = 1.0, math.inf
+PAUSES_S = (0.05, 0.1, 0.2, 0.4, 1.0, 2.0)
+TELL_S = 30.0  # of waiting, between two lines in the log
 
 T = TypeVar("T")
 
@@ -163,13 +173,17 @@ def _now_postgresql(element: Any, compiler: Any, **kw: Any) -> str:
 class Database:
     """Connections to the one database.
 
+    Args:
+        patience_s: How long a database that is away is waited for.
+
     Attributes:
         url: For DBOS, with the password. shown: the same without it, for people.
         engine: SQLAlchemy's.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, patience_s: float = PATIENCE_S) -> None:
         parsed = sa.make_url(url)
+        self.patience_s = patience_s
         self.url = url
         self.shown = parsed.render_as_string(hide_password=True)
         self.sqlite = parsed.get_backend_name() == "sqlite"
@@ -188,22 +202,41 @@ class Database:
         self.engine.dispose()
 
     def write(self, body: Callable[[sa.Connection], T]) -> T:
-        """Run `body` in a transaction, again where it met a deadlock, a lock or a lost connection."""
-        for attempt in range(TRIES):
-            try:
-                with self.engine.begin() as connection:
-                    return body(connection)
-            except (OperationalError, DBAPIError) as error:
-                passing = isinstance(error, OperationalError) or error.connection_invalidated
-                if not passing or attempt == TRIES - 1:
-                    raise
-                time.sleep(PAUSE_S * 2**attempt)
-        raise AssertionError("unreachable")
+        """Run `body` in a transaction, again where it met a deadlock, a lock or a lost connection.
+
+        A connection that is lost while it commits does not tell whether it did: `body` may find what it did itself.
+        """
+
+        def transaction() -> T:
+            with self.engine.begin() as connection:
+                return body(connection)
+
+        return self._patiently(transaction)
 
     def read(self, body: Callable[[sa.Connection], T]) -> T:
-        """Run `body`, which only reads."""
-        with self.engine.connect() as connection:
-            return body(connection)
+        """Run `body`, which only reads; again as `write` does."""
+
+        def look() -> T:
+            with self.engine.connect() as connection:
+                return body(connection)
+
+        return self._patiently(look)
+
+    def _patiently(self, body: Callable[[], T]) -> T:
+        began = told = time.monotonic()
+        attempt = 0
+        while True:
+            try:
+                return body()
+            except SQLAlchemyError as error:
+                pause, at = PAUSES_S[min(attempt, len(PAUSES_S) - 1)], time.monotonic()
+                if not is_away(error) or at + pause - began > self.patience_s:
+                    raise
+                if at - told >= TELL_S:
+                    told = at
+                    log.warning("the database is waited for, %.0f s by now: %s", at - began, _first_line(error, self.url))
+            attempt += 1
+            time.sleep(pause)
 
     def prepare(self) -> None:
         """Make what is missing of the tables, ours and DBOS's.
@@ -224,7 +257,12 @@ class Database:
             ) from None
 
 
-def open_database(settings: Settings) -> Database:
+def is_away(error: BaseException) -> bool:
+    """Whether an error of SQLAlchemy's may pass: no connection, a lost one, a lock, a deadlock, a full disk."""
+    return isinstance(error, OperationalError | sa.exc.TimeoutError) or (isinstance(error, DBAPIError) and error.connection_invalidated)
+
+
+def open_database(settings: Settings, *, patience_s: float = PATIENCE_S) -> Database:
     """The database of these settings: `server.database`, else SQLite in the data folder, which is made.
 
     Raises:
@@ -236,7 +274,7 @@ def open_database(settings: Settings) -> Database:
         path = folder / "server.sqlite3"
         if not path.exists():  # readable by its owner alone: it holds what was said in clips
             os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
-        return Database(f"sqlite:///{path}")
+        return Database(f"sqlite:///{path}", patience_s=patience_s)
     given = settings.server.database
     try:
         url = sa.make_url(given)
@@ -244,7 +282,7 @@ def open_database(settings: Settings) -> Database:
         url = None
     if url is None or url.get_backend_name() not in ("postgresql", "sqlite"):
         raise ConfigError("server.database is no address of a PostgreSQL database", hint="write postgresql://USER:PASSWORD@HOST/NAME")
-    return Database(url.set(drivername=url.get_backend_name()).render_as_string(hide_password=False))
+    return Database(url.set(drivername=url.get_backend_name()).render_as_string(hide_password=False), patience_s=patience_s)
 
 
 def _set_up_sqlite(connection: Any, record: Any) -> None:

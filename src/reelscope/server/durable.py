@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 import sqlalchemy as sa
-from dbos import DBOS, DBOSClient, DBOSConfig
+from dbos import DBOS, DBOSClient, DBOSConfig, EnqueueOptions
 
 from reelscope.server.db import Database
 
@@ -38,26 +38,24 @@ class Durable:
     """Hands work in. Any process may have one; it runs no work itself."""
 
     def __init__(self, database: Database) -> None:
-        self._client = DBOSClient(system_database_engine=database.engine, application_name=NAME)
+        # a database that is away is an error: by itself DBOS waits for it for ever, also in a request, and in a server that is to end
+        self._client = DBOSClient(system_database_engine=database.engine, application_name=NAME, retry_connection_errors=False)
 
     def close(self) -> None:
         """Let go of it; the database stays open."""
         self._client.destroy()
 
-    def enqueue(self, connection: sa.Connection, queue: str, workflow: str, job_id: str, *, priority: int = 5) -> None:
-        """Put a job's workflow into a queue, in the caller's transaction. Of one `workflow` id only the first counts."""
-        self._client.enqueue_in_transaction(
-            connection,
-            {"queue_name": queue, "workflow_name": queue, "workflow_id": workflow, "priority": priority, "app_version": CONTRACT},
-            job_id,
-        )
+    def enqueue(self, c: sa.Connection, queue: str, workflow: str, job_id: str, *, priority: int = 5, delay_s: float = 0.0) -> None:
+        """Put a job's workflow into a queue, in the caller's transaction. Of one `workflow` id only the first counts.
 
-    def enqueue_later(self, queue: str, workflow: str, job_id: str, *, delay_s: float) -> None:
-        """Put a workflow into a queue from which it is taken after a while. job_id: what it is run with."""
-        self._client.enqueue(
-            {"queue_name": queue, "workflow_name": queue, "workflow_id": workflow, "delay_seconds": delay_s, "app_version": CONTRACT},
-            job_id,
-        )
+        job_id: What it is run with. delay_s: how much later it may be taken.
+        """
+        asked: EnqueueOptions = {
+            "queue_name": queue, "workflow_name": queue, "workflow_id": workflow, "priority": priority, "app_version": CONTRACT,
+        }  # fmt: skip
+        if delay_s:
+            asked["delay_seconds"] = delay_s
+        self._client.enqueue_in_transaction(c, asked, job_id)
 
     def cancel(self, workflow: str) -> None:
         """Take it out of the queue, or mark it cancelled where it runs (it is stopped by who runs it)."""
@@ -84,7 +82,10 @@ class Durable:
 
     def recover(self, executor: str) -> int:
         """Put what a dead executor had taken back into its queue, and return how much; what another has taken meanwhile stays there."""
-        workflows = self.pending().get(executor, [])
+        return self.put_back(executor, self.pending().get(executor, []))
+
+    def put_back(self, executor: str, workflows: Collection[str]) -> int:
+        """Put these back of what an executor had taken, and return how many were still its."""
         # DBOS's public call for this wants an executor's process; the statement behind it asks for the dead executor's id again.
         return sum(self._client._sys_db.reenqueue_for_recovery(w, [executor], ANALYSES) for w in workflows)
 
@@ -112,9 +113,11 @@ class Executor:
             "max_executor_threads": 64,
         }
         DBOS(config=config)
-        DBOS.workflow(name=ANALYSES, max_recovery_attempts=MAX_RECOVERIES)(_named(ANALYSES, analyse))
-        DBOS.workflow(name=CALLBACKS, max_recovery_attempts=MAX_RECOVERIES)(_named(CALLBACKS, call_back))
-        self._at_once = at_once
+        DBOS.workflow(name=ANALYSES, max_recovery_attempts=MAX_RECOVERIES)(self._named(ANALYSES, analyse))
+        DBOS.workflow(name=CALLBACKS, max_recovery_attempts=MAX_RECOVERIES)(self._named(CALLBACKS, call_back))
+        self._worker, self._at_once = worker, at_once
+        self._running: set[str] = set()
+        self._strays: set[str] = set()
 
     def start(self) -> None:
         """Begin to take work."""
@@ -127,10 +130,24 @@ class Executor:
         """Take no more work; wait so long for what is on its way."""
         DBOS.destroy(workflow_completion_timeout_sec=round(wait_s))
 
+    def put_back_strays(self, durable: Durable) -> int:
+        """Put back what the queue says this process has taken and that it does not run; returns how much.
 
-def _named(name: str, call: Callable[[str], None]) -> Callable[[str], None]:
-    def workflow(job_id: str) -> None:
-        call(job_id)
+        A connection that breaks while work is taken leaves it so: taken in the queue's books, and nobody knows of it. To be called now and
+        then: what was so at the last call too did not only just come in. A mistake does no harm, a job is claimed once.
+        """
+        strays = set(durable.pending().get(self._worker, ())) - self._running
+        back, self._strays = strays & self._strays, strays
+        return durable.put_back(self._worker, back)
 
-    workflow.__name__ = workflow.__qualname__ = name  # DBOS finds workflows by it
-    return workflow
+    def _named(self, name: str, call: Callable[[str], None]) -> Callable[[str], None]:
+        def workflow(job_id: str) -> None:
+            own = DBOS.workflow_id or ""
+            self._running.add(own)
+            try:
+                call(job_id)
+            finally:
+                self._running.discard(own)
+
+        workflow.__name__ = workflow.__qualname__ = name  # DBOS finds workflows by it
+        return workflow

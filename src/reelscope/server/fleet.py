@@ -30,6 +30,8 @@ BEAT_S = 1.0
 # A worker that is only slow (swapping, a stopped virtual machine) must not be thought lost; a lost one's clips should go on within the
 # minute. The fence makes the first mistake harmless, it only costs work that is done twice.
 LEASE_S = 20.0
+# A worker that died of itself is its supervisor's to bury, who looks five times a second and knows how it died: whether that is a strike.
+GRACE_S = 3.0
 GONE_KEPT_S = 3600.0  # rows of workers that are gone stay this long, for the monitor
 
 
@@ -137,6 +139,7 @@ class Fleet:
         """
         gone = sa.update(workers).where(workers.c.id == worker, workers.c.state != "gone").values(state="gone", doing="[]")
         first = self.database.write(lambda c: c.execute(gone).rowcount) == 1
+        WorkerLock.free(self.data_dir, worker)  # a process that was killed has left its file
         held = self.jobs.lost(worker, strike=strike and first)
         freed = self.jobs.durable.recover(worker)
         if held or freed:
@@ -146,8 +149,9 @@ class Fleet:
         """Bury those that are gone, whoever they worked for; returns their ids. Any process may do it, at any time."""
         rows = {w.id: w for w in self.all()}
         gone = [w.id for w in rows.values() if w.state != "gone" and self._is_gone(w)]
-        holding = set(self.jobs.durable.pending())
-        left = [e for e in holding if e not in gone and (e not in rows or rows[e].state == "gone")]  # buried, but not to the end
+        # Buried, but not to the end; or it claimed a job after that, before it knew.
+        holding = {*self.jobs.durable.pending(), *self.jobs.holders()}
+        left = [e for e in holding if e not in gone and (e not in rows or rows[e].state == "gone")]
         for worker in (*gone, *left):
             self.bury(worker)
         old = sa.delete(workers).where(workers.c.state == "gone", workers.c.beat_at < now() - GONE_KEPT_S)
@@ -158,4 +162,4 @@ class Fleet:
         if worker.beat_age_s >= LEASE_S:
             return True
         here = worker.data_dir == str(self.data_dir) and worker.host == socket.gethostname()
-        return here and WorkerLock.free(self.data_dir, worker.id)
+        return here and worker.beat_age_s >= GRACE_S and WorkerLock.free(self.data_dir, worker.id)

@@ -28,7 +28,8 @@ MAX_STRIKES = 2
 # A claim that ends in any other way than an answer (power cuts, machines that vanish) says little about the clip; ten in a row do.
 MAX_ATTEMPTS = 10
 
-EVENTS_MOST = 5000  # of one job: a day of progress; the newest state always gets in
+EVENTS_MOST = 5000  # of one job: 40 minutes of progress; a change of state always gets in
+STATES_AT_ONCE = 1000  # workflows in one question: SQLite takes 32,766 parameters, and a queue may be longer
 
 
 class Conflict(Exception):
@@ -155,12 +156,16 @@ class Jobs:
         Raises:
             Conflict: The idempotency key came with another request before.
         """
+        job_id = uuid.uuid4().hex
         try:
-            return self.database.write(lambda c: self._hand_in(c, handed))
+            return self.database.write(lambda c: self._hand_in(c, handed, job_id))
         except sa.exc.IntegrityError:  # another request with the same idempotency key was quicker
-            return self.database.write(lambda c: self._hand_in(c, handed))
+            return self.database.write(lambda c: self._hand_in(c, handed, job_id))
 
-    def _hand_in(self, c: sa.Connection, handed: Handed) -> tuple[Job, bool]:
+    def _hand_in(self, c: sa.Connection, handed: Handed, job_id: str) -> tuple[Job, bool]:
+        before = self._find(c, job_id)
+        if before is not None:  # this transaction was committed, and its answer was lost on the way
+            return before, True
         if handed.idempotency_key is not None:
             found = c.execute(sa.select(*_COLUMNS, jobs.c.idempotency_body).where(jobs.c.idempotency_key == handed.idempotency_key)).first()
             if found is not None:
@@ -169,10 +174,11 @@ class Jobs:
                 return _job(found), False
         if handed.same_key is not None and not handed.request.fresh:
             same = sa.select(*_COLUMNS).where(jobs.c.same_key == handed.same_key, jobs.c.state.in_(("queued", "running", "done")))
+            if handed.request.callback_url is not None:  # who asks to be told is told, of a job of his own where nobody else tells him
+                same = same.where(jobs.c.callback_url == handed.request.callback_url, jobs.c.state != "done")
             found = c.execute(same.order_by(jobs.c.number.desc()).limit(1)).first()
             if found is not None:
                 return _job(found), False
-        job_id = uuid.uuid4().hex
         workflow = f"{job_id}.0"
         c.execute(
             jobs.insert().values(
@@ -195,7 +201,12 @@ class Jobs:
     def claim(self, job_id: str, worker: str) -> Claim | None:
         """Take a waiting job; None where there is nothing to do: it ended, another has it, or it is given up here after too many tries."""
 
+        claims: list[Claim] = []
+
         def body(c: sa.Connection) -> Claim | None:
+            before = self._find(c, job_id) if claims else None
+            if before is not None and (before.state, before.worker, before.fence) == ("running", worker, claims[0].fence):
+                return claims[0]  # this transaction was committed, and its answer was lost on the way
             taken = c.execute(
                 sa.update(jobs)
                 .where(jobs.c.id == job_id, jobs.c.state == "queued")
@@ -216,7 +227,8 @@ class Jobs:
                 self._end(c, job, "failed", error=_lost(f"it was begun {MAX_ATTEMPTS} times and never ended", retryable=True))
                 return None
             self._tell(c, job_id, [("state", {"state": "running", "worker": worker, "attempt": job.attempts})])
-            return Claim(job, job.fence)
+            claims[:] = [Claim(job, job.fence)]
+            return claims[0]
 
         return self.database.write(body)
 
@@ -334,15 +346,15 @@ class Jobs:
     def mend(self, older_than_s: float) -> int:
         """Put jobs back into the queue that wait though no workflow of theirs does, which no way of ours leads to; return how many."""
 
-        def waiting(c: sa.Connection) -> list[Job]:
-            old = sa.select(*_COLUMNS).where(jobs.c.state == "queued", jobs.c.created_at < now() - older_than_s)
-            return [_job(r) for r in c.execute(old)]
-
-        found = self.database.read(waiting)
-        states = self.durable.states([job.workflow for job in found])
+        old = sa.select(jobs.c.id, jobs.c.fence, jobs.c.priority, jobs.c.workflow)
+        old = old.where(jobs.c.state == "queued", jobs.c.created_at < now() - older_than_s)
+        found = self.database.read(lambda c: c.execute(old).all())
+        states: dict[str, str] = {}
+        for some in range(0, len(found), STATES_AT_ONCE):
+            states |= self.durable.states([job.workflow for job in found[some : some + STATES_AT_ONCE]])
         stray = [job for job in found if states.get(job.workflow) not in ("ENQUEUED", "PENDING", "DELAYED")]
 
-        def again(c: sa.Connection, job: Job) -> bool:
+        def again(c: sa.Connection, job: Any) -> bool:
             workflow = f"{job.id}.{job.fence + 1}"
             changed = c.execute(
                 sa.update(jobs)
@@ -383,6 +395,11 @@ class Jobs:
         """Jobs that a worker holds, with their fences."""
         query = sa.select(jobs.c.id, jobs.c.fence).where(jobs.c.worker == worker, jobs.c.state == "running")
         return self.database.read(lambda c: {r.id: r.fence for r in c.execute(query)})
+
+    def holders(self) -> set[str]:
+        """Workers that hold jobs."""
+        query = sa.select(jobs.c.worker).distinct().where(jobs.c.state == "running")
+        return self.database.read(lambda c: set(c.execute(query).scalars()))
 
     def ahead(self, job: Job) -> int:
         """Jobs that are taken before this waiting one."""

@@ -35,6 +35,7 @@ PAUSES_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 PIECE = 8 << 20  # bytes of one PUT: what is sent again at most where the connection breaks
 TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 OFFSET = "Upload-Offset"
+NOTHING = "0" * 64  # a hash that no file has
 
 T = TypeVar("T")
 
@@ -80,6 +81,18 @@ class RemoteBlobs:
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
+
+    def reach(self) -> bool:
+        """See Blobs: a server that is away, or that refuses the token, is asked until it lets us in; whoever took jobs would fail them."""
+        for pause in _pauses():
+            try:
+                self._expect(self._client.head(f"/blobs/{NOTHING}"), 200, 404)
+                return True
+            except (httpx.TransportError, _Broken, ConfigError) as error:
+                log.warning("no jobs are taken before %s lets us in: %s", self._client.base_url, error or type(error).__name__)
+            if self._stop.wait(pause):
+                return False
+        raise AssertionError("unreachable")
 
     def path(self, sha256: str) -> Path:
         """See Blobs. A file that comes with another content than its name says is fetched again from its start."""

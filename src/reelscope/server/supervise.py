@@ -62,6 +62,7 @@ class Supervisor:
     token_file: str | None = None
     command: tuple[str, ...] = (sys.executable, "-m", "reelscope.server.worker")
     _places: list[_Place] = field(default_factory=list)
+    _dead: list[tuple[str, bool]] = field(default_factory=list)  # and not buried yet: worker, strike
     _ended: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -96,8 +97,10 @@ class Supervisor:
                     self._look_at(place)
                 except Exception:
                     log.exception("looking after worker %s failed", place.name)
+            self._bury_all()
             self._ended.wait(WATCH_S)
         self._end_all()
+        self._bury_all()
 
     def _end_all(self) -> None:
         left = [(p.worker, p.process) for p in self._places if p.process is not None]
@@ -112,7 +115,18 @@ class Supervisor:
                 _signal(process, signal.SIGKILL)
                 process.wait()
             _close(process)
-            self.fleet.bury(worker)
+            self._dead.append((worker, False))
+
+    def _bury_all(self) -> None:
+        """Tell of those that died; where the database is away it is told later, by whom a strike is not forgotten."""
+        while self._dead:
+            worker, strike = self._dead[0]
+            try:
+                self.fleet.bury(worker, strike=strike)
+            except Exception as error:
+                log.warning("the end of worker %s is told later: %s", worker, type(error).__name__)
+                return
+            self._dead.pop(0)
 
     def _look_at(self, place: _Place) -> None:
         now = time.monotonic()
@@ -158,7 +172,7 @@ class Supervisor:
         place.restarts += 1
         with self._lock:
             place.process = None
-        self.fleet.bury(place.worker, strike=strike)
+        self._dead.append((place.worker, strike))
 
 
 def _of_one(settings: Settings, count: int) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from reelscope.document.schema import Document
 from reelscope.engine.owned import OwnedFolder
 from reelscope.errors import EngineError, ReelscopeError
 from reelscope.events import bound
+from reelscope.outputs import check_room
 from reelscope.pipeline import Analysis, Origin, Session
 from reelscope.server.blobs import Blobs
 from reelscope.server.jobs import Claim, Job, Jobs, Made
@@ -29,6 +31,10 @@ log = logging.getLogger(__name__)
 
 REPORT_S = 0.5  # how often a job's row hears how far it is; also how soon a cancelled job's worker hears of it
 STOPPED = "stopped"  # code of what a session raises for a clip that was given up
+# Codes of errors that say nothing about a clip: its worker cannot reach the server's files. It hands back what it has and ends, or it would
+# fail every job of the queue, one after the other.
+UNFIT = frozenset({"server_away", "token_refused"})
+ROOM_S = 1.0  # how often a disk without room is looked at
 
 
 @dataclass(slots=True)
@@ -49,13 +55,24 @@ class Work:
     Args:
         worker: The id that claims go under.
         parked: Waits for the end of this process: for a job that is handed back while its place in the queue is still ours.
+        unfit: Called where this worker can do no job, or has lost sight of one: it must drain and end as one that was lost.
     """
 
     def __init__(
-        self, jobs: Jobs, blobs: Blobs, session: Session, *, worker: str, spare: Path, parked: Callable[[], None] = lambda: None
+        self,
+        jobs: Jobs,
+        blobs: Blobs,
+        session: Session,
+        *,
+        worker: str,
+        spare: Path,
+        parked: Callable[[], None] = lambda: None,
+        unfit: Callable[[], None] = lambda: None,
     ) -> None:
-        self.jobs, self.blobs, self.session, self.worker, self.spare, self.parked = jobs, blobs, session, worker, spare, parked
-        self.draining = threading.Event()
+        self.jobs, self.blobs, self.session, self.worker, self.spare = jobs, blobs, session, worker, spare
+        self.parked, self.unfit = parked, unfit
+        self._draining = threading.Event()
+        self._inside = 0
         self._doing: dict[str, _Doing] = {}
         self._lock = threading.Lock()
         self._room = _Room()
@@ -64,6 +81,22 @@ class Work:
     def settings(self) -> Settings:
         """The session's."""
         return self.session.settings
+
+    @property
+    def draining(self) -> bool:
+        """Whether it takes no more jobs."""
+        return self._draining.is_set()
+
+    def drain(self) -> None:
+        """Take no more jobs."""
+        with self._lock:
+            self._draining.set()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a job is in its hands, from before its claim until after its commit."""
+        with self._lock:
+            return self._inside > 0
 
     def doing(self) -> list[dict[str, Any]]:
         """What is on its way, for the monitor."""
@@ -80,23 +113,60 @@ class Work:
             self._stop(doing)
 
     def run(self, job_id: str) -> None:
-        """Do a job to its end, whichever it is; raises nothing."""
-        if self.draining.is_set():
+        """Do a job to its end, whichever it is; raises nothing. What it does not end it keeps hold of, until this process has ended."""
+        if not self._enter():
             self.parked()
             return
+        ended = False
         try:
-            claim = self.jobs.claim(job_id, self.worker)
-        except Exception:  # the database is gone: the job stays in the queue's books as taken, and is recovered from there
-            log.exception("job %s could not be claimed", job_id)
+            ended = self._take(job_id)
+        except Exception:  # a bug of ours, and nobody knows where it left the job: this process ends, and the job waits again
+            log.exception("job %s was lost sight of", job_id)
+            self.unfit()
+        finally:
+            with self._lock:
+                self._inside -= 1
+        if not ended:
             self.parked()
-            return
-        if claim is None:
-            return
-        with bound(job=claim.job.id, worker=self.worker), self._room.alone() if claim.alone else self._room.shared():
-            log.info("begins, attempt %d: %s", claim.job.attempts, claim.job.title)
-            self._run(claim)
 
-    def _run(self, claim: Claim) -> None:
+    def _enter(self) -> bool:
+        """Wait for room on the disk, so that a full one does not fail every job of the queue; False where no more are taken."""
+        told = False
+        while (short := self._short()) is not None:
+            if not told:
+                told = True
+                log.error("waits for room on the disk and takes no jobs: %s", short)
+            if self._draining.wait(ROOM_S):
+                return False
+        with self._lock:
+            if self._draining.is_set():
+                return False
+            self._inside += 1
+        return True
+
+    def _short(self) -> str | None:
+        """What is wrong with the room on the disks that a job needs."""
+        system, server = self.settings.system, self.settings.server
+        try:
+            check_room(self.spare, max(server.min_free_disk_mib, system.min_free_disk_mib))
+            check_room(system.temp_dir or Path(tempfile.gettempdir()), system.min_free_disk_mib)
+        except ReelscopeError as error:
+            return error.message
+        return None
+
+    def _take(self, job_id: str) -> bool:
+        """Claim a job and do it; whether nothing of it is left to do. The database is waited for, however long it is away."""
+        claim = self.jobs.claim(job_id, self.worker)
+        if claim is None:
+            return True
+        with bound(job=claim.job.id, worker=self.worker), self._room.alone() if claim.alone else self._room.shared():
+            if self.draining:  # while it waited for its turn
+                self.jobs.hand_back(claim)
+                return False
+            log.info("begins, attempt %d: %s", claim.job.attempts, claim.job.title)
+            return self._run(claim)
+
+    def _run(self, claim: Claim) -> bool:
         doing = _Doing(claim, JobProgress(claim.job.id))
         with self._lock:
             self._doing[claim.job.id] = doing
@@ -113,13 +183,16 @@ class Work:
             with self._lock:
                 del self._doing[claim.job.id]
         if error is None or doing.lost:
-            return
-        if self.draining.is_set() and error.code == STOPPED:
+            return True
+        if error.code in UNFIT or (self.draining and error.retryable):
             self.jobs.hand_back(claim)
-            self.parked()
-            return
+            if error.code in UNFIT:
+                log.error("this worker can do no job: %s", error.message)
+                self.unfit()
+            return False
         if not self.jobs.fail(claim, error):
             log.info("job %s: its failure came too late: %s", claim.job.id, error.code)
+        return True
 
     def _answer(self, doing: _Doing) -> ErrorBody | None:
         """Analyse and commit; the error where that failed."""

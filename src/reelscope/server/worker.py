@@ -24,7 +24,7 @@ from reelscope.config.places import data_dir
 from reelscope.engine.owned import sweep
 from reelscope.pipeline import Session
 from reelscope.server.blobs import Blobs, LocalBlobs
-from reelscope.server.db import open_database
+from reelscope.server.db import FOR_EVER_S, open_database
 from reelscope.server.durable import Durable, Executor
 from reelscope.server.fleet import BEAT_S, Fleet, WorkerLock
 from reelscope.server.jobs import Jobs
@@ -39,8 +39,9 @@ log = logging.getLogger(__name__)
 
 # The web process answers while the cores analyse; on a machine of its own a worker has nobody to be nice to.
 NICE = 5
-EXIT_LOST = 75  # it was taken for lost: what it did is somebody else's now, and only a new process may go on
+EXIT_LOST = 75  # taken for lost, or unfit: what it did is somebody else's now, and only a new process may go on; no clip's fault
 LOOK_S = 2.0  # how often it looks for workers that are gone
+STRAYS_S = 10.0  # how often it looks for work that is booked as taken by it and that it knows nothing of
 TIDY_S = 600.0  # how often it removes clips that it fetched and that no job here has used for long
 HAND_BACK_S = 30.0  # an analyzer looks whether its clip was given up between two windows
 RECORD_S = 1.0  # for the queue's books of clips that just ended; what is not in them is found ended when it is taken again
@@ -74,6 +75,7 @@ class WorkerProcess:
         self.ended = threading.Event()
         self.state = "starting"
         self.exit_code = 0
+        self.taken = False  # for lost, by others: what it does is not its any more
         self._last: list[dict[str, Any]] = []
 
     def run(self) -> int:
@@ -81,9 +83,9 @@ class WorkerProcess:
         settings = self.settings
         self.data_dir.mkdir(parents=True, exist_ok=True)
         lock = WorkerLock(self.data_dir, self.boot.worker)
-        database = open_database(settings)
-        durable = Durable(database)
-        self.jobs = Jobs(database, durable)
+        database = open_database(settings, patience_s=FOR_EVER_S)
+        self.durable = Durable(database)
+        self.jobs = Jobs(database, self.durable)
         self.fleet = Fleet(database, self.jobs, self.data_dir)
         self.fleet.look()  # what an earlier process of this machine held waits no longer than its successor's start
         self.fleet.enter(self.boot.worker, restarts=self.boot.restarts)
@@ -92,18 +94,20 @@ class WorkerProcess:
         sweep(spare)  # downloads of workers that are no more
         with Session(settings, many=True) as session:
             self.sampler = WorkerSampler(session, self.data_dir)
-            self.work = Work(self.jobs, self._blobs(), session, worker=self.boot.worker, spare=spare, parked=_park)
+            blobs = self._blobs()
+            self.work = Work(self.jobs, blobs, session, worker=self.boot.worker, spare=spare, parked=_park, unfit=self.lose)
             executor = Executor(database, self.boot.worker, analyse=self.work.run, call_back=self._call_back, at_once=_at_once(settings))
-            beats = threading.Thread(target=self._beat, name="beat", daemon=True)
+            beats = threading.Thread(target=self._beat, args=(executor,), name="beat", daemon=True)
             beats.start()
-            executor.start()
             self._warm(session)
-            self.state = "ready"
-            self.ended.wait()
-            self._drain(executor)
+            if blobs.reach():
+                executor.start()
+                self.state = "ready"
+                self.ended.wait()
+                self._drain(executor)
         self.sampler.close()
         self.fleet.bury(self.boot.worker)
-        durable.close()
+        self.durable.close()
         database.close()
         lock.close()
         return self.exit_code
@@ -112,6 +116,11 @@ class WorkerProcess:
         """Take no new job, end those on their way or hand them back, and end. May be called from a signal handler."""
         self.state = "draining"
         self.ended.set()
+
+    def lose(self) -> None:
+        """Drain and end so that a new process takes this one's place."""
+        self.exit_code = EXIT_LOST
+        self.drain()
 
     def _blobs(self) -> Blobs:
         if self.boot.server is None:
@@ -129,8 +138,8 @@ class WorkerProcess:
 
     def _drain(self, executor: Executor) -> None:
         """Let clips end, give up those that take too long, which hands them back; jobs taken meanwhile are parked and go back too."""
-        self.work.draining.set()
-        if self.exit_code == EXIT_LOST:
+        self.work.drain()
+        if self.taken:
             self.work.give_up(lost=True)
         if not self._idle(self.settings.server.drain_s):
             self.work.give_up()
@@ -140,24 +149,26 @@ class WorkerProcess:
     def _idle(self, wait_s: float) -> bool:
         """Wait so long until nothing is on its way; whether it came to that."""
         until = time.monotonic() + wait_s
-        while self.work.doing():
+        while self.work.busy:
             if time.monotonic() > until:
                 return False
             time.sleep(0.05)
         return True
 
-    def _beat(self) -> None:
+    def _beat(self, executor: Executor) -> None:
         """Once a second: say that this worker lives and what it does; now and then look for those that do not."""
         beats = 0
         while True:
             try:
                 if not self.fleet.beat(self.boot.worker, self.state, self.work.doing(), self.sampler.sample()):
                     log.error("this worker was taken for lost: it ends, and its successor goes on")
-                    self.exit_code = EXIT_LOST
-                    self.drain()
+                    self.taken = True
+                    self.lose()
                     return
                 if beats % round(LOOK_S / BEAT_S) == 0:
                     self.fleet.look()
+                if beats % round(STRAYS_S / BEAT_S) == 0:
+                    executor.put_back_strays(self.durable)
                 if beats % round(TIDY_S / BEAT_S) == 0:
                     LocalBlobs(self.data_dir / "fetched").sweep(())
             except Exception:  # the database is away for a while
