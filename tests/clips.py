@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy as np
 from reelscope.document.schema import MediaInfo
 from reelscope.media.encode import ClipWriter
 
-__all__ = ["RATE_HZ", "colour_frames", "moving_frames", "picture_facts", "remux", "tone", "write_clip"]
+__all__ = ["RATE_HZ", "colour_frames", "moving_frames", "picture_facts", "remux", "tone", "write_clip", "write_wav"]
 
 RATE_HZ = 48_000
 
@@ -56,6 +57,15 @@ def write_clip(
             clip.frame(frame, pts_s=None if times is None else times[i])
         if sound is not None:
             clip.audio(sound)
+    return path
+
+
+def write_wav(path: Path, seconds: float = 1.0) -> Path:
+    """A tone as 16-bit PCM, written by hand: the same bytes everywhere."""
+    samples = (tone(seconds)[:, 0] * 32767).astype("<i2").tobytes()
+    form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, RATE_HZ, 2 * RATE_HZ, 2, 16)
+    head = struct.pack("<4sI4s", b"RIFF", 36 + len(samples), b"WAVE")
+    path.write_bytes(head + form + struct.pack("<4sI", b"data", len(samples)) + samples)
     return path
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from reelscope.errors import InputError
 from reelscope.media.probe import probe
-from tests.clips import moving_frames, write_clip
+from tests.clips import moving_frames, write_clip, write_wav
 
 
 @pytest.fixture
@@ -71,6 +71,16 @@ def test_a_codec_that_nobody_here_decodes(tmp_path: Path) -> None:
     path.write_bytes(data.replace(b"avc1", b"zzq9").replace(b"avcC", b"zzqC"))
     error = refused(path)
     assert error.code == "unsupported_codec" and "codec" in error.message
+
+
+def test_sound_alone_in_a_codec_that_nobody_here_decodes(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    write_wav(path)
+    data = bytearray(path.read_bytes())
+    data[20:22] = b"\x77\x77"  # the format's number
+    path.write_bytes(data)
+    error = refused(path)
+    assert error.code == "unsupported_codec" and "audio codec" in error.message and "sound" in (error.hint or "")
 
 
 def test_streams_without_frames(tmp_path: Path) -> None:

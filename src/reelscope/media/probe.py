@@ -119,12 +119,9 @@ def _choose(container: Any, file: Path) -> tuple[Any, Any, list[str]]:
     usable_a = [s for s in sounds if s.codec_context is not None]
     if not pictures and not sounds:
         raise InputError(f"{file}: holds neither picture nor sound", code="no_streams", hint="give a video file")
-    if pictures and not usable_v:
-        raise InputError(
-            f"{file}: its video codec cannot be decoded here",
-            code="unsupported_codec",
-            hint="convert the clip to H.264, for example with HandBrake",
-        )
+    if not usable_v and (pictures or not usable_a):
+        what, into = ("video", "H.264, for example with HandBrake") if pictures else ("audio", "MP4 with AAC sound, or WAV")
+        raise InputError(f"{file}: its {what} codec cannot be decoded here", code="unsupported_codec", hint=f"convert the clip to {into}")
     video = max(usable_v, key=lambda s: (bool(s.disposition & s.disposition.default), s.width * s.height, -s.index), default=None)
     audio = max(usable_a, key=lambda s: (bool(s.disposition & s.disposition.default), s.channels, -s.index), default=None)
     if len(pictures) > 1:
