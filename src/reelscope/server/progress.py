@@ -65,12 +65,13 @@ class JobProgress:
     @property
     def _decoded(self) -> bool:
         now = self._progress
-        return now.done_s is None or not now.total_s or now.done_s >= DECODED * now.total_s
+        return now.done_s is not None and (not now.total_s or now.done_s >= DECODED * now.total_s)
 
     def _take_in(self, event: Event) -> None:
         now = self._progress
-        if event.step in PHASES and (event.step != "finish" or self._decoded):  # analyzers of sound finish while the picture decodes
-            now.phase = PHASES[event.step]
+        if event.step in PHASES:
+            # Analyzers of sound finish while the picture decodes, also before its first window: then decoding is what goes on.
+            now.phase = "decode" if event.step == "finish" and not self._decoded else PHASES[event.step]
         if event.step == "plan":
             now.analyzers = {name: AnalyzerProgress(state="waiting") for name in event.names if name in ANALYZER_NAMES}
         elif event.step == "decode":
