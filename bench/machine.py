@@ -38,6 +38,6 @@ def _cpu() -> str:
 
 
 def _commit() -> str | None:
-    """The commit's short name; BENCH_COMMIT gives it where only the files were copied to the machine that measures."""
+    """The commit's short name; BENCH_COMMIT gives it where the files were copied to the machine that measures."""
     done = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=Path(__file__).parent, check=False)
-    return done.stdout.strip() or os.environ.get("BENCH_COMMIT") or None
+    return os.environ.get("BENCH_COMMIT") or done.stdout.strip() or None
