@@ -235,4 +235,4 @@ def test_a_waiting_job_whose_workflow_is_gone_is_put_back(jobs: Jobs) -> None:
 
 def test_order_of_the_queue(jobs: Jobs) -> None:
     slow, first, second = new(jobs, priority=9), new(jobs, priority=1), new(jobs, priority=1)
-    assert [jobs.ahead(j) for j in (first, second, slow)] == [0, 1, 2]
+    assert [jobs.ahead([j.id])[j.id] for j in (first, second, slow)] == [0, 1, 2]

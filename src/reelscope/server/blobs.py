@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import os
 import re
 import tempfile
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -158,32 +159,67 @@ class LocalBlobs:
                 new.write(block)
             return new.keep(), new.size
 
-    def sweep(self, named: Collection[str], *, now_s: float | None = None) -> int:
-        """Remove what nothing names and is no longer young; return the bytes."""
+    def touch(self, sha256: str) -> bool:
+        """Whether it is there; then it is young again: whoever asks is about to name it."""
+        if not self.has(sha256):
+            return False
+        with _held(self.folder, fcntl.LOCK_SH):
+            try:
+                os.utime(_where(self.folder, sha256))
+            except FileNotFoundError:
+                return False
+        return True
+
+    def sweep(self, named: Callable[[str], Collection[str]], *, now_s: float | None = None) -> int:
+        """Remove what nothing names and is no longer young; return the bytes.
+
+        named: Hashes that something names, of those with the two first digits that it is called with: all at once would not fit anywhere.
+        """
         now_s = time.time() if now_s is None else now_s
         freed = 0
-        for path in self._all():
-            try:
-                facts = path.stat()
-                if path.name not in named and now_s - facts.st_mtime > YOUNG_S:
-                    path.unlink()
-                    freed += facts.st_size
-            except OSError:  # gone meanwhile
-                continue
-        return freed
+        for folder in sorted(self.folder.glob("[0-9a-f][0-9a-f]")):
+            old = [path for path in folder.iterdir() if _age(path, now_s) > YOUNG_S]
+            kept = named(folder.name) if old else ()
+            freed += sum(self._remove(path, now_s) for path in old if path.name not in kept)
+        return freed + sum(self._remove(path, now_s) for path in self.folder.glob(".incoming-*"))
 
-    def _all(self) -> Iterator[Path]:
-        yield from self.folder.glob("[0-9a-f][0-9a-f]/*")
-        yield from self.folder.glob(".incoming-*")
+    def _remove(self, path: Path, now_s: float) -> int:
+        """Remove a file if it is old; nobody makes it young between the look and the end."""
+        with _held(self.folder, fcntl.LOCK_EX):
+            if _age(path, now_s) <= YOUNG_S:
+                return 0
+            size = path.stat().st_size
+            path.unlink()
+            return size
 
 
 def _where(folder: Path, sha256: str) -> Path:
     return folder / sha256[:2] / sha256
 
 
+def _age(path: Path, now_s: float) -> float:
+    """Seconds since it was written or asked for; of what is gone, none."""
+    try:
+        return now_s - path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
+
+
+@contextlib.contextmanager
+def _held(folder: Path, how: int) -> Iterator[None]:
+    """Keep the janitor of whichever process from removing what is made young just now."""
+    fd = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(fd, how)
+        yield
+    finally:
+        os.close(fd)
+
+
 def _place(part: Path, target: Path) -> None:
     target.parent.mkdir(exist_ok=True)
-    part.replace(target)  # the same content where it is there already; its age begins anew, which keeps the janitor away
+    with _held(target.parent.parent, fcntl.LOCK_SH):
+        part.replace(target)  # the same content where it is there already; its age begins anew, which keeps the janitor away
     fd = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(fd)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -31,6 +32,8 @@ CONTRACT = "1"
 POLL_S = 0.25
 # Tries of DBOS itself are not what ends a job: strikes are counted in its row.
 MAX_RECOVERIES = 10_000
+ENDED = ("SUCCESS", "ERROR", "CANCELLED")
+SWEPT_AT_ONCE = 500
 CALLBACKS_AT_ONCE = 4  # of one worker: they mostly wait for somebody else's server
 
 
@@ -65,6 +68,15 @@ class Durable:
         """Remove what is kept of ended workflows."""
         if workflows:
             self._client.delete_workflows(list(workflows))
+
+    def sweep(self, older_than_s: float) -> int:
+        """Remove what is kept of workflows that ended so long ago; returns how many. What came of them stands elsewhere."""
+        before = datetime.now(UTC) - timedelta(seconds=older_than_s)
+        ended = self._client.list_workflows(
+            status=list(ENDED), completed_before=before.isoformat(), limit=SWEPT_AT_ONCE, load_input=False, load_output=False
+        )
+        self.forget([status.workflow_id for status in ended])
+        return len(ended)
 
     def pending(self) -> dict[str, list[str]]:
         """Workflows that an executor has taken and not ended, by executor."""

@@ -137,7 +137,7 @@ class Fleet:
 
         strike: it died of itself, over what it was doing.
         """
-        gone = sa.update(workers).where(workers.c.id == worker, workers.c.state != "gone").values(state="gone", doing="[]")
+        gone = sa.update(workers).where(workers.c.id == worker, workers.c.state != "gone").values(state="gone", doing="[]", beat_at=now())
         first = self.database.write(lambda c: c.execute(gone).rowcount) == 1
         WorkerLock.free(self.data_dir, worker)  # a process that was killed has left its file
         held = self.jobs.lost(worker, strike=strike and first)
@@ -149,9 +149,9 @@ class Fleet:
         """Bury those that are gone, whoever they worked for; returns their ids. Any process may do it, at any time."""
         rows = {w.id: w for w in self.all()}
         gone = [w.id for w in rows.values() if w.state != "gone" and self._is_gone(w)]
-        # Buried, but not to the end; or it claimed a job after that, before it knew.
-        holding = {*self.jobs.durable.pending(), *self.jobs.holders()}
-        left = [e for e in holding if e not in gone and (e not in rows or rows[e].state == "gone")]
+        buried = {w.id for w in rows.values() if w.state == "gone"}
+        left = {e for e in self.jobs.durable.pending() if e not in rows or e in buried} - {*gone}  # buried, but not to the end
+        left |= self.jobs.holders() & buried  # claimed a job after that, before it knew
         for worker in (*gone, *left):
             self.bury(worker)
         old = sa.delete(workers).where(workers.c.state == "gone", workers.c.beat_at < now() - GONE_KEPT_S)

@@ -99,12 +99,13 @@ class Hub:
     def _look(self, listener: _Listener) -> None:
         try:
             found = self._jobs.events_after(listener.job_id, listener.seq, BATCH)
-            gone = not found and self._jobs.get(listener.job_id) is None
+            job = self._jobs.get(listener.job_id) if not found else None
+            over = not found and (job is None or (job.final and listener.seq >= job.seq))  # it was read to its end before, or is removed
         except Exception:  # the database is away: the next look finds what came meanwhile
             return
         if found:
             listener.seq = found[-1].seq
-        if found or gone:
+        if found or over:
             try:
                 listener.loop.call_soon_threadsafe(listener.queue.put_nowait, found or None)
             except RuntimeError:  # its loop has ended

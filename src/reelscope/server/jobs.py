@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -401,11 +401,14 @@ class Jobs:
         query = sa.select(jobs.c.worker).distinct().where(jobs.c.state == "running")
         return self.database.read(lambda c: set(c.execute(query).scalars()))
 
-    def ahead(self, job: Job) -> int:
-        """Jobs that are taken before this waiting one."""
-        first = sa.or_(jobs.c.priority < job.priority, sa.and_(jobs.c.priority == job.priority, jobs.c.number < job.number))
-        query = sa.select(sa.func.count()).select_from(jobs).where(jobs.c.state == "queued", first)
-        return self.database.read(lambda c: c.execute(query).scalar_one())
+    def ahead(self, job_ids: Collection[str]) -> dict[str, int]:
+        """How many jobs are taken before each of these, of which those that do not wait are left out; the queue is gone over once."""
+        if not job_ids:
+            return {}
+        place = sa.func.row_number().over(order_by=(jobs.c.priority, jobs.c.number, jobs.c.id)) - 1
+        queue = sa.select(jobs.c.id, place.label("place")).where(jobs.c.state == "queued").subquery()
+        query = sa.select(queue).where(queue.c.id.in_(job_ids))
+        return self.database.read(lambda c: {r.id: r.place for r in c.execute(query)})
 
     # --- inside a transaction ---------------------------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 import statistics
 from collections.abc import Sequence
 from dataclasses import fields
@@ -21,6 +22,7 @@ __all__ = ["Listing"]
 
 LATEST = 50  # clips that an estimate is made of: enough to be steady, few enough to follow a change of machine
 LEAST = 3
+CURSOR = re.compile(r"([0-9]{1,19})\.([0-9a-f]{32})")
 _COLUMNS = [jobs.c[f.name] for f in fields(Job)]
 
 
@@ -41,9 +43,10 @@ class Listing:
             wanted.append(jobs.c.state == state)
         for word in words_of(q or ""):
             wanted.append(jobs.c.search_text.contains(word, autoescape=True))
-        after = _number(cursor) if cursor else None
-        page = sa.select(*_COLUMNS).where(*wanted, *([jobs.c.number < after] if after is not None else []))
-        page = page.order_by(jobs.c.number.desc()).limit(limit + 1)
+        after = _after(cursor) if cursor else None
+        # SQLite's clock has milliseconds: two jobs may have come in at the same one
+        page = sa.select(*_COLUMNS).where(*wanted, *([sa.tuple_(jobs.c.number, jobs.c.id) < after] if after is not None else []))
+        page = page.order_by(jobs.c.number.desc(), jobs.c.id.desc()).limit(limit + 1)
         count = sa.select(sa.func.count()).select_from(jobs).where(*wanted)
 
         def body(c: sa.Connection) -> tuple[list[Job], int]:
@@ -51,14 +54,18 @@ class Listing:
 
         found, total = self.database.read(body)
         more = len(found) > limit
-        return found[:limit], _cursor(found[limit - 1].number) if more else None, total
+        return found[:limit], _cursor(found[limit - 1]) if more else None, total
 
     def estimates(self, found: Sequence[Job]) -> list[Estimate | None]:
         """When each job should end; None for one that has ended."""
         if all(job.final for job in found):
             return [None] * len(found)
         paces, alive, now_s = self.database.read(self._measured)
-        return [None if job.final else self._estimate(job, paces[job.asked.analyzers is None], alive, now_s) for job in found]
+        ahead = self.jobs.ahead([job.id for job in found if job.state == "queued"])
+        return [
+            None if job.final else self._estimate(job, paces[job.asked.analyzers is None], alive, now_s, ahead.get(job.id, 0))
+            for job in found
+        ]
 
     def _measured(self, c: sa.Connection) -> tuple[dict[bool, list[tuple[float, float]]], int, float]:
         """Seconds and lengths of the last clips, by whether all analyzers were asked for; workers that are there; the time."""
@@ -75,8 +82,7 @@ class Listing:
         alive = sa.select(sa.func.count()).select_from(workers).where(workers.c.state == "ready", workers.c.beat_at > now() - LEASE_S)
         return paces, c.execute(alive).scalar_one(), c.execute(sa.select(now())).scalar_one()
 
-    def _estimate(self, job: Job, done: Sequence[tuple[float, float]], alive: int, now_s: float) -> Estimate:
-        ahead = self.jobs.ahead(job) if job.state == "queued" else 0
+    def _estimate(self, job: Job, done: Sequence[tuple[float, float]], alive: int, now_s: float, ahead: int) -> Estimate:
         if len(done) < LEAST:
             return Estimate(seconds=None, jobs_ahead=ahead, basis=f"fewer than {LEAST} clips of this kind were analysed here")
         if job.state == "queued" and alive == 0:
@@ -89,16 +95,16 @@ class Listing:
         return Estimate(seconds=round(left, 1), jobs_ahead=ahead, basis=f"the median of the last {len(done)} clips of this kind")
 
 
-def _cursor(number: int) -> str:
-    return base64.urlsafe_b64encode(str(number).encode()).decode().rstrip("=")
+def _cursor(last: Job) -> str:
+    return base64.urlsafe_b64encode(f"{last.number}.{last.id}".encode()).decode().rstrip("=")
 
 
-def _number(cursor: str) -> int:
+def _after(cursor: str) -> sa.Tuple:
+    """What the rows after a cursor's are less than."""
     try:
-        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
-        number = int(text) if text.isdecimal() else -1
+        match = CURSOR.fullmatch(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii"))
     except (binascii.Error, ValueError):
-        number = -1
-    if not 0 <= number < 1 << 63:
+        match = None
+    if match is None or int(match[1]) >= 1 << 63:
         raise InputError("cursor: not one that a page gave", code="bad_cursor", hint="begin without it")
-    return number
+    return sa.tuple_(sa.literal(int(match[1]), sa.BigInteger), sa.literal(match[2]))

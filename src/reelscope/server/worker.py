@@ -170,7 +170,7 @@ class WorkerProcess:
                 if beats % round(STRAYS_S / BEAT_S) == 0:
                     executor.put_back_strays(self.durable)
                 if beats % round(TIDY_S / BEAT_S) == 0:
-                    LocalBlobs(self.data_dir / "fetched").sweep(())
+                    LocalBlobs(self.data_dir / "fetched").sweep(lambda _: ())
             except Exception:  # the database is away for a while
                 log.warning("the beat could not be written", exc_info=True)
             beats += 1

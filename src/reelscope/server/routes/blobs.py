@@ -41,7 +41,7 @@ def get_blob(request: Request, sha256: Sha256) -> Response:
 def head_blob(request: Request, sha256: Sha256) -> Response:
     """Whether a file is there, or how much of it."""
     blobs = parts(request).blobs
-    if blobs.has(sha256):
+    if blobs.touch(sha256):
         return Response(headers={"Content-Length": str(blobs.path(sha256).stat().st_size)})
     return Response(status_code=404, headers={OFFSET: str(_size(blobs.part(sha256)))}, media_type="application/json")
 
@@ -56,7 +56,7 @@ async def put_blob(request: Request, sha256: Sha256, content_range: Annotated[st
     first, total = int(match[1] or 0), int(match[3] or 0)
     if total > settings.server.max_upload_mib << 20:
         raise InputError("the file is too large", code="too_large", hint="raise server.max_upload_mib")
-    if blobs.has(sha256):
+    if await run_in_threadpool(blobs.touch, sha256):
         return Response(status_code=201)
     async with _lock(request, sha256):
         part = blobs.part(sha256)
