@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from reelscope.api import AnalysisList, AnalysisStatus, ErrorBody, Progress
+from reelscope.server.db import jobs, now
 from reelscope.server.jobs import Job, Made
 from tests.document.fixtures import full_document
 from tests.server.conftest import InProcess, in_process
@@ -107,9 +109,7 @@ def test_what_is_wrong_is_told_at_once(tmp_path: Path, body: dict[str, Any], cod
         assert api.client.get("/analyses").json()["total"] == 0
 
 
-@pytest.mark.parametrize(
-    "url", ["http://127.0.0.1/x.mp4", "http://[::ffff:10.0.0.1]/x.mp4", "http://localhost/x"]
-)
+@pytest.mark.parametrize("url", ["http://127.0.0.1/x.mp4", "http://[::ffff:10.0.0.1]/x.mp4", "http://localhost/x"])
 def test_private_addresses_are_refused(tmp_path: Path, url: str) -> None:
     with in_process(tmp_path, f"sqlite:///{tmp_path}/x.sqlite3") as api:
         assert post(api, 403, url=url)["code"] == "address_not_allowed"
@@ -208,7 +208,12 @@ def test_pages_filter_and_search(api: InProcess) -> None:
 def test_estimates_come_from_what_was_measured(api: InProcess) -> None:
     found = post(api, path=clip(api))
     none = api.client.get(f"/analyses/{found['id']}").json()["estimate"]
+    assert (none["seconds"], none["basis"]) == (None, "no worker is there")
+    api.parts.fleet.enter("w0", restarts=0)
+    api.parts.fleet.beat("w0", "ready", [], {})
+    none = api.client.get(f"/analyses/{found['id']}").json()["estimate"]
     assert none["seconds"] is None and "fewer than" in none["basis"]
+    api.parts.fleet.beat("w0", "draining", [], {})
     finish(api, found)
     for n in range(3):
         finish(api, post(api, path=clip(api, f"{n}.mp4", CLIP + bytes([n]))))
@@ -219,6 +224,30 @@ def test_estimates_come_from_what_was_measured(api: InProcess) -> None:
     assert api.client.get(f"/analyses/{waiting['id']}").json()["estimate"]["seconds"] == 1.5
     behind = post(api, path=clip(api, "newer.mp4", b"newer" + CLIP))
     assert (behind["estimate"]["jobs_ahead"], behind["estimate"]["seconds"]) == (1, 3.0)
+
+
+def test_an_estimate_follows_a_clip_that_is_slower_than_others(api: InProcess) -> None:
+    for n in range(3):
+        finish(api, post(api, path=clip(api, f"{n}.mp4", CLIP + bytes([n]))))
+    found = post(api, path=clip(api))
+    claim = api.parts.jobs.claim(found["id"], "w1")
+    assert claim is not None
+
+    def estimate() -> dict[str, Any]:
+        return api.client.get(f"/analyses/{found['id']}").json()["estimate"]
+
+    def begun(seconds_ago: float, attempts: int = 1) -> None:
+        values = {"started_at": now() - seconds_ago, "attempts": attempts}
+        api.parts.database.write(lambda c: c.execute(sa.update(jobs).where(jobs.c.id == found["id"]).values(values)))
+
+    begun(100.0)
+    assert estimate()["seconds"] == 0.0  # nothing is known of it but the median of 1.5 s
+    api.parts.jobs.report(claim, Progress(phase="decode", share=0.25))
+    slow = estimate()
+    assert (round(slow["seconds"], -1), slow["basis"]) == (300.0, "its own pace so far")
+    begun(100.0, attempts=2)  # an attempt before took most of that
+    again = estimate()
+    assert again["seconds"] == pytest.approx(1.5 * 0.75, abs=0.1) and "median" in again["basis"]
 
 
 def test_progress_is_what_the_worker_wrote(api: InProcess) -> None:

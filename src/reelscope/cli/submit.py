@@ -125,7 +125,8 @@ def _tell(source: str, status: AnalysisStatus, *, as_json: bool) -> None:
         from reelscope.cli.status import span
 
         about = f", {status.estimate.jobs_ahead} ahead" if status.estimate.jobs_ahead else ""
-        about += f", ends in about {span(status.estimate.seconds)}" if status.estimate.seconds is not None else ""
+        known = status.estimate.seconds is not None
+        about += f", ends in about {span(status.estimate.seconds)}" if known else f" (end not known: {status.estimate.basis})"
     sys.stderr.write(f"{one_line(source)}: {status.state}{about}\n")
 
 

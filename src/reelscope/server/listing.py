@@ -11,7 +11,7 @@ from dataclasses import fields
 
 import sqlalchemy as sa
 
-from reelscope.api import Estimate
+from reelscope.api import Estimate, Progress
 from reelscope.errors import InputError
 from reelscope.server.db import Database, jobs, now, workers
 from reelscope.server.fleet import LEASE_S
@@ -22,6 +22,7 @@ __all__ = ["Listing"]
 
 LATEST = 50  # clips that an estimate is made of: enough to be steady, few enough to follow a change of machine
 LEAST = 3
+OWN_PACE_FROM = 0.1  # of a clip's steps: from there its own pace says more than that of others, where it is slower
 CURSOR = re.compile(r"([0-9]{1,19})\.([0-9a-f]{32})")
 _COLUMNS = [jobs.c[f.name] for f in fields(Job)]
 
@@ -83,16 +84,26 @@ class Listing:
         return paces, c.execute(alive).scalar_one(), c.execute(sa.select(now())).scalar_one()
 
     def _estimate(self, job: Job, done: Sequence[tuple[float, float]], alive: int, now_s: float, ahead: int) -> Estimate:
-        if len(done) < LEAST:
-            return Estimate(seconds=None, jobs_ahead=ahead, basis=f"fewer than {LEAST} clips of this kind were analysed here")
         if job.state == "queued" and alive == 0:
             return Estimate(seconds=None, jobs_ahead=ahead, basis="no worker is there")
+        if len(done) < LEAST:
+            return Estimate(seconds=None, jobs_ahead=ahead, basis=f"fewer than {LEAST} clips of this kind were analysed here")
         typical = own = statistics.median(seconds for seconds, _ in done)
         if job.duration_s:
             own = statistics.median(seconds / length for seconds, length in done) * job.duration_s
-        spent = now_s - job.started_at if job.state == "running" and job.started_at is not None else 0.0
-        left = max(0.0, own - spent) + typical * ahead / max(1, alive)
-        return Estimate(seconds=round(left, 1), jobs_ahead=ahead, basis=f"the median of the last {len(done)} clips of this kind")
+        basis = f"the median of the last {len(done)} clips of this kind"
+        left = own
+        if job.state == "running" and job.started_at is not None:
+            share = (Progress.model_validate_json(job.progress).share if job.progress else None) or 0.0
+            spent = now_s - job.started_at
+            if job.attempts > 1:  # when this attempt began is not kept
+                left = own * (1 - share)
+            elif share >= OWN_PACE_FROM and spent * (1 - share) / share > own - spent:
+                left, basis = spent * (1 - share) / share, "its own pace so far"
+            else:
+                left = max(0.0, own - spent)
+        left += typical * ahead / max(1, alive)
+        return Estimate(seconds=round(left, 1), jobs_ahead=ahead, basis=basis)
 
 
 def _cursor(last: Job) -> str:
