@@ -291,6 +291,14 @@ def _set_up_sqlite(connection: Any, record: Any) -> None:
     connection.execute("PRAGMA journal_mode=WAL")  # readers do not wait for writers
     connection.execute("PRAGMA synchronous=FULL")  # an accepted job is there after a power cut too
     connection.execute("PRAGMA foreign_keys=ON")
+    if connection.execute("SELECT unixepoch('subsec')").fetchone()[0] is None:
+        # SQLite before 3.42 does not know the word; DBOS trusts every Python 3.12 to bring a newer one, and Debian 12's does not
+        connection.create_function("unixepoch", -1, _unixepoch)
+
+
+def _unixepoch(*asked: str) -> float:
+    """SQLite's function of that name, as far as DBOS calls it: the time, with `subsec` in milliseconds."""
+    return round(time.time(), 3) if "subsec" in asked else float(int(time.time()))
 
 
 def _make_tables(connection: sa.Connection) -> None:

@@ -124,6 +124,8 @@ class Executor:
             "use_listen_notify": True,
             "max_executor_threads": 64,
         }
+        if database.sqlite:
+            config["system_database_engine"] = database.engine  # connections that are set up as ours are (see db)
         DBOS(config=config)
         DBOS.workflow(name=ANALYSES, max_recovery_attempts=MAX_RECOVERIES)(self._named(ANALYSES, analyse))
         DBOS.workflow(name=CALLBACKS, max_recovery_attempts=MAX_RECOVERIES)(self._named(CALLBACKS, call_back))
