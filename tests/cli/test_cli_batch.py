@@ -468,6 +468,15 @@ def test_a_server_that_takes_nothing_ends_the_batch(
     assert len(server.stub.calls) <= 2 * 11
 
 
+def test_a_long_wait_for_the_server_is_told_once(cli: Any, place: Path, server: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reelscope.client.retry.Retries.pause_s", lambda *a, **k: 0.01)
+    monkeypatch.setattr("reelscope.cli.batch_run.LONG_NAP_S", 0.01)
+    server.stub.on("POST", "/analyses", refused(503, "disk_full", "no", retryable=True))
+    result = cli(["batch", listed(place, f"{WEB}/one", f"{WEB}/two"), "--server", server.stub.url])
+    assert result.code == 1
+    assert result.err.count("the server takes nothing more for now") == 1, result.err
+
+
 def test_one_that_the_server_refuses_does_not_stop_the_others(cli: Any, place: Path, server: Jobs) -> None:
     path = listed(place, "ftp://example.com/x", f"{WEB}/one")
     submit = server._submit

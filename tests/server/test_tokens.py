@@ -167,7 +167,7 @@ def test_the_command_shows_a_token_once(capsys: pytest.CaptureFixture[str]) -> N
     out, err = capsys.readouterr()
     assert TOKEN.fullmatch(out.strip())
     assert out.count("\n") == 1  # alone on stdout
-    assert "only time" in err
+    assert "only time" in err and "it opens the server of sqlite:///" in err
     assert "rs_" not in err
     call("create", "gpu", "--scope", "worker")
     capsys.readouterr()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -24,6 +25,7 @@ __all__ = ["run_local", "run_remote"]
 # What every further clip would meet too: going on would only mark all of them as failed.
 FATAL = frozenset({"disk_full", "unwritable_output"})
 GIVEN_UP = frozenset({"stopped", "closed"})
+LONG_NAP_S = 10.0  # a wait that somebody who looks should be told the reason of; ours between two looks are shorter
 CANCEL_S = 5.0  # for telling the server what is not wanted any more: an interrupt is not made to wait longer for one answer
 
 
@@ -98,7 +100,13 @@ def run_remote(connect: Callable[..., Client], items: Sequence[Item], ledger: Le
     stop = threading.Event()
     outstanding: dict[str, str] = {}  # key -> id
 
+    silent = threading.Event()  # once is enough: with many clips at the same time each one waits
+
     def nap(seconds: float) -> None:
+        if seconds >= LONG_NAP_S and not silent.is_set():
+            silent.set()
+            sys.stderr.write(f"the server takes nothing more for now (busy or full); it is asked again every {seconds:.0f} s\n")
+            sys.stderr.flush()
         if stop.wait(seconds):
             raise _StopError
 

@@ -38,8 +38,9 @@ def create(
     if scope not in SCOPES:
         raise InputError(f"--scope {scope}: there is no such scope", hint=f"one of {', '.join(SCOPES)}")
     with _tokens() as tokens:
-        text = tokens.create(name, "worker" if scope == "worker" else "client")
+        text, where = tokens.create(name, "worker" if scope == "worker" else "client"), tokens.database.shown
     sys.stdout.write(f"{text}\n")  # alone, so that it can be sent into a file
+    sys.stderr.write(f"it opens the server of {where}\n")  # of another database than the server's, it would open nothing
     sys.stderr.write(f"this is the only time that it is shown; `reelscope token revoke {name}` takes it away\n")
 
 
