@@ -93,6 +93,12 @@ def test_a_story_that_is_over_ends(stub: Stub, client: Client, slept: list[float
     assert slept == []
 
 
+def test_a_server_that_has_nothing_more_is_believed(stub: Stub, client: Client, slept: list[float]) -> None:
+    stub.on("GET", EVENTS, reply(204))
+    assert list(client.events(ID, after=9)) == []
+    assert (len(stub.calls), slept) == (1, [])
+
+
 def test_what_happened_just_before_the_end_is_not_missed(stub: Stub, client: Client) -> None:
     stub.on("GET", EVENTS, stream(event(1, "state", state="running")), stream(event(2, "state", state="done")))
     stub.on("GET", f"/analyses/{ID}", told(job(state="done")))

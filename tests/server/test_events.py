@@ -99,6 +99,21 @@ def test_a_server_that_ends_ends_its_streams(both: tuple[Served, Place]) -> None
         assert server.stop() == 0
 
 
+def test_numbers_that_no_event_has(tmp_path: Path) -> None:
+    """They are not waited for, nor handed to a database that cannot count so far; a browser that has all is told to come back no more."""
+    from tests.server.conftest import in_process
+
+    with in_process(tmp_path, f"sqlite:///{tmp_path}/x.sqlite3") as api:
+        job, _ = api.parts.jobs.hand_in(Handed(AnalysisRequest(path="/x"), "path", "x", "x", clip=("0" * 64, 1)))
+        api.parts.jobs.cancel(job.id)
+        address = f"/analyses/{job.id}/events"
+        for last in ("2", "3", "9" * 20):
+            assert api.client.get(address, headers={"Last-Event-ID": last}).status_code == 204, last
+            assert api.client.get(address, params={"after": last}).status_code == 204, last
+        assert api.client.get(address, params={"after": 1}).text.count("data:") == 1
+        assert api.client.get(address, params={"after": -1}).status_code == 422
+
+
 def test_streams_are_counted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from tests.server.conftest import in_process
 

@@ -37,7 +37,7 @@ def form(*parts: tuple[str, str | None, bytes], end: bytes = b"--x--\r\n") -> by
     return body + end
 
 
-def send(api: InProcess, body: Any, content_type: str = "multipart/form-data; boundary=x") -> Any:
+def send(api: InProcess, body: Any, content_type: str | bytes = "multipart/form-data; boundary=x") -> Any:
     return api.client.post("/analyses/upload", content=body, headers={"Content-Type": content_type})
 
 
@@ -75,6 +75,10 @@ def test_a_file_alone(api: InProcess) -> None:
         form(("file", "a.mp4", CLIP), end=b""),
         form(("file", "a.mp4", CLIP))[:-30],
         form(("x" * 5000, "a.mp4", CLIP)),
+        form(("request", None, b"[" * 200_000), ("file", "a.mp4", CLIP)),
+        form(("request", None, b'{"priority": ' + b"1" * 5000 + b"}"), ("file", "a.mp4", CLIP)),
+        form(("request", None, b"\xff\xfe"), ("file", "a.mp4", CLIP)),
+        b"--x\r\n" + b"".join(b"a%d: x\r\n" % n for n in range(100_000)),
     ],
 )
 def test_what_is_no_such_form_is_refused_and_leaves_nothing(api: InProcess, body: bytes) -> None:
@@ -89,6 +93,12 @@ def test_an_empty_file_and_an_unknown_analyzer(api: InProcess) -> None:
     assert send(api, form(("request", None, b'{"analyzers": ["x"]}'), ("file", "a.mp4", CLIP))).json()["code"] == "unknown_analyzer"
     assert send(api, CLIP, "video/mp4").status_code in (415, 422)
     assert send(api, form(("file", "a.mp4", CLIP)), "multipart/form-data").json()["code"] == "invalid_request"
+
+
+@pytest.mark.parametrize("boundary", ["", "y" * 5000, "\xff\xfe"])
+def test_a_boundary_that_is_none(api: InProcess, boundary: str) -> None:
+    answer = send(api, form(("file", "a.mp4", CLIP)), f"multipart/form-data; boundary={boundary}".encode("latin-1"))
+    assert (answer.status_code, answer.json()["code"], left(api)) == (422, "invalid_request", [])
 
 
 def test_too_large_is_refused_while_it_comes_in(api: InProcess) -> None:

@@ -27,6 +27,7 @@ __all__ = ["Client"]
 DEFAULT_SERVER = "http://127.0.0.1:8003"
 # Servers send a sign of life every some seconds while nothing happens; after so long without one the connection is dead.
 SILENCE_S = 60.0
+NOTHING_MORE = 204  # of a stream of events: the analysis has ended, and no event came after the one that is known
 # A large upload is hashed and moved before it is answered.
 AFTER_UPLOAD_S = 300.0
 # Soon enough for a person, and 64 clients that wait still ask the server 32 times a second only.
@@ -221,6 +222,8 @@ class Client:
             connected, came, retry_ms = False, False, None
             try:
                 with self._transport.stream(f"{_of(id)}/events", headers=headers, read_s=SILENCE_S) as response:
+                    if response.status_code == NOTHING_MORE:
+                        return
                     if not response.headers.get("Content-Type", "").startswith("text/event-stream"):
                         raise bad_answer("a stream of events")
                     connected = True

@@ -36,6 +36,7 @@ STATUS = {
     "too_many_streams": 503,
 }
 WORDS = {404: ("not_found", "there is nothing at this address"), 405: ("method_not_allowed", "this address does not take this method")}
+MESSAGE_MOST = 500  # characters
 NOTHING_THERE_HINT = "GET /openapi.json lists the addresses"
 
 
@@ -58,6 +59,8 @@ def install_errors(app: FastAPI) -> None:
 
 
 def _answer(status: int, body: ErrorBody, headers: dict[str, str] | None = None) -> Response:
+    if len(body.message) > MESSAGE_MOST:  # what was sent stands in it
+        body = body.model_copy(update={"message": f"{body.message[:MESSAGE_MOST]}…"})
     return JSONResponse(body.model_dump(), status, headers)
 
 
@@ -85,14 +88,22 @@ def _database(request: Request, error: SQLAlchemyError) -> Response:
 def _invalid(request: Request, error: RequestValidationError) -> Response:
     """What is wrong, and where; never what was sent, which may hold secrets."""
     first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path", "header"))
-    said = str(first["msg"]).removeprefix("Value error, ")
+    if first["type"] == "json_invalid":
+        return _no_json(f"the body is no JSON, from its character {first['loc'][-1]} on")
+    where = ".".join(map(str, first["loc"][1:]))  # its first part says where a field stands: body, query, path, header
+    said = "the body is missing" if not where and first["type"] == "missing" else str(first["msg"]).removeprefix("Value error, ")
     return _answer(
         422, ErrorBody(code="invalid_request", message=f"{where}: {said}" if where else said, hint="GET /openapi.json has the shapes")
     )
 
 
+def _no_json(message: str) -> Response:
+    return _answer(422, ErrorBody(code="invalid_request", message=message, hint="send JSON in UTF-8"))
+
+
 def _http(request: Request, error: HTTPException) -> Response:
+    if error.status_code == 400:  # FastAPI's own, for a body that json cannot read: bytes that are no text, too deep, numbers too long
+        return _no_json("the body cannot be read as JSON")
     code, message = WORDS.get(error.status_code, ("http_error", str(error.detail)))
     headers = dict(error.headers) if error.headers else None
     hint = NOTHING_THERE_HINT if error.status_code in WORDS else None

@@ -24,6 +24,8 @@ DESCRIPTION = """One short-form video in, its complete production document out.
 
 Every error has one shape: `code` (a stable word), `message`, `hint` (what to do), `retryable`."""
 
+ERROR = {"code": "not_found", "message": "there is no such analysis", "hint": "GET /analyses lists what there is", "retryable": False}
+
 
 def create_app(settings: Settings, *, database: Database | None = None) -> FastAPI:
     """The application under these settings; its parts start with its lifespan.
@@ -45,6 +47,7 @@ def create_app(settings: Settings, *, database: Database | None = None) -> FastA
     app = FastAPI(
         title="reelscope", version=VERSION, description=DESCRIPTION, lifespan=lifespan, docs_url=None, redoc_url=None,
         separate_input_output_schemas=False, strict_content_type=True, redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
     )  # fmt: skip
     app.state.parts = parts
     for router in (analyses.router, events.router, results.router, blobs.router, system.router):
@@ -58,6 +61,7 @@ def create_app(settings: Settings, *, database: Database | None = None) -> FastA
 def _openapi(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema is None:
         schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+        schema["components"]["schemas"]["ErrorBody"]["example"] = ERROR
         schema["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
         schema["security"] = [{}, {"token": []}]
         app.openapi_schema = schema

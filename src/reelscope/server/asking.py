@@ -49,7 +49,8 @@ class Asking:
                 raise InputError(
                     f"{name!r} is no analyzer{nearest(name, ANALYZER_NAMES)}", code="unknown_analyzer", hint="GET /analyzers lists them"
                 )
-        asked = asked.model_copy(update={"options": self._typed(asked.options)})
+        title = title_of(asked.title, "") or None if asked.title is not None else None
+        asked = asked.model_copy(update={"options": self._typed(asked.options), "title": title})
         update: dict[str, Any] = {"backends": {**self.settings.analysis.backends, **asked.backends}, "options": asked.options}
         if asked.tier is not None:
             update["tier"] = asked.tier
@@ -90,6 +91,8 @@ class Asking:
         with os.fdopen(fd, "rb") as file, self.blobs.incoming(most_bytes=self.settings.server.max_upload_mib << 20) as new:
             while block := file.read(BLOCK):
                 new.write(block)
+            if new.size == 0:
+                raise InputError("the file is empty", code="empty_file", hint="send a clip")
             sha256, size = new.keep(), new.size
         return self.of_clip(asked, "path", Path(asked.path).name, sha256, size)
 
@@ -152,10 +155,10 @@ class Asking:
         return [f"{k.spec.name}.{b.name}" for k in kinds for b in k.spec.backends if found.unusable(b) is None]
 
 
-def title_of(name: str) -> str:
+def title_of(name: str, else_: str = "clip") -> str:
     """A name as a title: one line of moderate length, without control characters."""
     shown = "".join(c if c.isprintable() else " " for c in name)
-    return " ".join(shown.split())[:LONGEST_TITLE] or "clip"
+    return " ".join(shown.split())[:LONGEST_TITLE] or else_
 
 
 def _is_post(url: str) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -63,18 +62,14 @@ class Parts:
         )  # fmt: skip
         self.reports = Reports()
         self.blob_locks: dict[str, asyncio.Lock] = {}
-        self._draining = threading.Event()
+        self.draining = False  # about to end: takes no new jobs
+        self.ending = False  # about to close: nobody is kept waiting
         self.started = time.monotonic()
 
     @property
     def state(self) -> str:
         """starting, ready or draining."""
         return "draining" if self.draining else "ready" if self.readiness.ready else "starting"
-
-    @property
-    def draining(self) -> bool:
-        """Whether it is about to end and takes no new jobs."""
-        return self._draining.is_set()
 
     def start(self) -> None:
         """Start workers, janitor, monitor."""
@@ -85,13 +80,18 @@ class Parts:
 
     def drain(self) -> None:
         """Take no more jobs; may be called from a signal handler."""
-        self._draining.set()
+        self.draining = True
+
+    def end(self) -> None:
+        """End every stream, and whatever else waits for something to happen."""
+        self.drain()
+        self.ending = True
         self.hub.close()
         self.monitor.end_followers()
 
     def stop(self) -> None:
         """Let the workers end, then everything else."""
-        self.drain()
+        self.end()
         stops: tuple[Callable[[], None], ...] = (
             self.supervisor.stop, self.janitor.stop, self.readiness.stop, self.monitor.stop, self.durable.close, self.database.close,
         )  # fmt: skip

@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 
 from reelscope.server.limits import Refusal
 
-__all__ = ["file_answer", "media_type", "range_of"]
+__all__ = ["file_answer", "media_type", "range_of", "unchanged"]
 
 BLOCK = 256 * 1024
 RANGE = re.compile(r"bytes=(\d*)-(\d*)")
@@ -63,6 +63,12 @@ def range_of(header: str | None, size: int) -> tuple[int, int] | None:
     return start, end
 
 
+def unchanged(request: Request, tag: str) -> bool:
+    """Whether the client has what this tag stands for: If-None-Match is a list, in which proxies make tags weak."""
+    known = request.headers.get("if-none-match", "")
+    return tag in (one.strip().removeprefix("W/") for one in known.split(","))
+
+
 def file_answer(request: Request, path: Path, etag: str, *, name: str | None = None, kind: str | None = None) -> Response:
     """A file, or the range of it that is asked for.
 
@@ -82,7 +88,7 @@ def file_answer(request: Request, path: Path, etag: str, *, name: str | None = N
         if name is not None:
             headers["Content-Disposition"] = f"inline; filename*=UTF-8''{quote(name, safe='')}"
         kind = kind or media_type(file.read(64))
-        if request.headers.get("if-none-match") == tag:
+        if unchanged(request, tag):
             file.close()
             return Response(status_code=304, headers=headers)
         start, end = wanted if wanted is not None else (0, size - 1)

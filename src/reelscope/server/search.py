@@ -16,7 +16,8 @@ def search_text(title: str, document: Document) -> str:
     lines += [str(post[key]) for key in ("caption", "title") if post.get(key)]
     for name in ("speech_transcription", "text_overlay"):
         lines += [text for s in document.analyzers[name].segments if isinstance(text := getattr(s, "text", None), str)]
-    return "\n".join(dict.fromkeys(line.strip() for line in lines if line.strip())).casefold()[:MOST_CHARACTERS]
+    text = "\n".join(dict.fromkeys(line.strip() for line in lines if line.strip())).casefold()
+    return text.replace("\0", " ")[:MOST_CHARACTERS]  # PostgreSQL has no text with a NUL
 
 
 def words_of(query: str) -> list[str]:

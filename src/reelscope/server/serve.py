@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -19,22 +21,34 @@ from reelscope.server.app import create_app
 from reelscope.server.db import open_database, tokens
 from reelscope.server.listening import check_listening, uvicorn_options
 from reelscope.server.monitor.logs import log_to_files
+from reelscope.server.parts import Parts
 
 __all__ = ["run"]
 
+log = logging.getLogger(__name__)
+
+# When the server closes: how long answers and uploads on their way may take to end. Clips had their time before (server.drain_s); a
+# download to somebody who reads slowly, or not at all, would keep the server from ever ending.
+CLOSING_S = 5
+
 
 class _Server(uvicorn.Server):
-    """Tells the app of the signal at once, so that /ready turns false before connections are closed; then it ends with 0.
+    """Told to end, it turns /ready false at once and goes on answering until its workers have ended; then it closes, and ends with 0.
+
+    So who follows a clip sees its end. A second signal closes at once, a second Ctrl-C waits for nobody.
 
     uvicorn's own would raise the signal again when all is over, and a server that did what it was told would look like one that was killed.
     """
 
-    def __init__(self, config: uvicorn.Config, drain: Callable[[], None]) -> None:
+    _loop: asyncio.AbstractEventLoop
+
+    def __init__(self, config: uvicorn.Config, parts: Parts) -> None:
         super().__init__(config)
-        self._drain = drain
+        self._parts = parts
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
+        self._loop = asyncio.get_running_loop()
         before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             yield
@@ -43,8 +57,27 @@ class _Server(uvicorn.Server):
                 signal.signal(number, handler)
 
     def handle_exit(self, sig: int, frame: Any) -> None:
-        self._drain()
-        super().handle_exit(sig, frame)
+        again = self._parts.draining
+        self._parts.drain()  # a flag: whatever takes a lock may wait for the very code that the signal interrupted
+        self.force_exit |= again and sig == signal.SIGINT
+        self._loop.call_soon_threadsafe(self._close if again else self._begin_to_end)
+
+    def _begin_to_end(self) -> None:
+        threading.Thread(target=self._let_end, name="drain", daemon=True).start()
+
+    def _let_end(self) -> None:
+        try:
+            self._parts.supervisor.stop()
+        except Exception:
+            log.exception("the workers could not be ended")
+        try:
+            self._loop.call_soon_threadsafe(self._close)
+        except RuntimeError:  # a second signal was quicker
+            return
+
+    def _close(self) -> None:
+        self._parts.end()
+        self.should_exit = True
 
 
 def run(settings: Settings, *, tell: Callable[[str], object] = print) -> None:
@@ -59,20 +92,24 @@ def run(settings: Settings, *, tell: Callable[[str], object] = print) -> None:
     check_listening(settings, tokens_exist=exist)
     listener = _listen(settings)
     app = create_app(settings, database=database)
-    config = uvicorn.Config(app, log_config=None, **uvicorn_options())
+    config = uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=CLOSING_S, **uvicorn_options())
     password = sa.make_url(database.url).password
     host, port = listener.getsockname()[:2]
     with log_to_files(data_dir(settings), secrets=[password] if password else []), listener:
         shown = f"[{host}]" if ":" in host else host
         tell(f"reelscope serves on http://{shown}:{port} (database {database.shown}); Ctrl-C ends")
-        asyncio.run(_Server(config, app.state.parts.drain).serve(sockets=[listener]))
+        asyncio.run(_Server(config, app.state.parts).serve(sockets=[listener]))
 
 
 def _listen(settings: Settings) -> socket.socket:
     server = settings.server
     try:
         family = socket.getaddrinfo(server.host, server.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
-        return socket.create_server((server.host, server.port), family=family, backlog=2048, reuse_port=False)
+        listener = socket.create_server((server.host, server.port), family=family, backlog=2048, reuse_port=False)
+        # asyncio sets it only on sockets that were made with the protocol's number. Without it head and body, two writes, wait for each
+        # other: 40 ms for every answer on a connection that is used again.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return listener
     except OSError as error:
         raise ConfigError(
             f"{server.host}:{server.port}: cannot listen there ({error.strerror or error})",

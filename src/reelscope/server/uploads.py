@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import Request
 from pydantic import ValidationError
+from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.concurrency import run_in_threadpool
 
@@ -111,7 +112,10 @@ async def receive(request: Request, blobs: LocalBlobs, *, most_bytes: int, disk:
     if kind != b"multipart/form-data" or not boundary:
         raise InputError("the body is no multipart form", code="invalid_request", hint="send the fields `request` and `file`")
     form = _Form()
-    parser = MultipartParser(boundary, form.callbacks())  # type: ignore[arg-type]
+    try:
+        parser = MultipartParser(boundary, form.callbacks())  # type: ignore[arg-type]
+    except FormParserError:  # longer than a boundary may be
+        raise _invalid("the body is no multipart form") from None
     with blobs.incoming(most_bytes=most_bytes) as new:
         async for chunk in request.stream():
             _parse(parser, chunk)
@@ -130,8 +134,6 @@ async def receive(request: Request, blobs: LocalBlobs, *, most_bytes: int, disk:
 
 
 def _parse(parser: MultipartParser, chunk: bytes) -> None:
-    from python_multipart.exceptions import FormParserError
-
     try:
         parser.write(chunk)
     except FormParserError:
@@ -147,7 +149,7 @@ def _request(form: _Form) -> AnalysisRequest:
     text = bytes(form.fields.get("request", b"")) or b"{}"
     try:
         given = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise _invalid("request: no JSON") from None
     if not isinstance(given, dict) or "url" in given or "path" in given:
         raise _invalid("request: an object with the fields of POST /analyses but for url and path")

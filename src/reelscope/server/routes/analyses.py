@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 import time
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Body, Depends, Header, Query, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
@@ -17,6 +18,7 @@ from reelscope.errors import InputError
 from reelscope.server.answers import errors, not_found
 from reelscope.server.jobs import Conflict, Handed, Job
 from reelscope.server.parts import Parts, parts
+from reelscope.server.ranges import unchanged
 from reelscope.server.uploads import receive
 from reelscope.server.views import status_of
 
@@ -26,6 +28,9 @@ router = APIRouter(prefix="/analyses", tags=["analyses"])
 
 LONGEST_WAIT_S = 120
 WAIT_POLL_S = 0.1
+ID = re.compile("[0-9a-f]{32}")
+
+NO_NUL = r"^[^\x00]*$"  # PostgreSQL has no text with it
 
 JobId = Annotated[str, "32 hex digits"]
 Key = Annotated[
@@ -33,6 +38,22 @@ Key = Annotated[
     Header(alias="Idempotency-Key", min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$", description="One key and body make one job."),
 ]
 Wait = Annotated[float | None, Query(ge=0, le=LONGEST_WAIT_S, description="Answer with the document if it is done within so many seconds.")]
+Asked = Annotated[
+    AnalysisRequest,
+    Body(
+        openapi_examples={
+            "post": {"summary": "A post", "value": {"url": "https://www.tiktok.com/@scout2015/video/6718335390845095173"}},
+            "some": {
+                "summary": "Some analyzers, before others",
+                "value": {"url": "https://example.com/clip.mp4", "analyzers": ["cut_analysis", "color_analysis"], "priority": 2},
+            },
+            "options": {
+                "summary": "A file of the server, with an option",
+                "value": {"path": "/srv/clips/clip.mp4", "options": {"color_analysis": {"colors": 8}}},
+            },
+        }
+    ),
+]
 ACCEPTED: dict[int | str, dict[str, Any]] = {
     200: {"model": AnalysisStatus | Document, "description": "It is there already; with `wait`, the document"},  # type: ignore[dict-item]
     202: {"model": AnalysisStatus, "description": "Accepted: it will be done"},
@@ -45,7 +66,7 @@ def job_of(id: JobId, p: Annotated[Parts, Depends(parts)]) -> Job:
     Raises:
         InputError: There is none.
     """
-    found = p.jobs.get(id) if len(id) == 32 else None
+    found = p.jobs.get(id) if ID.fullmatch(id) else None
     if found is None:
         raise not_found("such analysis")
     return found
@@ -57,7 +78,7 @@ def shown(p: Parts, job: Job) -> AnalysisStatus:
 
 
 @router.post("", status_code=202, response_model=None, responses=ACCEPTED | errors(408, 413, 415))
-async def hand_in(request: Request, asked: AnalysisRequest, key: Key = None, wait: Wait = None) -> Response:
+async def hand_in(request: Request, asked: Asked, key: Key = None, wait: Wait = None) -> Response:
     """Analyse a clip: a post or file on the web (`url`), or a file on the server (`path`)."""
     p = parts(request)
 
@@ -128,18 +149,21 @@ def _with(handed: Handed, **changes: Any) -> Handed:
 
 async def _waited(p: Parts, job: Job, seconds: float) -> Job:
     until = time.monotonic() + seconds
-    while not job.final and time.monotonic() < until and not p.draining:
+    while not job.final and time.monotonic() < until and not p.ending:
         await asyncio.sleep(WAIT_POLL_S)
         job = await run_in_threadpool(p.jobs.get, job.id) or job
     return job
 
 
-def document_answer(p: Parts, job: Job) -> Response:
-    """The document of a job that is done, as it was written."""
+def document_answer(p: Parts, job: Job, request: Request | None = None) -> Response:
+    """The document of a job that is done, as it was written; nothing where the request has it already."""
     found = p.jobs.files(job.id).get("analysis.json")
     if found is None:
         raise not_found("document of this analysis")
-    return Response(p.blobs.path(found[0]).read_bytes(), media_type="application/json", headers={"ETag": f'"{found[0]}"'})
+    tag = f'"{found[0]}"'
+    if request is not None and unchanged(request, tag):
+        return Response(status_code=304, headers={"ETag": tag})
+    return Response(p.blobs.path(found[0]).read_bytes(), media_type="application/json", headers={"ETag": tag})
 
 
 @router.get("", response_model=AnalysisList, responses=errors())
@@ -147,7 +171,7 @@ def list_analyses(
     request: Request,
     state: Annotated[Literal["queued", "running", "done", "failed", "cancelled"] | None, Query()] = None,
     q: Annotated[
-        str | None, Query(max_length=200, description="Words in titles, transcripts and text on screen; all must be there.")
+        str | None, Query(max_length=200, pattern=NO_NUL, description="Words in titles, transcripts and text on screen; all must be there.")
     ] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=100, description="`next` of the page before.")] = None,

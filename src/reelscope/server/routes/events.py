@@ -20,18 +20,25 @@ __all__ = ["event_stream", "router"]
 router = APIRouter(tags=["analyses"])
 
 RETRY_MS = 1000  # how soon a browser comes back after the connection broke
-STREAM = {200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}, "description": "event: state, progress or log"}}
+STREAM: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}, "description": "event: state, progress or log"}
+}
+# a browser that comes back after the end is told so, and comes back no more (HTML standard, section 9.2.3)
+OVER: dict[int | str, dict[str, Any]] = {204: {"description": "It has ended, and there is no event after this one"}}
 
 
-@router.get("/analyses/{id}/events", response_class=StreamingResponse, responses={**errors(404), **STREAM})
+@router.get("/analyses/{id}/events", response_class=StreamingResponse, responses=errors(404) | STREAM | OVER)
 async def follow(
     request: Request,
     job: Annotated[Job, Depends(job_of)],
     last: Annotated[str | None, Header(alias="Last-Event-ID", max_length=20)] = None,
     after: Annotated[int, Query(ge=0, description="As Last-Event-ID, for who cannot set it.")] = 0,
-) -> StreamingResponse:
+) -> Response:
     """Events of an analysis from its beginning or after Last-Event-ID, until it has ended."""
-    seq = int(last) if last is not None and last.isascii() and last.isdecimal() else after
+    asked = int(last) if last is not None and last.isascii() and last.isdecimal() else after
+    seq = min(asked, job.seq)  # a number that no event has yet would wait for it, or be more than a database can count
+    if job.final and seq == job.seq:
+        return Response(status_code=204)
     hub = parts(request).hub
     hub.check_room()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Request, Response
 
@@ -12,7 +12,7 @@ from reelscope.errors import InputError, OutputError
 from reelscope.server.answers import errors, not_found
 from reelscope.server.jobs import Job
 from reelscope.server.parts import Parts, parts
-from reelscope.server.ranges import file_answer
+from reelscope.server.ranges import file_answer, unchanged
 from reelscope.server.routes.analyses import document_answer, job_of
 
 __all__ = ["FORMATS", "router"]
@@ -21,6 +21,7 @@ router = APIRouter(prefix="/analyses/{id}", tags=["results"])
 
 TheJob = Annotated[Job, Depends(job_of)]
 HTML = {200: {"content": {"text/html": {"schema": {"type": "string"}}}, "description": "A page that needs nothing beside it"}}
+SAME: dict[int | str, dict[str, Any]] = {304: {"description": "It is what If-None-Match names"}}
 FILE = {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
 MEDIA = {200: {**FILE, "description": "All of it"}, 206: {**FILE, "description": "The range that was asked for"}}
 
@@ -56,16 +57,18 @@ def done(job: TheJob) -> Job:
 Done = Annotated[Job, Depends(done)]
 
 
-@router.get("/document", response_model=Document, responses=errors(404, 409, 410))
+@router.get("/document", response_model=Document, responses=errors(404, 409, 410) | SAME)
 def document(request: Request, job: Done) -> Response:
     """The production document (docs/document.md)."""
-    return document_answer(parts(request), job)
+    return document_answer(parts(request), job, request)
 
 
-@router.get("/report", response_model=None, responses={**errors(404, 409, 410), **HTML})
+@router.get("/report", response_model=None, responses=errors(404, 409, 410) | HTML | SAME)
 def report(request: Request, job: Done) -> Response:
     """The report, a page of its own."""
-    return _report(parts(request), job)
+    answer = _report(parts(request), job)
+    tag = answer.headers["ETag"]
+    return Response(status_code=304, headers={"ETag": tag}) if unchanged(request, tag) else answer
 
 
 def _report(p: Parts, job: Job) -> Response:

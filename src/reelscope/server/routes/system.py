@@ -17,6 +17,7 @@ from reelscope.server.answers import errors, not_found
 from reelscope.server.limits import Refusal
 from reelscope.server.monitor.shapes import MonitorHistory, MonitorSnapshot
 from reelscope.server.parts import parts
+from reelscope.server.ranges import unchanged
 from reelscope.server.routes.events import STREAM, event_stream
 from reelscope.server.web import files
 from reelscope.usable import catalog
@@ -189,6 +190,6 @@ def _file(request: Request, path: str) -> Response:
     kind, data = found
     tag = f'"{hashlib.sha256(data).hexdigest()[:32]}"'
     headers = {"ETag": tag, "Cache-Control": "no-cache"}
-    if request.headers.get("if-none-match") == tag:
+    if unchanged(request, tag):
         return Response(status_code=304, headers=headers)
     return Response(data, media_type=kind, headers=headers)
