@@ -16,6 +16,7 @@ from reelscope.server.db import Database
 from reelscope.server.parts import Parts
 from reelscope.server.routes import analyses, blobs, events, results, system
 from reelscope.server.security import install
+from reelscope.server.traffic import Traffic
 from reelscope.version import VERSION
 
 __all__ = ["create_app"]
@@ -54,6 +55,7 @@ def create_app(settings: Settings, *, database: Database | None = None) -> FastA
         app.include_router(router)
     install_errors(app)
     install(app, settings, parts.database, draining=lambda: parts.draining)
+    app.add_middleware(Traffic, counter=parts.traffic)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
 

@@ -22,11 +22,13 @@ from reelscope.server.hub import Hub
 from reelscope.server.janitor import Janitor
 from reelscope.server.jobs import Jobs
 from reelscope.server.listing import Listing
+from reelscope.server.looking import Looking
 from reelscope.server.monitor.store import DatabaseStore
 from reelscope.server.monitor.watch import Monitor
 from reelscope.server.readiness import Readiness
 from reelscope.server.reports import Reports
 from reelscope.server.supervise import Supervisor
+from reelscope.server.traffic import TrafficCounter
 
 __all__ = ["Parts", "parts"]
 
@@ -53,6 +55,7 @@ class Parts:
         self.blobs = LocalBlobs(self.data_dir / "blobs")
         self.asking = Asking(settings, self.blobs)
         self.listing = Listing(self.database, self.jobs)
+        self.looking = Looking(self.jobs, self.listing)
         self.hub = Hub(self.jobs)
         self.supervisor = Supervisor(settings, self.fleet, settings.server.workers)
         self.janitor = Janitor(settings, self.jobs, self.fleet, self.blobs)
@@ -61,6 +64,7 @@ class Parts:
             DatabaseStore(self.database, self.fleet), self.data_dir, temp_dir=settings.system.temp_dir, state=lambda: self.state
         )  # fmt: skip
         self.reports = Reports()
+        self.traffic = TrafficCounter()
         self.blob_locks: dict[str, asyncio.Lock] = {}
         self.draining = False  # about to end: takes no new jobs
         self.ending = False  # about to close: nobody is kept waiting

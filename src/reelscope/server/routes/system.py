@@ -140,7 +140,8 @@ async def ready(request: Request) -> Any:
 @router.get("/metrics", response_class=Response, responses={**errors(), **TEXT})
 def metrics(request: Request) -> Response:
     """Figures for Prometheus."""
-    return Response(parts(request).monitor.metrics(), media_type="text/plain; version=0.0.4; charset=utf-8")
+    p = parts(request)
+    return Response(p.monitor.metrics() + p.traffic.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
 @router.get("/monitor", response_model=MonitorSnapshot, responses=errors())
