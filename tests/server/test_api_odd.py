@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -69,3 +70,14 @@ def test_what_the_client_has_is_not_sent_again(api: InProcess, part: str) -> Non
         answer = api.client.get(address, headers={"If-None-Match": known})
         assert (answer.status_code, answer.content, answer.headers["etag"]) == (304, b"", tag)
     assert api.client.get(address, headers={"If-None-Match": '"other"'}).status_code == 200
+
+
+def test_a_file_whose_length_somebody_was_wrong_about_can_be_brought_again(api: InProcess) -> None:
+    data = b"hello"
+    address = f"/blobs/{hashlib.sha256(data).hexdigest()}"
+    api.client.put(address, content=data[:4], headers={"Content-Range": "bytes 0-3/99"})
+    assert api.client.head(address).headers["upload-offset"] == "4"
+    answer = api.client.put(address, content=b"", headers={"Content-Range": "bytes 4-3/3"})
+    assert (answer.status_code, answer.headers["upload-offset"]) == (409, "0")
+    assert api.client.put(address, content=data, headers={"Content-Range": "bytes 0-4/5"}).status_code == 201
+    assert api.client.get(address).content == data

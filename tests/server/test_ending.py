@@ -83,21 +83,27 @@ def test_who_reads_or_sends_slowly_is_not_waited_for(serve: Callable[..., Served
 
 
 @pytest.mark.system
-def test_a_second_signal_closes_at_once(serve: Callable[..., Served], tmp_path: Path) -> None:
-    server = serve("--root", str(tmp_path), "--set", "server.drain_s=1", *ROOM)
+def test_a_second_signal_waits_for_nobody_and_loses_nothing(serve: Callable[..., Served], tmp_path: Path) -> None:
+    server = serve("--root", str(tmp_path), "--set", "server.drain_s=3600", *ROOM)
     server.ready()
     job = hand_in(server, small_clip(tmp_path, 60))
     until(lambda: server.client.get(f"/analyses/{job['id']}").json()["state"] == "running")
-    server.process.send_signal(signal.SIGTERM)
+    server.process.send_signal(signal.SIGINT)
     until(lambda: server.client.get("/ready").status_code == 503)
-    assert server.stop() == 0
+    assert server.process.stdout is not None and "3600 s; Ctrl-C again: now" in server.process.stdout.readline()
+    server.process.send_signal(signal.SIGINT)
+    assert server.process.wait(60) == 0
+    server.stop()
+    server.start()
+    until(lambda: server.client.get(f"/analyses/{job['id']}").json()["attempts"] == 2)
+    server.client.delete(f"/analyses/{job['id']}")
 
 
 def test_a_signal_takes_no_lock_that_the_interrupted_code_may_hold(tmp_path: Path) -> None:
     """A signal's handler runs in the middle of whatever the main thread does: here, of a stream that begins."""
     with in_process(tmp_path, f"sqlite:///{tmp_path}/x.sqlite3") as api:
         loop = asyncio.new_event_loop()
-        server = _Server(uvicorn.Config(lambda: None), api.parts)  # type: ignore[arg-type, misc]
+        server = _Server(uvicorn.Config(lambda: None), api.parts, print)  # type: ignore[arg-type, misc]
         server._loop = loop
 
         def interrupted() -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import os
 import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
@@ -35,18 +36,18 @@ CLOSING_S = 5
 class _Server(uvicorn.Server):
     """Told to end, it turns /ready false at once and goes on answering until its workers have ended; then it closes, and ends with 0.
 
-    So who follows a clip sees its end. A second signal closes at once, a second Ctrl-C waits for nobody.
+    So who follows a clip sees its end. A second signal closes at once; a second Ctrl-C waits for no clip either.
 
     uvicorn's own would raise the signal again when all is over, and a server that did what it was told would look like one that was killed.
     """
 
     _loop: asyncio.AbstractEventLoop
 
-    def __init__(self, config: uvicorn.Config, parts: Parts) -> None:
+    def __init__(self, config: uvicorn.Config, parts: Parts, tell: Callable[[str], object]) -> None:
         super().__init__(config)
-        self._parts = parts
+        self._parts, self._tell = parts, tell
 
-    @contextmanager
+    @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         self._loop = asyncio.get_running_loop()
         before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -63,6 +64,9 @@ class _Server(uvicorn.Server):
         self._loop.call_soon_threadsafe(self._close if again else self._begin_to_end)
 
     def _begin_to_end(self) -> None:
+        if self._parts.settings.server.workers:
+            with contextlib.suppress(OSError):  # nobody reads it
+                self._tell(f"ends: clips on their way have {self._parts.settings.server.drain_s:g} s; Ctrl-C again: now")
         threading.Thread(target=self._let_end, name="drain", daemon=True).start()
 
     def _let_end(self) -> None:
@@ -76,6 +80,10 @@ class _Server(uvicorn.Server):
             return
 
     def _close(self) -> None:
+        if self.force_exit:  # what the workers hold goes back to the queue, as it does when they die
+            for pid in self._parts.supervisor.pids():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
         self._parts.end()
         self.should_exit = True
 
@@ -98,7 +106,7 @@ def run(settings: Settings, *, tell: Callable[[str], object] = print) -> None:
     with log_to_files(data_dir(settings), secrets=[password] if password else []), listener:
         shown = f"[{host}]" if ":" in host else host
         tell(f"reelscope serves on http://{shown}:{port} (database {database.shown}); Ctrl-C ends")
-        asyncio.run(_Server(config, app.state.parts).serve(sockets=[listener]))
+        asyncio.run(_Server(config, app.state.parts, tell).serve(sockets=[listener]))
 
 
 def _listen(settings: Settings) -> socket.socket:

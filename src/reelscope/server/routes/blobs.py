@@ -61,6 +61,9 @@ async def put_blob(request: Request, sha256: Sha256, content_range: Annotated[st
     async with _lock(request, sha256):
         part = blobs.part(sha256)
         have = await run_in_threadpool(_size, part)
+        if have > total:  # somebody was wrong about its length: it can never become whole
+            await run_in_threadpool(part.unlink)
+            have = 0
         if first != have:
             raise Refusal(409, "it goes on elsewhere", code="wrong_offset", headers={OFFSET: str(have)})
         await _append(request, part, total - have)
