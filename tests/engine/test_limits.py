@@ -167,6 +167,28 @@ def test_a_worker_limits_itself_and_pytorch_when_that_is_imported(tmp_path: Path
     assert seen == {"light": True, "found": str(tmp_path / "torch.py"), "nicer": 2, "threads": [5, 6], "finders": 0}
 
 
+IN_SESSION = """
+import os
+from pathlib import Path
+from reelscope.engine.limits import be_nice
+
+def of_session():
+    return int(Path("/proc/self/autogroup").read_text().split()[-1])
+
+before, session = os.nice(0), of_session()
+be_nice(before + 3)
+be_nice(before + 1)  # it is nicer already
+print(os.nice(0) - before, of_session() - before if of_session() != session else "as before")
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="needs Linux's sched_autogroup")
+@pytest.mark.parametrize(("leads", "seen"), [(True, "3 3"), (False, "3 as before")])
+def test_a_worker_that_leads_a_session_makes_it_nice(leads: bool, seen: str) -> None:
+    done = subprocess.run([sys.executable, "-c", IN_SESSION], capture_output=True, text=True, start_new_session=leads)
+    assert (done.stdout.strip(), done.stderr) == (seen, "")
+
+
 # --- the guard -----------------------------------------------------------------------------------------------------------------------
 
 BOTH = {"w": Limit(100, 50)}

@@ -13,10 +13,12 @@ import logging
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
@@ -33,6 +35,7 @@ __all__ = [
     "Sample",
     "allocator_settings",
     "apply_in_worker",
+    "be_nice",
     "offenders",
     "rss_mib",
     "torch_limits",
@@ -45,6 +48,8 @@ MIB = 2**20
 RAM_SHARE = 0.9  # of the machine: above it the system's own killer comes, which picks its victim by size and not by fault
 GPU_MARGIN_X = 1.15  # a CUDA context and its libraries' kernels come on top of what allocators count
 SAMPLE_S = 1.0
+AUTOGROUP = Path("/proc/self/autogroup")
+GROUP_TRIES, GROUP_PAUSE_S = 5, 0.11  # Linux takes one change in a tenth of a second from all users together
 IN_A_ROW = 2  # one sample above the limit may be a peak that is given back at once
 
 NUMERIC = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
@@ -122,10 +127,30 @@ def _torch_version() -> str:
 
 def apply_in_worker(plan: WorkerPlan, settings: Settings) -> None:
     """Set this process's niceness, and PyTorch's limits as soon as anything imports it."""
-    missing = settings.placement.nice - os.nice(0)
+    be_nice(settings.placement.nice)
+    _when_imported("torch", partial(torch_limits, plan=plan))
+
+
+def be_nice(level: int) -> None:
+    """Give this process at least this niceness; where it leads a session of its own, the session too.
+
+    Linux weighs sessions against each other first (sched_autogroup) and only then the processes of each: without the second step a worker
+    in a session of its own would take as much of the processor as what it is to be nice to.
+    """
+    missing = level - os.nice(0)
     if missing > 0:  # a parent that is nicer than that stays so: only root may take it back
         os.nice(missing)
-    _when_imported("torch", partial(torch_limits, plan=plan))
+    level = os.nice(0)
+    if level <= 0 or os.getsid(0) != os.getpid():
+        return
+    for _ in range(GROUP_TRIES):
+        try:
+            AUTOGROUP.write_text(f"{level}", encoding="ascii")
+            return
+        except BlockingIOError:
+            time.sleep(GROUP_PAUSE_S)
+        except OSError:  # a kernel without it
+            return
 
 
 def torch_limits(torch: Any, plan: WorkerPlan) -> float | None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
 import stat
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -15,7 +18,7 @@ from reelscope.api import AnalysisRequest
 from reelscope.config import LoadedSettings, Origin, Settings, with_options
 from reelscope.document.names import ANALYZER_NAMES
 from reelscope.engine.hardware import read_hardware
-from reelscope.engine.plan import make_plan
+from reelscope.engine.plan import Lookup, make_plan
 from reelscope.errors import InputError, nearest
 from reelscope.media.source import canonical, is_collection
 from reelscope.models.catalog import Catalog
@@ -28,6 +31,7 @@ from reelscope.version import VERSION
 __all__ = ["Asking", "title_of"]
 
 LONGEST_TITLE = 200
+LOOK_S = 2.0  # a model that was pulled is there for the next clip
 
 
 class Asking:
@@ -37,6 +41,7 @@ class Asking:
         self.settings, self.blobs = settings, blobs
         self.rules = AddressRules(settings.sources.allow_private)
         self._hardware = read_hardware(settings)
+        self._known: tuple[float, Lookup] | None = None
 
     def check(self, asked: AnalysisRequest) -> AnalysisRequest:
         """The request with its options in their types.
@@ -56,7 +61,7 @@ class Asking:
             update["tier"] = asked.tier
         settings = self.settings.model_copy(update={"analysis": self.settings.analysis.model_copy(update=update)})
         make_plan(
-            only=asked.analyzers, skip=asked.skip, settings=settings, lookup=lookup(models=Catalog.of(settings)), has_picture=True,
+            only=asked.analyzers, skip=asked.skip, settings=settings, lookup=self._usable(), has_picture=True,
             has_sound=True, hardware=self._hardware,
         )  # fmt: skip
         if asked.callback_url is not None:
@@ -148,9 +153,17 @@ class Asking:
         }
         return hashlib.sha256(json.dumps(made, sort_keys=True, default=str).encode()).hexdigest()
 
+    def _usable(self) -> Lookup:
+        """What can run here, as it was at most `LOOK_S` ago: finding out asks for thousands of files."""
+        known, now_s = self._known, time.monotonic()
+        if known is None or now_s - known[0] > LOOK_S:
+            found = lookup(models=Catalog.of(self.settings))
+            known = self._known = (now_s, replace(found, unusable=functools.cache(found.unusable)))
+        return known[1]
+
     def _models(self) -> list[str]:
         """Backends that are usable now: a model that was pulled since answers otherwise."""
-        found = lookup(models=Catalog.of(self.settings))
+        found = self._usable()
         kinds = [kind for name in ANALYZER_NAMES if (kind := INSTALLED.analyzer(name)) is not None]
         return [f"{k.spec.name}.{b.name}" for k in kinds for b in k.spec.backends if found.unusable(b) is None]
 

@@ -379,6 +379,10 @@ class Jobs:
         """A job by its id."""
         return self.database.read(lambda c: self._find(c, job_id))
 
+    def some(self, job_ids: Collection[str]) -> list[Job]:
+        """Those of these jobs that there are, in any order."""
+        return self.database.read(lambda c: [_job(r) for r in c.execute(_SOME, {"ids": list(job_ids)})])
+
     def files(self, job_id: str) -> dict[str, tuple[str, int]]:
         """sha256 and bytes of its files, by name."""
         query = sa.select(job_files.c.name, job_files.c.sha256, job_files.c.bytes).where(job_files.c.job_id == job_id)
@@ -405,10 +409,7 @@ class Jobs:
         """How many jobs are taken before each of these, of which those that do not wait are left out; the queue is gone over once."""
         if not job_ids:
             return {}
-        place = sa.func.row_number().over(order_by=(jobs.c.priority, jobs.c.number, jobs.c.id)) - 1
-        queue = sa.select(jobs.c.id, place.label("place")).where(jobs.c.state == "queued").subquery()
-        query = sa.select(queue).where(queue.c.id.in_(job_ids))
-        return self.database.read(lambda c: {r.id: r.place for r in c.execute(query)})
+        return self.database.read(lambda c: {r.id: r.place for r in c.execute(_AHEAD, {"ids": list(job_ids)})})
 
     # --- inside a transaction ---------------------------------------------------------------------------------------------------------
 
@@ -460,7 +461,7 @@ class Jobs:
 
 
 def _job(row: Any) -> Job:
-    return Job(**{f.name: getattr(row, f.name) for f in fields(Job)})
+    return Job(*row[: len(_COLUMNS)])
 
 
 def _held(claim: Claim) -> Any:

@@ -6,6 +6,7 @@ import base64
 import binascii
 import re
 import statistics
+import time
 from collections.abc import Sequence
 from dataclasses import fields
 
@@ -22,6 +23,7 @@ __all__ = ["Listing"]
 
 LATEST = 50  # clips that an estimate is made of: enough to be steady, few enough to follow a change of machine
 LEAST = 3
+MEASURED_S = 0.5  # fifty clips are read for it, and everybody who waits asks for an estimate with every look
 OWN_PACE_FROM = 0.1  # of a clip's steps: from there its own pace says more than that of others, where it is slower
 CURSOR = re.compile(r"([0-9]{1,19})\.([0-9a-f]{32})")
 _COLUMNS = [jobs.c[f.name] for f in fields(Job)]
@@ -32,6 +34,8 @@ class Listing:
 
     def __init__(self, database: Database, jobs_: Jobs) -> None:
         self.database, self.jobs = database, jobs_
+        self.measured_s = MEASURED_S
+        self._known: tuple[float, tuple[dict[bool, list[tuple[float, float]]], int, float]] | None = None
 
     def page(self, *, state: str | None, q: str | None, limit: int, cursor: str | None) -> tuple[list[Job], str | None, int]:
         """A page, newest first; the cursor of the next; how many there are in all.
@@ -61,12 +65,20 @@ class Listing:
         """When each job should end; None for one that has ended."""
         if all(job.final for job in found):
             return [None] * len(found)
-        paces, alive, now_s = self.database.read(self._measured)
+        paces, alive, now_s = self._lately()
         ahead = self.jobs.ahead([job.id for job in found if job.state == "queued"])
         return [
             None if job.final else self._estimate(job, paces[job.asked.analyzers is None], alive, now_s, ahead.get(job.id, 0))
             for job in found
         ]
+
+    def _lately(self) -> tuple[dict[bool, list[tuple[float, float]]], int, float]:
+        """What `_measured` finds, at most `measured_s` old; the time goes on."""
+        known, at = self._known, time.monotonic()
+        if known is None or at - known[0] > self.measured_s:
+            known = self._known = (at, self.database.read(self._measured))
+        paces, alive, now_s = known[1]
+        return paces, alive, now_s + at - known[0]
 
     def _measured(self, c: sa.Connection) -> tuple[dict[bool, list[tuple[float, float]]], int, float]:
         """Seconds and lengths of the last clips, by whether all analyzers were asked for; workers that are there; the time."""

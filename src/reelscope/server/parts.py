@@ -22,6 +22,7 @@ from reelscope.server.hub import Hub
 from reelscope.server.janitor import Janitor
 from reelscope.server.jobs import Jobs
 from reelscope.server.listing import Listing
+from reelscope.server.looking import Looking
 from reelscope.server.monitor.store import DatabaseStore
 from reelscope.server.monitor.watch import Monitor
 from reelscope.server.readiness import Readiness
@@ -54,6 +55,7 @@ class Parts:
         self.blobs = LocalBlobs(self.data_dir / "blobs")
         self.asking = Asking(settings, self.blobs)
         self.listing = Listing(self.database, self.jobs)
+        self.looking = Looking(self.jobs, self.listing)
         self.hub = Hub(self.jobs)
         self.supervisor = Supervisor(settings, self.fleet, settings.server.workers)
         self.janitor = Janitor(settings, self.jobs, self.fleet, self.blobs)

@@ -60,13 +60,13 @@ ACCEPTED: dict[int | str, dict[str, Any]] = {
 }
 
 
-def job_of(id: JobId, p: Annotated[Parts, Depends(parts)]) -> Job:
+def job_of(id: JobId, request: Request) -> Job:
     """The job that an address names.
 
     Raises:
         InputError: There is none.
     """
-    found = p.jobs.get(id) if ID.fullmatch(id) else None
+    found = parts(request).jobs.get(id) if ID.fullmatch(id) else None
     if found is None:
         raise not_found("such analysis")
     return found
@@ -185,9 +185,12 @@ def list_analyses(
 
 
 @router.get("/{id}", response_model=AnalysisStatus, responses=errors(404))
-def get_analysis(request: Request, job: Annotated[Job, Depends(job_of)]) -> Response:
+async def get_analysis(request: Request, id: JobId) -> Response:
     """One analysis: state, progress, estimate, error."""
-    return Response(shown(parts(request), job).model_dump_json(), media_type="application/json")
+    found = await parts(request).looking.status(id) if ID.fullmatch(id) else None
+    if found is None:
+        raise not_found("such analysis")
+    return Response(found, media_type="application/json")
 
 
 @router.delete("/{id}", response_model=AnalysisStatus, responses=errors(404, 409) | {204: {"description": "Everything of it is gone"}})
