@@ -116,9 +116,9 @@ def test_cancelling(jobs: Jobs) -> None:
 
 def test_a_worker_that_dies_twice_over_a_clip_ends_it(jobs: Jobs) -> None:
     job = new(jobs)
-    assert not claimed(jobs, job, "w1").alone
+    assert not claimed(jobs, job, "w1").job.alone
     assert jobs.lost("w1", strike=True) == [job.id]
-    assert claimed(jobs, job, "w2").alone  # the next time nothing else runs beside it
+    assert claimed(jobs, job, "w2").job.alone  # the next time nothing else runs beside it
     jobs.lost("w2", strike=True)
     found = jobs.get(job.id)
     assert found is not None and found.state == "failed" and "worker_died" in str(found.error)
@@ -127,7 +127,7 @@ def test_a_worker_that_dies_twice_over_a_clip_ends_it(jobs: Jobs) -> None:
 def test_a_worker_that_is_ended_from_outside_is_no_strike(jobs: Jobs) -> None:
     job = new(jobs)
     for n in range(MAX_ATTEMPTS):
-        assert not claimed(jobs, job, f"w{n}").alone
+        assert not claimed(jobs, job, f"w{n}").job.alone
         jobs.lost(f"w{n}", strike=False)
     assert jobs.claim(job.id, "w") is None  # but nobody tries for ever
     found = jobs.get(job.id)

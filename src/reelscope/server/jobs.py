@@ -81,8 +81,19 @@ class Job:
         """Whether it ended."""
         return self.state in FINAL
 
+    @property
+    def alone(self) -> bool:
+        """Whether nothing else may run in its worker, since an earlier one died over it."""
+        return self.strikes > 0
+
 
 _COLUMNS = [jobs.c[f.name] for f in fields(Job)]
+
+# Statements that are executed with every look at a job: putting one together takes as long as executing it.
+_PLACES = sa.select(jobs.c.id, (sa.func.row_number().over(order_by=(jobs.c.priority, jobs.c.number, jobs.c.id)) - 1).label("place"))
+_QUEUE = _PLACES.where(jobs.c.state == "queued").subquery()
+_AHEAD = sa.select(_QUEUE).where(_QUEUE.c.id.in_(sa.bindparam("ids", expanding=True)))
+_SOME = sa.select(*_COLUMNS).where(jobs.c.id.in_(sa.bindparam("ids", expanding=True)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,14 +119,10 @@ class Handed:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A job in a worker's hands. alone: nothing else may run in its process, since an earlier one died over it."""
+    """A job in a worker's hands."""
 
     job: Job
     fence: int
-
-    @property
-    def alone(self) -> bool:
-        return self.job.strikes > 0
 
 
 @dataclass(frozen=True, slots=True)

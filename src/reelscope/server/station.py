@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import threading
 from types import FrameType
 
 from reelscope.config import Settings
@@ -13,6 +12,7 @@ from reelscope.server.durable import Durable
 from reelscope.server.fleet import Fleet
 from reelscope.server.jobs import Jobs
 from reelscope.server.supervise import Supervisor
+from reelscope.server.worker import wait_until
 
 __all__ = ["Station"]
 
@@ -33,7 +33,7 @@ class Station:
         folder.mkdir(parents=True, exist_ok=True)
         fleet = Fleet(self._database, Jobs(self._database, self._durable), folder)
         self._supervisor = Supervisor(settings, fleet, count, server=server, token_file=token_file)
-        self._ended = threading.Event()
+        self._ended = False
 
     def __enter__(self) -> Station:
         self._supervisor.start()
@@ -48,8 +48,8 @@ class Station:
         """Until SIGTERM or Ctrl-C."""
 
         def end(number: int, frame: FrameType | None) -> None:
-            self._ended.set()
+            self._ended = True
 
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, end)
-        self._ended.wait()
+        wait_until(lambda: self._ended)

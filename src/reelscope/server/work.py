@@ -155,16 +155,25 @@ class Work:
         return None
 
     def _take(self, job_id: str) -> bool:
-        """Claim a job and do it; whether nothing of it is left to do. The database is waited for, however long it is away."""
-        claim = self.jobs.claim(job_id, self.worker)
-        if claim is None:
+        """Claim a job and do it; whether nothing of it is left to do. The database is waited for, however long it is away.
+
+        It is claimed when its turn has come: what only waits here is not to blame where this worker dies.
+        """
+        job = self.jobs.get(job_id)
+        if job is None or job.final:
             return True
-        with bound(job=claim.job.id, worker=self.worker), self._room.alone() if claim.alone else self._room.shared():
-            if self.draining:  # while it waited for its turn
+        with self._room.alone() if job.alone else self._room.shared():
+            if self.draining:
+                return False
+            claim = self.jobs.claim(job_id, self.worker)
+            if claim is None:
+                return True
+            if self.draining:
                 self.jobs.hand_back(claim)
                 return False
-            log.info("begins, attempt %d: %s", claim.job.attempts, claim.job.title)
-            return self._run(claim)
+            with bound(job=claim.job.id, worker=self.worker):
+                log.info("begins, attempt %d: %s", claim.job.attempts, claim.job.title)
+                return self._run(claim)
 
     def _run(self, claim: Claim) -> bool:
         doing = _Doing(claim, JobProgress(claim.job.id))

@@ -14,13 +14,16 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any
 
 import sqlalchemy as sa
 
 from reelscope.config import Settings
 from reelscope.config.places import data_dir
+from reelscope.engine.limits import be_nice
 from reelscope.engine.owned import sweep
 from reelscope.pipeline import Session
 from reelscope.server.blobs import Blobs, LocalBlobs
@@ -33,7 +36,7 @@ from reelscope.server.monitor.worker import WorkerSampler
 from reelscope.server.remote import RemoteBlobs, token_of
 from reelscope.server.work import Work
 
-__all__ = ["EXIT_LOST", "Boot", "WorkerProcess", "main"]
+__all__ = ["EXIT_LOST", "Boot", "WorkerProcess", "main", "wait_until"]
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +46,7 @@ EXIT_LOST = 75  # taken for lost, or unfit: what it did is somebody else's now, 
 LOOK_S = 2.0  # how often it looks for workers that are gone
 STRAYS_S = 10.0  # how often it looks for work that is booked as taken by it and that it knows nothing of
 TIDY_S = 600.0  # how often it removes clips that it fetched and that no job here has used for long
+SIGNAL_S = 0.1  # how soon it heeds a signal
 HAND_BACK_S = 30.0  # an analyzer looks whether its clip was given up between two windows
 RECORD_S = 1.0  # for the queue's books of clips that just ended; what is not in them is found ended when it is taken again
 PR_SET_PDEATHSIG = 1
@@ -75,6 +79,8 @@ class WorkerProcess:
         self.ended = threading.Event()
         self.state = "starting"
         self.exit_code = 0
+        self.told = False  # by a signal, to end
+        self.over = False
         self.taken = False  # for lost, by others: what it does is not its any more
         self._last: list[dict[str, Any]] = []
 
@@ -99,13 +105,15 @@ class WorkerProcess:
             executor = Executor(database, self.boot.worker, analyse=self.work.run, call_back=self._call_back, at_once=_at_once(settings))
             beats = threading.Thread(target=self._beat, args=(executor,), name="beat", daemon=True)
             beats.start()
+            threading.Thread(target=self._heed, name="signals", daemon=True).start()
             self._warm(session)
             if blobs.reach():
                 executor.start()
                 self.state = "ready"
-                self.ended.wait()
+                wait_until(self.ended.is_set)
                 self._drain(executor)
         self.sampler.close()
+        self.over = True
         self.fleet.bury(self.boot.worker)
         self.durable.close()
         database.close()
@@ -113,9 +121,17 @@ class WorkerProcess:
         return self.exit_code
 
     def drain(self) -> None:
-        """Take no new job, end those on their way or hand them back, and end. May be called from a signal handler."""
+        """Take no new job, end those on their way or hand them back, and end. Not for a signal handler, which sets `told`."""
         self.state = "draining"
         self.ended.set()
+
+    def tell(self, number: int, frame: FrameType | None) -> None:
+        """Handler of the signal that tells this process to end."""
+        self.told = True
+
+    def _heed(self) -> None:
+        wait_until(lambda: self.told)
+        self.drain()
 
     def lose(self) -> None:
         """Drain and end so that a new process takes this one's place."""
@@ -158,9 +174,9 @@ class WorkerProcess:
     def _beat(self, executor: Executor) -> None:
         """Once a second: say that this worker lives and what it does; now and then look for those that do not."""
         beats = 0
-        while True:
+        while not self.over:
             try:
-                if not self.fleet.beat(self.boot.worker, self.state, self.work.doing(), self.sampler.sample()):
+                if not self.fleet.beat(self.boot.worker, self.state, self.work.doing(), self.sampler.sample()) and not self.over:
                     log.error("this worker was taken for lost: it ends, and its successor goes on")
                     self.taken = True
                     self.lose()
@@ -180,6 +196,16 @@ class WorkerProcess:
                 self.ended.wait(BEAT_S)
 
 
+def wait_until(true: Callable[[], bool]) -> None:
+    """What a main thread does until something has changed that a signal's handler changes.
+
+    It does not wait for a lock: a signal may be given to another thread of the process, and Python runs the handler in the main one when
+    that runs again; and a handler that wants a lock which its own thread happens to hold waits for ever. So handlers set a flag, no Event.
+    """
+    while not true():
+        time.sleep(SIGNAL_S)
+
+
 def main() -> int:
     """Read what to do from stdin and do it."""
     line = sys.stdin.readline()
@@ -188,13 +214,13 @@ def main() -> int:
     boot = Boot(**json.loads(line))
     _die_with_parent()
     process = WorkerProcess(boot)
-    signal.signal(signal.SIGTERM, lambda *_: process.drain())
+    signal.signal(signal.SIGTERM, process.tell)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor decides
     process.data_dir.mkdir(parents=True, exist_ok=True)
     logging.getLogger().addHandler(stderr_handler(process.settings.system.log_level, secrets=_secrets(boot)))
     logs = log_to_files(process.data_dir, worker=boot.worker, secrets=_secrets(boot))
-    if boot.server is None and process.settings.placement.nice < NICE:
-        os.nice(NICE)
+    if boot.server is None:
+        be_nice(NICE)
     threading.Thread(target=_end_with_stdin, name="parent", daemon=True).start()
     code = process.run()
     logs.close()
