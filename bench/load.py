@@ -325,8 +325,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             made["throughput"] = [clips_per_minute(Path(folder) / f"{n}", n) for n in (1, 2)]
             for row in made["throughput"]:
                 console.print(
-                    f"{row['workers']} worker{'s' * (row['workers'] > 1)}: {row['per_minute']:g} clips per minute ({row['clips']} times the "
-                    f"demo reel of {row['clip_s']:.1f} s, all analyzers, in {row['seconds']:g} s; all processes {row['rss_mib']} MiB)"
+                    f"{row['workers']} worker{'s' * (row['workers'] > 1)}: {row['per_minute']:g} clips per minute "
+                    f"({row['clips']} times the demo reel of {row['clip_s']:.1f} s, all analyzers, in {row['seconds']:g} s; "
+                    f"all processes {row['rss_mib']} MiB)"
                 )
     made["machine"] = machine_facts(PACKAGES) | {"load_before": round(load_before, 2)}
     console.print(made["machine"])
