@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
+import platform
 import shutil
 import signal
 import time
@@ -14,8 +16,11 @@ import psutil
 import pytest
 
 from reelscope.document.schema import Document
+from reelscope.server.calling import share_secret
 from reelscope.server.monitor.logs import story
 from tests.server.places import BROKEN, CHEAP, Place, place, small_clip, until
+
+SYS_TGKILL = {"x86_64": 234, "aarch64": 131}[platform.machine()]
 
 
 @pytest.fixture
@@ -124,6 +129,29 @@ def test_ending_lets_a_clip_end(here: Place, clip: Path) -> None:
         job = here.put(clip)
         until(lambda: here.now(job).state != "queued")
     assert here.now(job).state == "done"
+
+
+def test_a_signal_counts_whichever_thread_it_is_given_to(here: Place, clip: Path) -> None:
+    """The kernel gives it to any thread of the process; the main one, which runs Python's handlers, may not even notice."""
+    with here.workers() as supervisor:
+        (done,) = here.ended(here.put(clip))
+        (pid,) = supervisor.pids()
+        threads = [int(task.name) for task in Path(f"/proc/{pid}/task").iterdir() if int(task.name) != pid]
+        assert ctypes.CDLL(None).syscall(SYS_TGKILL, pid, threads[-1], signal.SIGTERM) == 0
+        until(lambda: supervisor.restarts == 1, seconds=30.0)
+    assert done.state == "done"
+
+
+def test_a_worker_on_another_folder_than_the_server_s_takes_no_jobs(here: Place, clip: Path, tmp_path: Path) -> None:
+    """`reelscope worker` without --server on another machine: it would fail every job of the queue, since no clip is there."""
+    (tmp_path / "elsewhere").mkdir()
+    share_secret(here.database, tmp_path / "elsewhere")
+    with here.workers():
+        job = here.put(clip)
+        until(lambda: any(w.state == "starting" and w.sample for w in here.fleet.all()))
+        assert here.now(job).state == "queued"
+        share_secret(here.database, here.data_dir)
+        assert here.ended(job)[0].state == "done"
 
 
 def test_a_worker_that_was_stopped_for_long_changes_nothing_and_ends(here: Place, clip: Path, tmp_path: Path) -> None:

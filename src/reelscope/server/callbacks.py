@@ -21,7 +21,7 @@ from reelscope.errors import InputError, OutputError
 from reelscope.net import AddressRules, Resolver, client, system_resolver
 from reelscope.outputs import write_error
 
-__all__ = ["DELAYS_S", "SIGNATURE_HEADER", "TOLERANCE_S", "Delivery", "deliver", "secret_of", "sign", "verify"]
+__all__ = ["DELAYS_S", "SECRET_FILE", "SIGNATURE_HEADER", "TOLERANCE_S", "Delivery", "deliver", "secret_of", "sign", "verify"]
 
 SIGNATURE_HEADER = "Reelscope-Signature"
 # Waits before the second and each further attempt. The first two bridge a restart of the receiver, the middle ones a deployment that went

@@ -9,13 +9,13 @@ import sqlalchemy as sa
 
 from reelscope.config import Settings
 from reelscope.net import AddressRules
-from reelscope.server.callbacks import DELAYS_S, deliver, secret_of
+from reelscope.server.callbacks import DELAYS_S, SECRET_FILE, deliver, secret_of
 from reelscope.server.db import Database, secrets
 from reelscope.server.durable import CALLBACKS
 from reelscope.server.jobs import Jobs
 from reelscope.server.views import status_of
 
-__all__ = ["Caller", "share_secret"]
+__all__ = ["Caller", "at_home", "share_secret"]
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +32,16 @@ def share_secret(database: Database, data_dir: Path) -> None:
             c.execute(secrets.insert().values(name=NAME, value=secret))
 
     database.write(body)
+
+
+def at_home(database: Database, data_dir: Path) -> bool:
+    """Whether a data folder is that of the database's server, or there was none yet: its secret lies beside its files."""
+    found = database.read(lambda c: c.execute(sa.select(secrets.c.value).where(secrets.c.name == NAME)).scalar())
+    try:
+        own = (data_dir / SECRET_FILE).read_bytes().strip()
+    except OSError:
+        own = b""
+    return found is None or bytes(found) == own
 
 
 class Caller:

@@ -27,7 +27,7 @@ from reelscope.engine.limits import be_nice
 from reelscope.engine.owned import sweep
 from reelscope.pipeline import Session
 from reelscope.server.blobs import Blobs, LocalBlobs
-from reelscope.server.db import FOR_EVER_S, open_database
+from reelscope.server.db import FOR_EVER_S, Database, open_database
 from reelscope.server.durable import Durable, Executor
 from reelscope.server.fleet import BEAT_S, Fleet, WorkerLock
 from reelscope.server.jobs import Jobs
@@ -45,6 +45,7 @@ NICE = 5
 EXIT_LOST = 75  # taken for lost, or unfit: what it did is somebody else's now, and only a new process may go on; no clip's fault
 LOOK_S = 2.0  # how often it looks for workers that are gone
 STRAYS_S = 10.0  # how often it looks for work that is booked as taken by it and that it knows nothing of
+HOME_S = 5.0  # how often a worker that is not where the server's files are looks again
 TIDY_S = 600.0  # how often it removes clips that it fetched and that no job here has used for long
 SIGNAL_S = 0.1  # how soon it heeds a signal
 HAND_BACK_S = 30.0  # an analyzer looks whether its clip was given up between two windows
@@ -107,7 +108,7 @@ class WorkerProcess:
             beats.start()
             threading.Thread(target=self._heed, name="signals", daemon=True).start()
             self._warm(session)
-            if blobs.reach():
+            if self._at_home(database) and blobs.reach():
                 executor.start()
                 self.state = "ready"
                 wait_until(self.ended.is_set)
@@ -137,6 +138,16 @@ class WorkerProcess:
         """Drain and end so that a new process takes this one's place."""
         self.exit_code = EXIT_LOST
         self.drain()
+
+    def _at_home(self, database: Database) -> bool:
+        """Wait until files can be had here; False where that was given up. In a folder that is not the server's every job would fail."""
+        from reelscope.server.calling import at_home
+
+        while self.boot.server is None and not at_home(database, self.data_dir):
+            log.error("no jobs are taken: %s is not the server's data folder; start this worker with --server ADDRESS", self.data_dir)
+            if self.ended.wait(HOME_S):
+                return False
+        return True
 
     def _blobs(self) -> Blobs:
         if self.boot.server is None:
