@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from dbos import DBOS, DBOSClient, DBOSConfig, EnqueueOptions
+from dbos import DBOS, DBOSClient, DBOSConfig, EnqueueOptions, error
 
 from reelscope.server.db import Database
 
@@ -32,6 +32,7 @@ CONTRACT = "1"
 POLL_S = 0.25
 # Tries of DBOS itself are not what ends a job: strikes are counted in its row.
 MAX_RECOVERIES = 10_000
+NOT_RECORDED = "outcome was not recorded"
 ENDED = ("SUCCESS", "ERROR", "CANCELLED")
 SWEPT_AT_ONCE = 500
 CALLBACKS_AT_ONCE = 4  # of one worker: they mostly wait for somebody else's server
@@ -102,6 +103,12 @@ class Durable:
         return sum(self._client._sys_db.reenqueue_for_recovery(w, [executor], ANALYSES) for w in workflows)
 
 
+def _worth_telling(record: logging.LogRecord) -> bool:
+    """Not what DBOS says of a workflow that was cancelled or put back while it ran: that is how jobs are ended here, and told by us."""
+    raised = record.exc_info[1] if record.exc_info else None
+    return not isinstance(raised, error.DBOSAwaitedWorkflowCancelledError) and NOT_RECORDED not in record.getMessage()
+
+
 class Executor:
     """Takes work out and runs it, in threads of this process. There is one in a process.
 
@@ -127,6 +134,7 @@ class Executor:
         if database.sqlite:
             config["system_database_engine"] = database.engine  # connections that are set up as ours are (see db)
         DBOS(config=config)
+        logging.getLogger("dbos").addFilter(_worth_telling)
         DBOS.workflow(name=ANALYSES, max_recovery_attempts=MAX_RECOVERIES)(self._named(ANALYSES, analyse))
         DBOS.workflow(name=CALLBACKS, max_recovery_attempts=MAX_RECOVERIES)(self._named(CALLBACKS, call_back))
         self._worker, self._at_once = worker, at_once
