@@ -183,14 +183,19 @@ class Siege:
         found = {job.id: job for job in self.all()}
         return {kind: self.outcome(found[posters.accepted[f"quiet-{i}"]]) for i, kind in enumerate(kinds)}
 
+    def left(self, ids: Collection[str]) -> int:
+        """How many of these jobs have not ended."""
+        wanted = set(ids)
+        return sum(job.id in wanted and not job.final for job in self.all())
+
     def wait_for(self, ids: Collection[str], seconds: float = 300.0) -> None:
         """Until these jobs have ended."""
         wanted, until = set(ids), time.monotonic() + seconds
         while True:
-            open_jobs = [job for job in self.all() if job.id in wanted and not job.final]
-            if not open_jobs:
+            found = [job for job in self.all() if job.id in wanted and not job.final]
+            if not found:
                 return
-            assert time.monotonic() < until, f"{len(open_jobs)} jobs did not end in {seconds:g} s: {open_jobs[:3]} {self.log()}"
+            assert time.monotonic() < until, f"{len(found)} jobs did not end in {seconds:g} s: {found[:3]} {self.log()}"
             time.sleep(0.1)
 
     def check(self, submissions: dict[str, Kind], accepted: dict[str, str], quiet: dict[Kind, Outcome], *, before: int) -> Counter[str]:
@@ -286,6 +291,7 @@ class Posters:
     Attributes:
         work: Key, kind and priority of each.
         pause_s: Longest pause between two. hang_up: Share of senders that go away before they have read the answer.
+        until: No new submission after that (time.monotonic).
         accepted: Job ids by key. again: How many were sent again after no answer; repeated: after one, to the same id.
     """
 
@@ -294,6 +300,7 @@ class Posters:
     seed: int
     pause_s: float = 0.0
     hang_up: float = 0.1
+    until: float = float("inf")
     accepted: dict[str, str] = field(default_factory=dict)
     again: int = 0
     repeated: int = 0
@@ -317,7 +324,7 @@ class Posters:
             while True:
                 with self._lock:
                     item = next(waiting, None)
-                if item is None or self.errors:
+                if item is None or self.errors or time.monotonic() > self.until:
                     return
                 self._post(chance, *item)
                 time.sleep(chance.uniform(0, self.pause_s))
@@ -382,6 +389,11 @@ class Hunter:
     def __exit__(self, *error: object) -> None:
         self._stop.set()
         self.join()
+
+    def stop_when(self, condition: Callable[[], bool]) -> None:
+        """Let it go on until then."""
+        while not condition() and not self.errors:
+            time.sleep(0.5)
 
     def join(self) -> None:
         """Wait for its last strike."""
