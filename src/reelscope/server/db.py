@@ -82,7 +82,7 @@ jobs = sa.Table(
     sa.Column("callback", sa.String(16)),
     sa.Column("search_text", sa.Text, nullable=False, default=""),  # casefolded: title, transcript, text on screen
     sa.Index("reelscope_jobs_number", "number"),
-    sa.Index("reelscope_jobs_state", "state", "number"),
+    sa.Index("reelscope_jobs_state", "state", "priority", "number", "id"),
     sa.Index("reelscope_jobs_same", "same_key"),
     sa.Index("reelscope_jobs_finished", "finished_at"),
 )

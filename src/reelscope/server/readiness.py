@@ -7,9 +7,11 @@ import threading
 from dataclasses import dataclass
 
 from reelscope.config import Settings
+from reelscope.errors import ReelscopeError
 from reelscope.models.catalog import Catalog
 from reelscope.models.manifest import manifest
 from reelscope.models.states import check
+from reelscope.outputs import check_room
 from reelscope.server.fleet import Fleet
 
 __all__ = ["Check", "Readiness"]
@@ -38,6 +40,7 @@ class Readiness:
         self._models: list[Check] | None = None
         self._workers = Check("workers", False, "none is ready yet", "they load; see the log where this lasts")
         self._database = Check("database", True, fleet.database.shown)
+        self._disk = self._room()
         self._stopped = threading.Event()
         self._threads: list[threading.Thread] = []
 
@@ -49,7 +52,7 @@ class Readiness:
     def checks(self) -> list[Check]:
         """What was looked at, as it was at the last look."""
         waiting = [Check("models", False, "are being verified")]
-        return [self._database, self._workers, *(waiting if self._models is None else self._models)]
+        return [self._database, self._workers, self._disk, *(waiting if self._models is None else self._models)]
 
     def start(self) -> None:
         """Begin to look."""
@@ -64,8 +67,17 @@ class Readiness:
         for thread in self._threads:
             thread.join()
 
+    def _room(self) -> Check:
+        """Whether new jobs are taken as far as the disk goes; the intake looks twice a second (limits.DiskWatch)."""
+        try:
+            check_room(self.fleet.data_dir, self.settings.server.min_free_disk_mib)
+        except ReelscopeError as error:
+            return Check("disk", False, error.message, "free some space, or lower server.min_free_disk_mib")
+        return Check("disk", True, "there is room")
+
     def _watch(self) -> None:
         while not self._stopped.is_set():
+            self._disk = self._room()
             try:
                 found = self.fleet.all()
                 ready = [w for w in found if w.alive and w.state == "ready"]

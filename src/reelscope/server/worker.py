@@ -12,10 +12,12 @@ import logging
 import os
 import signal
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -25,6 +27,7 @@ from reelscope.config import Settings
 from reelscope.config.places import data_dir
 from reelscope.engine.limits import be_nice
 from reelscope.engine.owned import sweep
+from reelscope.engine.shared import shared_parent
 from reelscope.pipeline import Session
 from reelscope.server.blobs import Blobs, LocalBlobs
 from reelscope.server.db import FOR_EVER_S, Database, open_database
@@ -98,7 +101,8 @@ class WorkerProcess:
         self.fleet.enter(self.boot.worker, restarts=self.boot.restarts)
         spare = self.data_dir / "spare"
         spare.mkdir(exist_ok=True)
-        sweep(spare)  # downloads of workers that are no more
+        for folder in (spare, shared_parent(settings, 0), settings.system.temp_dir or Path(tempfile.gettempdir())):
+            sweep(folder)  # downloads, frames and sound of workers that are no more; the engine looks only when it starts a clip
         with Session(settings, many=True) as session:
             self.sampler = WorkerSampler(session, self.data_dir)
             blobs = self._blobs()

@@ -166,15 +166,17 @@ export const detail = (main, { id }) => {
     stepSaid = Math.max(stepSaid ?? 0, step); // where it stands when it is opened is read there
   };
   const analyzers = () => {
-    const all = Object.entries(entries), rows = all.filter(([, of]) => of.state !== "skipped"), left = all.length - rows.length;
+    const over = FINAL.has(status.state); // what was on its way then did not end
+    const all = Object.entries(entries).map(([name, of]) => [name, over && (of.state === "running" || of.state === "waiting") ? { ...of, state: "stopped" } : of]);
+    const rows = all.filter(([, of]) => of.state !== "skipped"), left = all.length - rows.length;
     const wanting = rows.filter(([, of]) => GAPS.has(of.state) && (of.reason || of.hint));
     show(refs.gaps, wanting.length > 0);
     gaps.update(refs.gapList, wanting, ([name]) => name);
-    const rest = rows.filter((row) => !wanting.includes(row)).sort(([, a], [, b]) => (FINAL.has(status.state) ? (ORDER[a.state] ?? 4) - (ORDER[b.state] ?? 4) : 0));
+    const rest = rows.filter((row) => !wanting.includes(row)).sort(([, a], [, b]) => (over ? (ORDER[a.state] ?? 4) - (ORDER[b.state] ?? 4) : 0));
     show(refs.measured, rest.length > 0);
     meters.update(refs.meters, rest, ([name]) => name);
     const ok = rows.filter(([, of]) => of.state === "ok").length;
-    say(refs.counts, `${ok} of ${rows.length} measured${left ? `, ${left} not asked for` : ""}`);
+    say(refs.counts, `${ok} of ${rows.length} ${over && status.state !== "done" ? "had ended" : "measured"}${left ? `, ${left} not asked for` : ""}`);
   };
   const fromDocument = async () => {
     if (documentFor || status.state !== "done") return;

@@ -64,7 +64,7 @@ export const sentence = (text) => (text ? text[0].toUpperCase() + text.slice(1) 
 
 export const STATES = { queued: "Waiting", running: "Running", done: "Done", failed: "Failed", cancelled: "Cancelled" };
 export const FINAL = new Set(["done", "failed", "cancelled"]);
-export const ENTRY_STATES = {
+export const ENTRY_STATES = { stopped: "Stopped",
   waiting: "Waiting", running: "Running", ok: "Measured", not_applicable: "Not applicable", unavailable: "Unavailable", skipped: "Not asked for",
   failed: "Failed", timeout: "Out of time",
 };
