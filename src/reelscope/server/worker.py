@@ -27,7 +27,6 @@ from reelscope.config import Settings
 from reelscope.config.places import data_dir
 from reelscope.engine.limits import be_nice
 from reelscope.engine.owned import sweep
-from reelscope.engine.shared import shared_parent
 from reelscope.pipeline import Session
 from reelscope.server.blobs import Blobs, LocalBlobs
 from reelscope.server.db import FOR_EVER_S, Database, open_database
@@ -101,6 +100,8 @@ class WorkerProcess:
         self.fleet.enter(self.boot.worker, restarts=self.boot.restarts)
         spare = self.data_dir / "spare"
         spare.mkdir(exist_ok=True)
+        from reelscope.engine.shared import shared_parent  # it needs numpy, which the web process, where this module is read too, does not
+
         for folder in (spare, shared_parent(settings, 0), settings.system.temp_dir or Path(tempfile.gettempdir())):
             sweep(folder)  # downloads, frames and sound of workers that are no more; the engine looks only when it starts a clip
         with Session(settings, many=True) as session:
