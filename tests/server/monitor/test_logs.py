@@ -78,7 +78,8 @@ def test_a_record_that_cannot_be_put_together_is_told_all_the_same(fault: str) -
     assert "could not be put together" in made["message"] and made["level"] == "error"
 
 
-def test_odd_characters_and_long_texts(tmp_path: Path) -> None:
+def test_odd_characters_and_long_texts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logging.getLogger("reelscope"), "propagate", False)  # pytest-xdist cannot hand captured half characters on
     with log_to_files(tmp_path):
         log.info("a\x00b\n\udcff é \u2028")
         log.info("x" * (3 * LONGEST))
