@@ -6,6 +6,7 @@ are counted with what they were measured to hold. The guard is for what goes bey
 
 from __future__ import annotations
 
+import ctypes
 import importlib.abc
 import importlib.machinery
 import importlib.metadata
@@ -36,6 +37,7 @@ __all__ = [
     "allocator_settings",
     "apply_in_worker",
     "be_nice",
+    "few_arenas",
     "offenders",
     "rss_mib",
     "torch_limits",
@@ -48,6 +50,7 @@ MIB = 2**20
 RAM_SHARE = 0.9  # of the machine: above it the system's own killer comes, which picks its victim by size and not by fault
 GPU_MARGIN_X = 1.15  # a CUDA context and its libraries' kernels come on top of what allocators count
 SAMPLE_S = 1.0
+M_ARENA_MAX = -8  # malloc.h
 AUTOGROUP = Path("/proc/self/autogroup")
 GROUP_TRIES, GROUP_PAUSE_S = 5, 0.11  # Linux takes one change in a tenth of a second from all users together
 IN_A_ROW = 2  # one sample above the limit may be a peak that is given back at once
@@ -63,7 +66,8 @@ OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HF_HUB_DISABLE_T
 
 # glibc gives every thread an arena of its own, which keeps what it once held: 240 clips through one process grew it by 15-32 %, with two
 # arenas not at all. Telemetry: see reelscope/__init__.py.
-UNLESS_SET = {"MALLOC_ARENA_MAX": "2", "ORT_DISABLE_TELEMETRY": "1"}
+ARENAS = 2
+UNLESS_SET = {"MALLOC_ARENA_MAX": f"{ARENAS}", "ORT_DISABLE_TELEMETRY": "1"}
 
 
 def worker_environment(
@@ -151,6 +155,14 @@ def be_nice(level: int) -> None:
             time.sleep(GROUP_PAUSE_S)
         except OSError:  # a kernel without it
             return
+
+
+def few_arenas() -> None:
+    """Limit glibc's arenas in a process that nobody started with `worker_environment`; call it before there are threads."""
+    if "MALLOC_ARENA_MAX" in os.environ:
+        return
+    with suppress(OSError, AttributeError):  # another C library
+        ctypes.CDLL(None).mallopt(M_ARENA_MAX, ARENAS)
 
 
 def torch_limits(torch: Any, plan: WorkerPlan) -> float | None:

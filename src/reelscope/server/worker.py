@@ -25,7 +25,7 @@ import sqlalchemy as sa
 
 from reelscope.config import Settings
 from reelscope.config.places import data_dir
-from reelscope.engine.limits import be_nice
+from reelscope.engine.limits import be_nice, few_arenas
 from reelscope.engine.owned import sweep
 from reelscope.pipeline import Session
 from reelscope.server.blobs import Blobs, LocalBlobs
@@ -228,6 +228,7 @@ def main() -> int:
     if not line:
         return 2
     boot = Boot(**json.loads(line))
+    few_arenas()
     _die_with_parent()
     process = WorkerProcess(boot)
     signal.signal(signal.SIGTERM, process.tell)
