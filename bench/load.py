@@ -212,16 +212,18 @@ def submit(place: Siege, clip: Path, **asked: Any) -> str:
     return answer.json()["id"]
 
 
-def asked_for_a_minute(folder: Path, clients: int, seconds: float, think_s: float) -> dict[str, Any]:
-    """The server under load while it analyses; what was seen."""
+def asked_for_a_minute(folder: Path, clients: int, seconds: float, think_s: float, *, clip: Path | None = None) -> dict[str, Any]:
+    """The server under load while it analyses; what was seen. clip: what is analysed; the demo reel where it is not given."""
     clips = folder / "clips"
     clips.mkdir(parents=True)
-    render_demo(clips / "demo.mp4")
+    if clip is None:
+        clip = clips / "demo.mp4"
+        render_demo(clip)
     small = write_clip(clips / "small.mp4", moving_frames(30, width=64, height=48), sound=tone(1.0))
     with siege(folder / "server") as place:
         first = submit(place, small)
         place.wait_for([first])
-        ids = [first, *(submit(place, clips / "demo.mp4") for _ in range(max(4, round(seconds / 2))))]
+        ids = [first, *(submit(place, clip) for _ in range(max(4, round(seconds / 2))))]
         workers = place.processes("reelscope.server.worker", "reelscope.engine.worker")
         before, web = {p.pid: _cpu_s(p) for p in workers}, psutil.Process(place.served.process.pid)
         web_before, own_before, began = _cpu_s(web), _cpu_s(psutil.Process()), time.monotonic()

@@ -65,8 +65,8 @@ def kinds_of(folder: Path) -> list[Kind]:
     cut.write_bytes(clips[0].read_bytes()[:1500])  # its index, which is at the end, is missing
     noise.write_bytes(random.Random(5).randbytes(4000))
     sound, picture = ("audio_analysis",), ("cut_analysis", "color_analysis", "audio_analysis")
-    good = [Kind(clip, analyzers) for clip in clips for analyzers in (sound, picture)]
-    return [*good, *(Kind(clip, sound) for clip in clips), *(Kind(path, sound) for path in (text, cut, noise))]
+    asked = [(clip, analyzers) for clip in clips for analyzers in (sound, picture)]
+    return [Kind(*one) for one in (*asked, *((path, sound) for path in (text, cut, noise)))]
 
 
 class Siege:
