@@ -30,7 +30,9 @@ def _nothing_left(place: Path) -> Iterator[Place]:
         yield made
         made.control.release()
         until(lambda: not _others(threads), "threads end", left=lambda: _others(threads))
-    assert [p for p in psutil.Process().children(recursive=True) if p.pid not in children] == []
+    # the session's PostgreSQL is another fixture's, and starts and ends processes of its own as it likes
+    left = [p for p in psutil.Process().children(recursive=True) if p.pid not in children]
+    assert [p for p in left if p.name() != "postgres"] == []
     assert made.left() == []
 
 

@@ -112,3 +112,11 @@ def test_beats_tell_what_a_worker_does(here: Place) -> None:
     found = here.fleet.all()[0]
     assert (found.state, found.doing, found.sample, found.alive) == ("ready", [{"job": "x"}], {"rss_mib": 1.5}, True)
     until(lambda: here.fleet.all()[0].beat_age_s > 0)
+
+
+def test_the_lock_of_a_worker_that_died_before_it_had_a_row_goes(here: Place) -> None:
+    held = WorkerLock(here.data_dir, "starting")
+    (here.data_dir / "workers" / "dead.lock").touch()
+    here.fleet.look()
+    assert [p.name for p in (here.data_dir / "workers").iterdir()] == ["starting.lock"]
+    held.close()

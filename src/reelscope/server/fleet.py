@@ -12,6 +12,7 @@ import logging
 import os
 import re
 import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,8 +72,13 @@ class WorkerLock:
         folder = data_dir / "workers"
         folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / f"{worker}.lock"
-        self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self._fd, fcntl.LOCK_EX)
+        while True:
+            self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fcntl.flock(self._fd, fcntl.LOCK_EX)
+            with suppress(FileNotFoundError):
+                if os.path.samestat(self.path.lstat(), os.fstat(self._fd)):
+                    break
+            os.close(self._fd)  # who sweeps was quicker than our lock, and has removed the file
 
     def close(self) -> None:
         """Let go of it; the file goes too."""
@@ -154,6 +160,9 @@ class Fleet:
         left |= self.jobs.holders() & buried  # claimed a job after that, before it knew
         for worker in (*gone, *left):
             self.bury(worker)
+        for path in (self.data_dir / "workers").glob("*.lock"):
+            if path.stem not in rows:  # killed before it had a row; one that only has none yet holds its lock
+                WorkerLock.free(self.data_dir, path.stem)
         old = sa.delete(workers).where(workers.c.state == "gone", workers.c.beat_at < now() - GONE_KEPT_S)
         self.database.write(lambda c: c.execute(old))
         return gone
