@@ -8,6 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from reelscope.media.probe import probe
 from tests.faults.mutants import Bulk, Mutants, asked_of, complaints
 from tests.faults.siege import Kind, Posters, siege
 
@@ -55,3 +56,13 @@ def test_damaged_files_over_http(tmp_path: Path) -> None:
                 assert document.status_code == 200 and str(tmp_path) not in document.text
         assert {process.pid for process in place.processes("reelscope.server.worker")} == workers, "a worker died"
         assert server.is_running() and place.served.client.get("/health").status_code == 200
+
+
+def test_a_sound_track_without_a_rate_is_left_out(tmp_path: Path) -> None:
+    """Found by bench.soak: a header that says 0 Hz was an internal error."""
+    name, data = Mutants(tmp_path / "sources").make(5828)
+    path = tmp_path / name
+    path.write_bytes(data)
+    found = probe(path)
+    assert found.audio_index is None and found.video_index is not None
+    assert any("without sound" in warning for warning in found.media.warnings)

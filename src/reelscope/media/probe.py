@@ -116,7 +116,7 @@ def _choose(container: Any, file: Path) -> tuple[Any, Any, list[str]]:
     pictures = [s for s in container.streams.video if not _is_cover(s)]
     sounds = list(container.streams.audio)
     usable_v = [s for s in pictures if s.codec_context is not None]
-    usable_a = [s for s in sounds if s.codec_context is not None]
+    usable_a = [s for s in sounds if s.codec_context is not None and s.codec_context.sample_rate > 0]  # 0: a damaged header
     if not pictures and not sounds:
         raise InputError(f"{file}: holds neither picture nor sound", code="no_streams", hint="give a video file")
     if not usable_v and (pictures or not usable_a):
