@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from reelscope.errors import InputError
 from reelscope.media.probe import probe
-from tests.clips import moving_frames, write_clip, write_wav
+from tests.clips import moving_frames, tone, write_clip, write_wav
 
 
 @pytest.fixture
@@ -81,6 +82,18 @@ def test_sound_alone_in_a_codec_that_nobody_here_decodes(tmp_path: Path) -> None
     path.write_bytes(data)
     error = refused(path)
     assert error.code == "unsupported_codec" and "audio codec" in error.message and "sound" in (error.hint or "")
+
+
+@pytest.mark.parametrize("rate_hz", [0.0, 1e7, 2e9])
+def test_sound_that_states_a_rate_that_there_is_not(tmp_path: Path, rate_hz: float) -> None:
+    """It is left out: laid out at that rate it would be no sound, or gigabytes."""
+    path = write_clip(tmp_path / "a.mkv", moving_frames(30, width=32, height=32), sound=tone(1.0), audio_codec="pcm_s16le")
+    data = path.read_bytes()
+    mark = b"\xb5\x88" + struct.pack(">d", 48_000.0)  # Matroska's SamplingFrequency
+    assert data.count(mark) == 1
+    path.write_bytes(data.replace(mark, b"\xb5\x88" + struct.pack(">d", rate_hz)))
+    media = probe(path).media
+    assert media.audio is None and any("without sound" in text for text in media.warnings), media
 
 
 def test_streams_without_frames(tmp_path: Path) -> None:

@@ -33,6 +33,8 @@ IRREGULAR_TICKS = 1.5
 VFR_SHARE = 0.01
 # The container's end may differ from the packets' end by rounding and audio padding; more is missing data.
 MISSING_TOLERANCE_S = 0.2
+# The highest sample rate of any equipment. Sound is laid out on the clip's clock at its own rate: a forged one would fill the disk.
+MAX_RATE_HZ = 768_000
 MISSING_REFUSE_BELOW_S = 1.0  # a truncated clip with less picture than this is refused
 
 _HDR = {16: "pq", 18: "hlg"}  # AVCOL_TRC_SMPTE2084, AVCOL_TRC_ARIB_STD_B67
@@ -116,9 +118,12 @@ def _choose(container: Any, file: Path) -> tuple[Any, Any, list[str]]:
     pictures = [s for s in container.streams.video if not _is_cover(s)]
     sounds = list(container.streams.audio)
     usable_v = [s for s in pictures if s.codec_context is not None]
-    usable_a = [s for s in sounds if s.codec_context is not None and s.codec_context.sample_rate > 0]  # 0: a damaged header
+    decodable_a = [s for s in sounds if s.codec_context is not None]
+    usable_a = [s for s in decodable_a if 0 < s.codec_context.sample_rate <= MAX_RATE_HZ and s.channels > 0]
     if not pictures and not sounds:
         raise InputError(f"{file}: holds neither picture nor sound", code="no_streams", hint="give a video file")
+    if decodable_a and not usable_a and not pictures:
+        raise InputError(f"{file}: its sound states no sample rate or channels that there are", code="no_sound", hint="export it again")
     if not usable_v and (pictures or not usable_a):
         what, into = ("video", "H.264, for example with HandBrake") if pictures else ("audio", "MP4 with AAC sound, or WAV")
         raise InputError(f"{file}: its {what} codec cannot be decoded here", code="unsupported_codec", hint=f"convert the clip to {into}")
@@ -129,7 +134,8 @@ def _choose(container: Any, file: Path) -> tuple[Any, Any, list[str]]:
     if len(sounds) > 1 and audio is not None:
         warnings.append(f"{len(sounds)} audio streams; number {audio.index} is analysed")
     if sounds and audio is None:
-        warnings.append("the sound track's codec cannot be decoded here; the clip is analysed without sound")
+        why = "states no sample rate or channels that there are" if decodable_a else "is in a codec that cannot be decoded here"
+        warnings.append(f"the sound track {why}; the clip is analysed without sound")
     if video is not None and not (0 < video.width <= MAX_SIDE_PX and 0 < video.height <= MAX_SIDE_PX):
         if video.width == 0 or video.height == 0:
             raise InputError(f"{file}: its video stream has no picture size", code="no_picture", hint="fetch or export the clip again")
