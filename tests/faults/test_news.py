@@ -15,7 +15,7 @@ from reelscope.models.catalog import Catalog
 from reelscope.pipeline import Session
 from reelscope.server.monitor.logs import JsonLines
 from tests.faults.stubs import MODEL, use_model
-from tests.faults.tools import Place
+from tests.faults.tools import Place, until
 
 
 class Told:
@@ -153,6 +153,7 @@ def test_the_engines_own_lines_stand_under_the_clip(place: Place, clip: Path, li
     place.control.set(cut_analysis={"do": "sigkill", "phase": "finish", "times": 1})
     with place.session() as session:
         session.analyze(clip, job="job-18")
+        until(lambda: any("at work was: cut_analysis" in text for text, _ in lines.lines), "the line", left=lambda: lines.lines)
     (under,) = [under for text, under in lines.lines if "at work was: cut_analysis" in text]
     assert under == {"job": "job-18"}
 

@@ -36,6 +36,7 @@ def test_workers_wait_for_it_and_nothing_is_lost(own: Postgres, tmp_path: Path) 
     with own.database() as url, place(tmp_path / "data", url) as here, here.workers(2, command=BROKEN) as supervisor:
         stays = here.put(waits)
         jobs = [here.put(clip) for _ in range(12)]
+        until(lambda: sum(w.state == "ready" for w in here.fleet.all()) == 2)  # one that starts meanwhile ends and is started again
         for _ in range(2):
             until(lambda: here.now(stays).state == "running" and any(here.now(job).state == "running" for job in jobs))
             own.stop()

@@ -40,7 +40,8 @@ def test_a_worker_its_job_and_its_models_are_seen(here: Place, tmp_path: Path) -
             def seen() -> bool:
                 snapshot = monitor.look()
                 told.extend(d.job for w in snapshot.workers for d in w.doing)
-                return snapshot.queue.done_1h == 1 and snapshot.queue.failed_1h == 1 and any(w.engine for w in snapshot.workers)
+                ended = snapshot.queue.done_1h == 1 and snapshot.queue.failed_1h == 1
+                return ended and any(w.engine for w in snapshot.workers) and len(snapshot.models) == 2  # told with the next beat
 
             until(seen)
             after = monitor.look()
