@@ -427,15 +427,17 @@ def write(analysis: Analysis, out_dir: Path, *, formats: Sequence[str] = ("json"
         InputError: The folder cannot be written to. OutputError: the disk fails.
     """
     document = analysis.document
+    text = document.model_dump_json(indent=1)
     files: dict[str, bytes] = dict(analysis.keyframes) if "json" in formats else {}
     paths: dict[str, Path] = {}
     if "html" in formats:
         from reelscope.document.report import render_report
 
-        files["report.html"] = render_report(document, keyframes=analysis.keyframes).encode()
+        written = type(document).model_validate_json(text)  # its figures are rounded: the report says what the document says
+        files["report.html"] = render_report(written, keyframes=analysis.keyframes).encode()
         paths["html"] = out_dir / "report.html"
     if "json" in formats:
-        files["analysis.json"] = document.model_dump_json(indent=1).encode()  # last: who sees it may rely on the rest
+        files["analysis.json"] = text.encode()  # last: who sees it may rely on the rest
         paths["json"] = out_dir / "analysis.json"
     write_files(out_dir, files)
     if "json" in formats:

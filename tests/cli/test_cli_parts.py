@@ -20,6 +20,8 @@ from reelscope.document.schema import AnalyzerEntry
 from reelscope.errors import ConfigError, InputError, OutputError
 from reelscope.events import Event
 from reelscope.outputs import out_folder, write_error, write_files
+from reelscope.pipeline import Analysis, write
+from tests.document.fixtures import full_document
 
 
 def test_names_are_split_and_kept_once() -> None:
@@ -206,6 +208,16 @@ def test_report_renders_a_document_again(cli: Any, place: Path, clip: Path) -> N
     assert (place / "o/report.html").read_bytes() == first
     assert cli(["report", "o/analysis.json", "--out", "again/r.html"]).code == 0
     assert (place / "again/r.html").read_bytes() == first
+
+
+def test_a_report_shows_the_figures_as_the_document_has_them(cli: Any, place: Path) -> None:
+    # Two digits of 0.1950000001 are 0.20, of the 0.195 that is written 0.19 or 0.20: the two must not be rounded apart.
+    document = full_document()
+    document.run.phases = {"decode": 0.19499999999, "finish": 0.20500000001, "merge": 1.0}
+    write(Analysis(document), place)
+    first = (place / "report.html").read_bytes()
+    assert cli(["report", "analysis.json"]).code == 0
+    assert (place / "report.html").read_bytes() == first
 
 
 # --- demo ---------------------------------------------------------------------------------------------------------------------------

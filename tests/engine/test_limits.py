@@ -173,7 +173,8 @@ from pathlib import Path
 from reelscope.engine.limits import be_nice
 
 def of_session():
-    return int(Path("/proc/self/autogroup").read_text().split()[-1])
+    told = Path("/proc/self/autogroup").read_text().split()  # nothing in a session that has no group of its own
+    return int(told[-1]) if told else None
 
 before, session = os.nice(0), of_session()
 be_nice(before + 3)
