@@ -25,7 +25,12 @@ from reelscope.document.schema import Document
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-__all__ = ["render_report", "script_json"]
+__all__ = ["render_report", "report_policy", "script_json"]
+
+SCRIPTS = ("core", "timeline", "tips", "viewer", "player", "page")
+"""Parts of the script in their order; each keeps its names in a block, and all stand in one function."""
+
+STYLES = ("base", "stage", "header", "timeline", "shots", "insights", "sections", "print")
 
 
 def script_json(value: Any) -> str:
@@ -61,11 +66,28 @@ def _asset(name: str) -> str:
     return resources.files("reelscope.document.report").joinpath(name).read_text(encoding="utf-8")
 
 
-def _policy(script: str) -> str:
-    """Content security policy of the file; the hash is of the script element's text."""
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+@cache
+def _script() -> str:
+    """The script of every report. It begins with a line feed, which the template would otherwise swallow, and so change its hash."""
+    return '\n"use strict";\n(() => {\n' + "".join(_asset(f"js/{name}.js") for name in SCRIPTS) + "})();\n"
+
+
+@cache
+def _style() -> str:
+    return "".join(_asset(f"css/{name}.css") for name in STYLES)
+
+
+@cache
+def report_policy() -> str:
+    """The content security policy that stands in every report, for a server to send along.
+
+    The script is named by the hash of its text. The clip may be a file beside the report, one that the reader opens (blob), or the
+    server's own; nothing else may be connected to, and from disk nothing at all.
+    """
+    digest = base64.b64encode(hashlib.sha256(_script().encode()).digest()).decode()
     return (
-        f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; img-src data:; media-src 'self' file: blob:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; "
+        "base-uri 'none'; form-action 'none'"
     )
 
 
@@ -76,18 +98,27 @@ def _file_name(document: Document) -> str:
     return clean(source.url or "clip")
 
 
-def report_policy() -> str:
-    """The content security policy that stands in every report, for a server to send along."""
-    return _policy("\n" + _asset("report.js"))
+def _data(document: Document, rows: list[dict[str, Any]], tips: Tips) -> dict[str, Any]:
+    """What the script works with: see js/core.js."""
+    return {
+        "duration": document.media.duration_s,
+        "fps": document.media.fps,
+        "vfr": document.media.vfr,
+        "start": document.media.start_s,
+        "shots": [{"n": row["number"], "s": shot.start_s, "e": shot.end_s} for row, shot in zip(rows, document.shots, strict=True)],
+        "tips": tips.entries,
+        "curves": tips.curves,
+    }
 
 
-def render_report(document: Document, *, keyframes: Mapping[str, bytes], title: str | None = None) -> str:
+def render_report(document: Document, *, keyframes: Mapping[str, bytes], title: str | None = None, clip: str | None = None) -> str:
     """The report of a document as one self-contained HTML text.
 
     Args:
         document: What to show.
         keyframes: JPEG bytes by `ShotRow.keyframe`; a shot whose picture is not there is shown without one.
         title: Heading instead of the file's name.
+        clip: Address of the clip as seen from the report: a relative path, or the server's; None where it is not known.
 
     Returns:
         HTML that needs nothing beside it; encodes as UTF-8 whatever stands in the document.
@@ -97,7 +128,6 @@ def render_report(document: Document, *, keyframes: Mapping[str, bytes], title: 
     tips = Tips()
     made = lanes(document, tips)
     sound = tables.sound(document, tips)
-    script = "\n" + _asset("report.js")
     rows = tables.shots(document, keyframes)
     page = {
         "title": clean(title) if title else _file_name(document),
@@ -133,9 +163,10 @@ def render_report(document: Document, *, keyframes: Mapping[str, bytes], title: 
         "statuses": facts.statuses(document),
         "missing": missing,
         "insights": cards(document),
-        "css": Markup(_asset("report.css") + _asset("insights.css")),  # noqa: S704 - our own package file
-        "script": Markup(script),
-        "policy": _policy(script),
-        "data": Markup(script_json({"duration": document.media.duration_s, "tips": tips.entries, "curves": tips.curves})),
+        "clip": clip,
+        "css": Markup(_style()),  # noqa: S704 - our own package file
+        "script": Markup(_script()),
+        "policy": report_policy(),
+        "data": Markup(script_json(_data(document, rows, tips))),
     }
     return _environment().get_template("report.html.j2").render(page)
