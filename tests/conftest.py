@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,10 @@ from pathlib import Path
 import pytest
 
 from tests.postgres import Postgres
+
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the background of a shell: what the tests start would not hear a Ctrl-C
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def debian_program(name: str) -> str:

@@ -17,7 +17,10 @@ ERROR = {"code": "no_video", "message": "the clip holds no picture", "hint": "gi
 
 
 class Jobs:
-    """Analyses by id. What has "bad" in its name fails, "again" fails for now, "gone" is cancelled, "slow" runs until `release`."""
+    """Analyses by id. What has "bad" in its name fails, "again" fails for now, "gone" is cancelled, "slow" runs until `release`.
+
+    `release_at`: so many that are outstanding at once release the slow ones.
+    """
 
     def __init__(self, stub: Stub) -> None:
         self.stub = stub
@@ -25,6 +28,7 @@ class Jobs:
         self.final: dict[str, str] = {}
         self.release = threading.Event()
         self.most = 0
+        self.release_at: int | None = None
         one = r"/analyses/([0-9a-f]{32})"
         stub.on("POST", "/analyses", self._submit).on("POST", "/analyses/upload", self._submit)
         stub.on("GET", one, self._get).on("DELETE", one, self._cancel).on("GET", f"{one}/events", self._events)
@@ -61,6 +65,8 @@ class Jobs:
             id = f"{len(self.sources) + 1:032x}"
             self.sources[id] = source
             self.most = max(self.most, len(self.sources) - len(self.final))
+            if self.most == self.release_at:
+                self.release.set()
         told(job(id, "queued", title=source), 202)(handler, call)
 
     def _id(self, call: Call) -> str:

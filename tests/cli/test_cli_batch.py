@@ -413,7 +413,8 @@ def test_a_server_does_it(cli: Any, place: Path, server: Jobs) -> None:
 
 
 def test_as_many_are_outstanding_as_was_asked_for(cli: Any, place: Path, server: Jobs) -> None:
-    result = cli(["batch", listed(place, *[f"{WEB}/{n}" for n in range(12)]), "--server", server.stub.url, "--workers", "3"])
+    server.release_at = 3
+    result = cli(["batch", listed(place, *[f"{WEB}/slow-{n}" for n in range(12)]), "--server", server.stub.url, "--workers", "3"])
     assert (result.code, len(result.out.splitlines()), server.most) == (0, 12, 3)
 
 
