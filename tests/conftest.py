@@ -14,7 +14,6 @@ import pytest
 
 from tests.postgres import Postgres
 
-
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the background of a shell: what the tests start would not hear a Ctrl-C
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
