@@ -63,11 +63,27 @@ def table_page() -> str:
     return table_reference()
 
 
+def reference() -> str:
+    """docs/reference.md."""
+    from bench.reference_page import reference_page
+
+    return reference_page()
+
+
+def benchmarks() -> str:
+    """docs/benchmarks.md."""
+    from bench.benchmarks_page import benchmarks_page
+
+    return benchmarks_page()
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "models.md": models_page,
     "settings.md": settings_page,
     "cli.md": cli_page,
     "table.md": table_page,
+    "reference.md": reference,
+    "benchmarks.md": benchmarks,
     "schema/analysis.schema.json": schema_file,
     "analyzers/README.md": analyzers_page,
 }
