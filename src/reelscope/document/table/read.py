@@ -18,10 +18,10 @@ from typing import Any
 
 from reelscope.document.names import ANALYZER_NAMES
 from reelscope.document.schema import SCHEMA_VERSION
-from reelscope.document.table.column import WHY, Column
+from reelscope.document.table.column import WHY, Column, Kind
 from reelscope.document.table.columns import COLUMNS
 
-__all__ = ["MAX_BYTES", "Cell", "Row", "Skipped", "Table", "find_documents", "read_row", "read_table", "row_of"]
+__all__ = ["MAX_BYTES", "Cell", "Row", "Skipped", "Table", "find_documents", "plain", "read_row", "read_table", "row_of", "typed"]
 
 Cell = str | int | float | bool | None
 Row = dict[str, Cell]
@@ -99,22 +99,22 @@ def read_row(folder: Path, name: str) -> Row | Skipped:
     try:
         facts = path.stat()
         if not stat.S_ISREG(facts.st_mode):  # to open a named pipe would wait for ever
-            return Skipped(_plain(name), "no regular file")
+            return Skipped(plain(name), "no regular file")
         if facts.st_size > MAX_BYTES:
-            return Skipped(_plain(name), f"{facts.st_size} bytes are too many for a document")
+            return Skipped(plain(name), f"{facts.st_size} bytes are too many for a document")
         data = path.read_bytes()
     except OSError as error:
-        return Skipped(_plain(name), f"cannot be read: {error.strerror or error}")
+        return Skipped(plain(name), f"cannot be read: {error.strerror or error}")
     try:
         document = json.loads(data, parse_constant=_no_constant)
     except RecursionError:
-        return Skipped(_plain(name), "is nested too deeply for a document")
+        return Skipped(plain(name), "is nested too deeply for a document")
     except UnicodeDecodeError:
-        return Skipped(_plain(name), "is not JSON: no UTF-8")
+        return Skipped(plain(name), "is not JSON: no UTF-8")
     except ValueError as error:  # a number of thousands of digits is one too
-        return Skipped(_plain(name), f"is not JSON: {error}" if data.strip() else "is empty")
+        return Skipped(plain(name), f"is not JSON: {error}" if data.strip() else "is empty")
     reason = _no_document(document)
-    return Skipped(_plain(name), reason) if reason else row_of(document, name)
+    return Skipped(plain(name), reason) if reason else row_of(document, name)
 
 
 def _no_constant(name: str) -> None:
@@ -148,16 +148,16 @@ def row_of(document: Mapping[str, Any], name: str, columns: Sequence[Column] = C
     row: Row = {}
     for column in columns:
         if not column.measured:
-            row[column.name] = _typed(column, _fact(document, name, column))
+            row[column.name] = typed(column.kind, _fact(document, name, column))
             continue
         holder, lack = _holder(document, column.source)
         value: Cell = None
         if lack is None:
             raw, lack = _value(holder, column, document)
-            value = _typed(column, raw)
+            value = typed(column.kind, raw)
             if raw is not None and value is None:
                 lack = f"the document has no {column.kind} there"
-        row[column.name], row[column.name + WHY] = value, None if value is not None else _plain(lack or NULL)
+        row[column.name], row[column.name + WHY] = value, None if value is not None else plain(lack or NULL)
     return row
 
 
@@ -228,11 +228,11 @@ def _walk(holder: Any, path: str) -> tuple[Any, bool]:
     return here, True
 
 
-def _typed(column: Column, value: Any) -> Cell:
-    """The value if it has the column's type."""
-    match column.kind:
+def typed(kind: Kind, value: Any) -> Cell:
+    """The value if it has the type, else None: no text becomes a number, and no figure is infinite."""
+    match kind:
         case "text":
-            return _plain(value) if isinstance(value, str) else None
+            return plain(value) if isinstance(value, str) else None
         case "bool":
             return value if isinstance(value, bool) else None
         case "int":
@@ -243,7 +243,7 @@ def _typed(column: Column, value: Any) -> Cell:
             return value if -INT64 < value < INT64 else None  # `1e999` is a number in JSON and infinity here; no figure is that large
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Text that can be written as UTF-8: halves of surrogate pairs, which JSON may hold, become U+FFFD."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
