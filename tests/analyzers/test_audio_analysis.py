@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from pathlib import Path
 
 import numpy as np
@@ -190,6 +192,42 @@ def test_clipped_runs_closer_than_a_tenth_of_a_second_are_one_interval() -> None
     meter.push(wave)
     meter.finish()
     assert [(c.start_s, c.end_s, c.runs) for c in meter.clipping] == [(0.1, 0.153, 2), (0.4, 0.41, 1)]
+
+
+@pytest.mark.parametrize("rate_hz", [48_000, 11_025, 8_001])
+@pytest.mark.parametrize("size", [100_000, 701, 3])
+def test_the_waveform_is_the_largest_sample_of_each_tenth_of_a_second(rate_hz: int, size: int) -> None:
+    frames = round(0.36 * rate_hz)
+    wave = np.random.default_rng(3).normal(0, 0.1, (frames, 2)).astype(np.float32)
+    wave[: -(-rate_hz // 10)] = 0  # the first tenth: digital silence
+    wave[round(0.25 * rate_hz), 1] = -1.1  # overshoots, in the other channel
+    meter = _levels.LevelMeter(rate_hz)
+    for start in range(0, frames, size):
+        meter.push(wave[start : start + size])
+    t_s, values = meter.peaks()
+    assert t_s == pytest.approx([0.05, 0.15, 0.25, 0.33], abs=1e-4)
+    edges = [-(-k * rate_hz // 10) for k in range(4)] + [frames]
+    tops = [float(np.abs(wave[a:b]).max()) for a, b in itertools.pairwise(edges)]
+    assert values[0] is None and values[1:] == pytest.approx([20 * math.log10(v) for v in tops[1:]])
+    assert values[2] == pytest.approx(20 * math.log10(1.1), abs=1e-5)
+
+
+def test_a_short_last_piece_of_the_waveform_joins_the_one_before() -> None:
+    wave = np.full((1040, 1), 0.1, np.float32)
+    wave[-1] = 0.5
+    meter = _levels.LevelMeter(1000)
+    meter.push(wave)
+    t_s, values = meter.peaks()
+    assert len(t_s) == len(values) == 10 and t_s[-1] == pytest.approx(0.95) and values[-1] == pytest.approx(-6.02, abs=0.01)
+    assert _levels.LevelMeter(1000).peaks() == ([], [])
+
+
+def test_the_peak_of_the_waveform_is_the_sample_peak(tmp_path: Path) -> None:
+    wave = np.random.default_rng(4).normal(0, 0.1, 48_000 * 2)
+    result = measured(tmp_path, wave)
+    found = series(result, "peak_dbfs")
+    assert found.unit == "dBFS" and len(found.values) == 20
+    assert max(v for v in found.values if v is not None) == pytest.approx(result.summary.sample_peak_dbfs, abs=1e-6)
 
 
 def test_silences(tmp_path: Path) -> None:

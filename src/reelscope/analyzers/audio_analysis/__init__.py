@@ -88,7 +88,7 @@ class AudioSummary(Summary):
 
 
 class AudioAnalysisResult(AnalyzerResult):
-    """Segments: silence, clipping, pulse. Series: momentary and short-term loudness, spectral features, bands, onsets, beats."""
+    """Segments: silence, clipping, pulse. Series: waveform, loudness, spectral features, bands, onsets, beats."""
 
     segments: list[SerializeAsAny[AudioSegment]] = []
     summary: AudioSummary = AudioSummary()
@@ -99,7 +99,7 @@ class AudioAnalysis(Analyzer[AudioAnalysisResult]):
 
     spec: ClassVar[AnalyzerSpec] = AnalyzerSpec(
         name="audio_analysis",
-        version=1,
+        version=2,
         group="audio",
         backends=(
             Backend(
@@ -208,6 +208,7 @@ def analyse(audio: AudioTrack, options: AudioOptions) -> AudioAnalysisResult:
     ]
     segments.sort(key=lambda s: (s.start_s, s.end_s, s.kind))
     series = [
+        _series("peak_dbfs", "dBFS", *meter.peaks()),
         _series("momentary_lufs", "LUFS", *zip(*loudness.momentary, strict=True)) if loudness.momentary else None,
         _series("short_term_lufs", "LUFS", *zip(*loudness.short_term, strict=True)) if loudness.short_term else None,
         _series("spectral_centroid_hz", "Hz", features.t_s, features.centroid_hz),

@@ -1,4 +1,4 @@
-"""Sample peak, clipping and silence of blocks of samples."""
+"""Sample peak over all and per 0.1 s, clipping and silence of blocks of samples."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 __all__ = ["Clipping", "LevelMeter", "Silence"]
 
+PEAKS_PER_S = 10  # values of the waveform: as dense as a series of the document may be
 STEP_S = 0.02  # grain of silence: edges are good to this
 FULL_SCALE = 0.999  # -0.009 dBFS: 32 of 16-bit's 32768 steps below the top, so that dithered and resampled tops still count
 CLIP_RUN = 3  # samples in a row at full scale: two can be a peak that just touches, three are a flat top (0.06 ms at 48 kHz)
@@ -37,7 +38,7 @@ class Silence:
 
 @dataclass(slots=True)
 class LevelMeter:
-    """Takes float32 [n, channels] blocks in order; memory grows only with what is found, one power per 20 ms.
+    """Takes float32 [n, channels] blocks in order; memory grows only with what is found, one power per 20 ms and one peak per 0.1 s.
 
     Clipping is a run of at least three consecutive samples of one channel at or beyond +-0.999 on the same side. Decoded lossy
     sound overshoots where the original was clipped, so values beyond full scale count as well.
@@ -50,6 +51,7 @@ class LevelMeter:
     clipped_samples: int = 0
     clipped_runs: int = 0
     clipping: list[Clipping] = field(default_factory=list)
+    _peaks: list[float] = field(default_factory=list)  # largest absolute sample of each 0.1 s
     _powers: list[np.ndarray] = field(default_factory=list)
     _rest: np.ndarray | None = None
     _open_runs: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)  # (channel, side) -> (first, length)
@@ -60,6 +62,7 @@ class LevelMeter:
             return
         top, bottom = float(block.max()), float(block.min())
         self.sample_peak = max(self.sample_peak, top, -bottom)
+        self._push_peaks(block)
         self._push_power(block)
         for side, extreme in ((1, top), (-1, -bottom)):
             for channel in range(block.shape[1]):
@@ -68,6 +71,16 @@ class LevelMeter:
                 else:
                     self._end_run((channel, side))
         self.position += len(block)
+
+    def _push_peaks(self, block: np.ndarray) -> None:
+        size = np.abs(block).max(axis=1)
+        first = self.position * PEAKS_PER_S // self.rate_hz
+        last = (self.position + len(block) - 1) * PEAKS_PER_S // self.rate_hz
+        begins = -(-np.arange(first, last + 1) * self.rate_hz // PEAKS_PER_S) - self.position  # rounded up: the first sample of each
+        found = np.maximum.reduceat(size, np.maximum(begins, 0)).tolist()
+        if len(self._peaks) > first:  # begun in the block before
+            self._peaks[first] = max(self._peaks[first], found.pop(0))
+        self._peaks += found
 
     def _push_power(self, block: np.ndarray) -> None:
         power = np.einsum("ij,ij->i", block, block, dtype=np.float32) / block.shape[1]
@@ -117,6 +130,22 @@ class LevelMeter:
     def sample_peak_dbfs(self) -> float | None:
         """Largest absolute sample; None for digital silence."""
         return 20 * math.log10(self.sample_peak) if self.sample_peak > 0 else None
+
+    def peaks(self) -> tuple[list[float], list[float | None]]:
+        """The waveform: middle (s) and largest absolute sample of all channels (dBFS; None for digital silence) of each 0.1 s.
+
+        A last piece of less than half of that belongs to the one before it, so that values never lie closer than documented.
+        """
+        values = list(self._peaks)
+        begin_s, end_s = (len(values) - 1) / PEAKS_PER_S, self.position / self.rate_hz
+        t_s = [(i + 0.5) / PEAKS_PER_S for i in range(len(values))]
+        if len(values) > 1 and end_s - begin_s < 0.5 / PEAKS_PER_S:
+            last = values.pop()
+            values[-1] = max(values[-1], last)
+            t_s.pop()
+        elif values:
+            t_s[-1] = (begin_s + min(end_s, len(values) / PEAKS_PER_S)) / 2
+        return t_s, [20 * math.log10(v) if v > 0 else None for v in values]
 
     def rms_dbfs(self) -> float | None:
         """RMS over all channels; a full-scale sine reads -3.01; None for digital silence."""
