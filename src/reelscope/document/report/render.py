@@ -7,23 +7,17 @@ colours reach style attributes only as "#rrggbb", and a content security policy 
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 from collections.abc import Mapping
-from functools import cache
-from importlib import resources
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from reelscope.document.report import facts, tables
 from reelscope.document.report.insights import cards
 from reelscope.document.report.lanes import Tips, lanes
+from reelscope.document.report.page import environment, page_script, page_style, policy_of
 from reelscope.document.report.summaries import figures, missing, summary_of
-from reelscope.document.report.words import NA, clean, timecode
+from reelscope.document.report.words import clean, timecode
 from reelscope.document.schema import Document
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
 
 __all__ = ["render_report", "report_policy", "script_json"]
 
@@ -39,56 +33,9 @@ def script_json(value: Any) -> str:
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def _finalize(value: object) -> object:
-    """What any expression of a template writes: plain strings lose what no HTML file can hold (see `clean`)."""
-    return clean(value) if type(value) is str else value
-
-
-@cache
-def _environment() -> Environment:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    env = Environment(
-        loader=PackageLoader("reelscope.document.report", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_finalize,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    env.globals["NA"] = NA
-    env.globals["STATUS_WORDS"] = facts.STATUS_WORDS
-    return env
-
-
-def _asset(name: str) -> str:
-    return resources.files("reelscope.document.report").joinpath(name).read_text(encoding="utf-8")
-
-
-@cache
-def _script() -> str:
-    """The script of every report. It begins with a line feed, which the template would otherwise swallow, and so change its hash."""
-    return '\n"use strict";\n(() => {\n' + "".join(_asset(f"js/{name}.js") for name in SCRIPTS) + "})();\n"
-
-
-@cache
-def _style() -> str:
-    return "".join(_asset(f"css/{name}.css") for name in STYLES)
-
-
-@cache
-def report_policy() -> str:
-    """The content security policy that stands in every report, for a server to send along.
-
-    The script is named by the hash of its text. The clip may be a file beside the report, one that the reader opens (blob), or the
-    server's own; nothing else may be connected to, and from disk nothing at all.
-    """
-    digest = base64.b64encode(hashlib.sha256(_script().encode()).digest()).decode()
-    return (
-        f"default-src 'none'; img-src data:; media-src 'self' file: blob:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; "
-        "base-uri 'none'; form-action 'none'"
-    )
+def report_policy(*, served: bool = False) -> str:
+    """The content security policy that stands in a report, for a server to send along. served: it may talk to that server."""
+    return policy_of(page_script(SCRIPTS), served=served)
 
 
 def _file_name(document: Document) -> str:
@@ -111,7 +58,9 @@ def _data(document: Document, rows: list[dict[str, Any]], tips: Tips) -> dict[st
     }
 
 
-def render_report(document: Document, *, keyframes: Mapping[str, bytes], title: str | None = None, clip: str | None = None) -> str:
+def render_report(
+    document: Document, *, keyframes: Mapping[str, bytes], title: str | None = None, clip: str | None = None, served: bool = False
+) -> str:
     """The report of a document as one self-contained HTML text.
 
     Args:
@@ -119,6 +68,7 @@ def render_report(document: Document, *, keyframes: Mapping[str, bytes], title: 
         keyframes: JPEG bytes by `ShotRow.keyframe`; a shot whose picture is not there is shown without one.
         title: Heading instead of the file's name.
         clip: Address of the clip as seen from the report: a relative path, or the server's; None where it is not known.
+        served: Whether a server shows it, so that its readers can mend what was misread.
 
     Returns:
         HTML that needs nothing beside it; encodes as UTF-8 whatever stands in the document.
@@ -164,9 +114,9 @@ def render_report(document: Document, *, keyframes: Mapping[str, bytes], title: 
         "missing": missing,
         "insights": cards(document),
         "clip": clip,
-        "css": Markup(_style()),  # noqa: S704 - our own package file
-        "script": Markup(_script()),
-        "policy": report_policy(),
+        "css": Markup(page_style(STYLES)),  # noqa: S704 - our own package file
+        "script": Markup(page_script(SCRIPTS)),
+        "policy": report_policy(served=served),
         "data": Markup(script_json(_data(document, rows, tips))),
     }
-    return _environment().get_template("report.html.j2").render(page)
+    return environment().get_template("report.html.j2").render(page)
