@@ -209,3 +209,19 @@ def test_views_of_two_documents_are_refused(cli: Cli, place: Path) -> None:
 def test_three_documents_of_one_clip_are_refused(cli: Cli, place: Path) -> None:
     a = document(place)
     cli(["compare", a, a, a]).assert_refused(2, "of one clip")
+
+
+# --- the page ------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n", [2, 3])
+def test_a_page_is_written(cli: Cli, place: Path, n: int) -> None:
+    result = cli(["compare", *many(place, n), "--html", "pages/compare.html"])
+    assert result.code == 0 and result.out.endswith("comparison: pages/compare.html\n")
+    html = (place / "pages/compare.html").read_text()
+    assert html.startswith("<!doctype html>") and html.count('<li class="clip ') == n
+
+
+def test_a_page_that_cannot_be_written_is_refused(cli: Cli, place: Path) -> None:
+    (place / "here").mkdir()
+    cli(["compare", *many(place, 2), "--html", "here"]).assert_refused(2, "here: is a folder", "--html")

@@ -14,6 +14,8 @@ import typer
 
 if TYPE_CHECKING:
     from reelscope.document.compare.figures import Figures
+    from reelscope.document.compare.many import Many
+    from reelscope.document.compare.pairs import Pair
 
 __all__ = ["compare"]
 
@@ -32,6 +34,9 @@ def compare(
         typer.Option("--views", metavar="FILE.csv", help="View counts: columns file, sha256 or url, and views (three documents or more)."),
     ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the whole comparison there as JSON.")] = None,
+    html_file: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write the comparison there as a page that looks like the report.")
+    ] = None,
     only: Annotated[
         str | None, typer.Option("--only", metavar="N,N", help="Print only these insights, analyzers, or media and shots.")
     ] = None,
@@ -62,6 +67,7 @@ def compare(
         pair = compare_pair(found[0], found[1])
         told: dict[str, Any] = {"comparison": "pair", **asdict(pair)}
         _write(json_file, told)
+        _page(html_file, given, pair)
         _warn(pair.warnings)
         compared.print_pair(out, pair, groups=groups, everything=everything)
     else:
@@ -73,22 +79,38 @@ def compare(
         paths = [path for figures, path in given if any(figures is one for one in kept)]
         kept = _with_views(views, kept, paths)
         many = compare_many(kept)
+        _page(html_file, list(zip(kept, paths, strict=True)), many, left)
         _write(json_file, {"comparison": "many", **asdict(many), "warnings": [*left, *many.warnings]})
         _warn([*left, *many.warnings])
         compared.print_many(out, many, groups=groups, everything=everything)
-    if json_file is not None:
-        sys.stdout.write(f"comparison: {os.path.relpath(json_file)}\n")
+    for file in (json_file, html_file):
+        if file is not None:
+            sys.stdout.write(f"comparison: {os.path.relpath(file)}\n")
+
+
+def _page(file: Path | None, given: Sequence[tuple[Figures, Path]], found: Pair | Many, left_out: Sequence[str] = ()) -> None:
+    """Write the comparison as a page, with the keyframes that lie beside the documents."""
+    if file is None:
+        return
+    from reelscope.cli.rerender import keyframes_beside
+    from reelscope.document.report.comparison import render_comparison
+
+    pictures = [keyframes_beside(path.parent, [s["keyframe"] for s in figures.shots if s.get("keyframe")]) for figures, path in given]
+    html = render_comparison([figures for figures, _ in given], found, keyframes=pictures, left_out=left_out)
+    _put(file, html.encode(), "--html comparison.html")
 
 
 def _groups(only: str | None) -> frozenset[str]:
     """Groups that are printed; empty: all."""
     from reelscope.document.compare.figures import GROUPS
     from reelscope.errors import ConfigError, nearest
+    from reelscope.plugins import plugins
 
     names = [name.strip() for name in (only or "").split(",") if name.strip()]
+    known = (*GROUPS, *plugins().named)
     for name in names:
-        if name not in GROUPS:
-            message = f"--only: {name!r} is no insight, analyzer, media or shots{nearest(name, GROUPS)}"
+        if name not in known:
+            message = f"--only: {name!r} is no insight, analyzer, media or shots{nearest(name, known)}"
             raise ConfigError(message, hint="reelscope analyzers lists the analyzers, docs/insights.md the insights")
     if only is not None and not names:
         raise ConfigError("--only: no name is given", hint="--only hook,pacing")
@@ -157,12 +179,17 @@ def _write(file: Path | None, comparison: dict[str, Any]) -> None:
     """Write the comparison as JSON, if that was asked for."""
     if file is None:
         return
-    from reelscope.errors import InputError
-    from reelscope.outputs import out_folder, write_files
     from reelscope.version import VERSION
 
-    if file.is_dir():
-        raise InputError(f"{file}: is a folder", code="unwritable_output", hint="name the file: --json comparison.json")
     text = json.dumps({"reelscope": VERSION, **comparison}, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    _put(file, text.encode("utf-8", "backslashreplace"), "--json comparison.json")
+
+
+def _put(file: Path, data: bytes, example: str) -> None:
+    from reelscope.errors import InputError
+    from reelscope.outputs import out_folder, write_files
+
+    if file.is_dir():
+        raise InputError(f"{file}: is a folder", code="unwritable_output", hint=f"name the file: {example}")
     with out_folder(file.absolute().parent):
-        write_files(file.absolute().parent, {file.name: text.encode("utf-8", "backslashreplace")})
+        write_files(file.absolute().parent, {file.name: data})
