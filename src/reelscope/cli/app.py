@@ -12,7 +12,24 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from reelscope.cli import analyze, batch, compare, doctor, models, plan, serve, show, status, submit, table, token, top, watch, worker
+from reelscope.cli import (
+    analyze,
+    batch,
+    compare,
+    doctor,
+    export,
+    models,
+    plan,
+    serve,
+    show,
+    status,
+    submit,
+    table,
+    token,
+    top,
+    watch,
+    worker,
+)
 from reelscope.cli.terminal import EXIT_INTERRUPTED, State, say_error, say_exception
 
 __all__ = ["app", "main", "run"]
@@ -33,6 +50,7 @@ app.command("cancel")(status.cancel)
 app.command("compare")(compare.compare)
 app.command("doctor")(doctor.doctor)
 app.command("demo")(show.demo)
+app.command("export")(export.export)
 app.command("plan")(plan.plan)
 app.command("report")(show.report)
 app.command("status")(status.status)

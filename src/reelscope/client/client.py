@@ -264,11 +264,20 @@ class Client:
         """The report, one HTML page with its pictures in it."""
         return self._get(f"{_of(id)}/report", headers={"Accept": "text/html"}).decode("utf-8", "replace")
 
-    def export(self, id: str, format: str) -> bytes:
-        """The document in another format (subtitles, shot list, timeline), as a file's content."""
+    def export(self, id: str, format: str, *, file: str | None = None, **options: str | int | bool) -> bytes:
+        """The document in another format: subtitles, tables, timelines, a contact sheet.
+
+        Args:
+            format: As in docs/exports.md.
+            file: One of the format's files, such as speech.srt. Without, a format of several files gives a ZIP of them.
+            options: How to shape it: `words_per_line`, `lines`, `chars_per_line`, `highlight`, and `clip`, where editing programs find it.
+
+        Returns:
+            The file's content.
+        """
         if not ID.fullmatch(format):
             raise InputError(f"{format!r} is no format", code="bad_format")
-        return self._get(f"{_of(id)}/export/{format}", headers={"Accept": "*/*"})
+        return self._get(f"{_of(id)}/export/{format}", params={"file": file, **options}, headers={"Accept": "*/*"})
 
     def media(self, id: str, to: str | os.PathLike[str], *, progress: Progress | None = None) -> Path:
         """The clip that was analysed, into the file `to`, which appears when it is complete; what came before a break is kept.

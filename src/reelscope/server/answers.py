@@ -27,6 +27,7 @@ STATUS = {
     "address_not_allowed": 403,
     "not_found": 404,
     "unknown_format": 404,
+    "unknown_file": 404,
     "not_done": 409,
     "already_ended": 409,
     "idempotency_conflict": 422,

@@ -17,6 +17,7 @@ from reelscope.server.blobs import LocalBlobs
 from reelscope.server.calling import share_secret
 from reelscope.server.db import Database, open_database
 from reelscope.server.durable import Durable
+from reelscope.server.exports import Making
 from reelscope.server.fleet import Fleet
 from reelscope.server.hub import Hub
 from reelscope.server.janitor import Janitor
@@ -64,6 +65,7 @@ class Parts:
             DatabaseStore(self.database, self.fleet), self.data_dir, temp_dir=settings.system.temp_dir, state=lambda: self.state
         )  # fmt: skip
         self.reports = Reports()
+        self.exports = Making()
         self.traffic = TrafficCounter()
         self.blob_locks: dict[str, asyncio.Lock] = {}
         self.draining = False  # about to end: takes no new jobs

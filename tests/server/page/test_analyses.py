@@ -121,7 +121,7 @@ def test_an_analysis_is_watched_to_its_report(tab: Callable[..., Opened], fake: 
     assert comes(popup.value, lambda: popup.value.locator("h1").inner_text() == "Report")
     assert popup.value.url.endswith(f"/analyses/{id}/report")
     page.locator(".menu summary").click()
-    assert page.locator(".menu a").all_inner_texts() == ["Subtitles (SRT)", "Shot list (CSV)", "Timeline (EDL)"]
+    assert page.locator(".menu a").all_inner_texts() == ["Subtitles (SRT)", "Tables (CSV)", "Timeline (EDL)"]
     page.keyboard.press("Escape")
     assert page.locator(".menu a").first.is_hidden()
     assert page.title() == "clip.mp4 · reelscope"

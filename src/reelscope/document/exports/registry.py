@@ -33,19 +33,21 @@ class Format:
         return function(material)
 
 
+def _tables(ending: str, media_type: str, what: str) -> Format:
+    files = {f"{name}.{ending}": media_type for name in ("shots", "segments", "analyzers")}
+    return Format("reelscope.document.exports.tables", ending, files, what)
+
+
 FORMATS: Mapping[str, Format] = {
     "srt": Format("reelscope.document.exports.subtitles", "srt", {"speech.srt": "application/x-subrip", "text.srt": "application/x-subrip"},
                   "subtitles from speech, and the text on screen"),
     "vtt": Format("reelscope.document.exports.subtitles", "vtt", {"speech.vtt": "text/vtt", "text.vtt": "text/vtt"},
-                  "the same as WebVTT, for the web"),
+                  "the same subtitles as WebVTT, for the web"),
     "ass": Format("reelscope.document.exports.subtitles", "ass", {"speech.ass": "text/x-ssa", "text.ass": "text/x-ssa"},
-                  "the same as ASS, each word lit up while it is spoken, texts where they stand"),
-    "csv": Format("reelscope.document.exports.tables", "csv", {"shots.csv": "text/csv", "segments.csv": "text/csv"},
-                  "the shot list, and every segment of every analyzer, as CSV"),
-    "jsonl": Format("reelscope.document.exports.tables", "jsonl", {"segments.jsonl": "application/jsonl"},
-                    "every segment of every analyzer, one JSON object a line"),
-    "parquet": Format("reelscope.document.exports.tables", "parquet", {"segments.parquet": "application/vnd.apache.parquet"},
-                      "every segment of every analyzer, as Parquet"),
+                  "the same subtitles as ASS, each word lit up while it is spoken, texts where they stand"),
+    "csv": _tables("csv", "text/csv", "tables of the shots, of every segment and of the analyzers, for spreadsheets"),
+    "jsonl": _tables("jsonl", "application/jsonl", "the same tables as JSON, an object a line"),
+    "parquet": _tables("parquet", "application/vnd.apache.parquet", "the same tables as Parquet, for data frames"),
     "otio": Format("reelscope.document.exports.timelines", "otio", {"timeline.otio": "application/json"},
                    "OpenTimelineIO: shots as clips, insights as markers"),
     "edl": Format("reelscope.document.exports.timelines", "edl", {"timeline.edl": "text/plain"},

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from reelscope.document.schema import Document
 
-__all__ = ["ExportOptions", "Material"]
+__all__ = ["ExportOptions", "Material", "title_of"]
 
 
 class ExportOptions(BaseModel):
@@ -24,10 +24,10 @@ class ExportOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    words_per_line: int = Field(4, ge=1, le=20)
-    lines: int = Field(2, ge=1, le=4)
-    chars_per_line: int = Field(22, ge=8, le=80)
-    highlight: bool = True
+    words_per_line: int = Field(4, ge=1, le=20, description="Subtitles: most words of a line.")
+    lines: int = Field(2, ge=1, le=4, description="Subtitles: most lines at a time.")
+    chars_per_line: int = Field(22, ge=8, le=80, description="Subtitles: most characters of a line.")
+    highlight: bool = Field(True, description="ASS: light up each word while it is spoken.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +47,9 @@ class Material:
     title: str = "clip"
     clip: str | None = None
     options: ExportOptions = field(default_factory=ExportOptions)
+
+
+def title_of(document: Document) -> str:
+    """What to call the clip of a document: its file's name, else its address."""
+    path = (document.source.path or "").replace("\\", "/").rstrip("/")
+    return path.rpartition("/")[2] or document.source.url or "clip"

@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from pydantic import ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
 
+from reelscope.document.exports.registry import FORMATS
+from reelscope.document.exports.shapes import ExportOptions
 from reelscope.document.schema import Document
 from reelscope.errors import InputError, OutputError
 from reelscope.server.answers import errors, not_found
+from reelscope.server.exports import ZIP, chosen, key_of, material_of, packed, tag_of
 from reelscope.server.jobs import Job
 from reelscope.server.parts import Parts, parts
 from reelscope.server.ranges import file_answer, unchanged
-from reelscope.server.routes.analyses import document_answer, job_of
+from reelscope.server.routes.analyses import NO_NUL, document_answer, job_of
 
-__all__ = ["FORMATS", "router"]
+__all__ = ["OWN", "ExportAsked", "router"]
 
 router = APIRouter(prefix="/analyses/{id}", tags=["results"])
 
@@ -38,8 +43,32 @@ def _html(p: Parts, job: Job) -> Response:
     return answer
 
 
-FORMATS: Mapping[str, Callable[[Parts, Job], Response]] = {"json": _json, "html": _html}
-"""What `/export/{format}` makes, by name."""
+OWN: Mapping[str, Callable[[Parts, Job], Response]] = {"json": _json, "html": _html}
+"""What `/export/{format}` answers with beside the formats of `document/exports`."""
+
+
+class ExportAsked(ExportOptions):
+    """The options of an export, as parameters of the address."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    file: str | None = Field(None, max_length=100, description="One of the format's files, such as speech.srt; without: all, as a ZIP.")
+    clip: str | None = Field(None, max_length=1000, pattern=NO_NUL, description="Path or address of the clip for editing programs.")
+
+    @property
+    def options(self) -> ExportOptions:
+        """Those that exporters take."""
+        return ExportOptions(**{name: getattr(self, name) for name in ExportOptions.model_fields})
+
+
+TYPES = sorted({ZIP, *(kind for format in FORMATS.values() for kind in format.files.values())} - {"application/json"})
+EXPORTED: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "A file as itself, several as a ZIP; `json` and `html`: the document and the report",
+        "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in TYPES}
+        | {"application/json": {"schema": {"type": "object"}}, "text/html": {"schema": {"type": "string"}}},
+    }
+}
 
 
 def done(job: TheJob) -> Job:
@@ -79,13 +108,26 @@ def _report(p: Parts, job: Job) -> Response:
     return Response(html, media_type="text/html; charset=utf-8", headers={"ETag": f'"{key}"', "Content-Security-Policy": policy})
 
 
-@router.get("/export/{format}", response_model=None, responses={**errors(404, 409, 410), 200: {**FILE, "description": "A file"}})
-def export(request: Request, job: Done, format: Annotated[str, Path(json_schema_extra={"enum": sorted(FORMATS)})]) -> Response:
-    """The document in another format."""
-    make = FORMATS.get(format)
-    if make is None:
-        raise InputError("there is no such format", code="unknown_format", hint=f"there are: {', '.join(FORMATS)}")
-    return make(parts(request), job)
+@router.get("/export/{format}", response_model=None, responses=errors(404, 409, 410) | EXPORTED | SAME)
+async def export(
+    request: Request,
+    job: Done,
+    format: Annotated[str, Path(json_schema_extra={"enum": [*OWN, *FORMATS]})],
+    asked: Annotated[ExportAsked, Query()],
+) -> Response:
+    """The document in another format (docs/exports.md)."""
+    p = parts(request)
+    if format in OWN:
+        return await run_in_threadpool(OWN[format], p, job)
+    if format not in FORMATS:
+        raise InputError("there is no such format", code="unknown_format", hint=f"there are: {', '.join([*OWN, *FORMATS])}")
+    names = chosen(format, asked.file)
+    files = await run_in_threadpool(p.jobs.files, job.id)
+    tag = tag_of(await run_in_threadpool(key_of, p, job, files), format, names, asked.options, asked.clip)
+    if unchanged(request, tag):
+        return Response(status_code=304, headers={"ETag": tag})
+    content, kind, name = await p.exports.run(lambda: packed(format, names, material_of(p, job, files, asked.options, asked.clip)))
+    return Response(content, media_type=kind, headers={"ETag": tag, "Content-Disposition": f'attachment; filename="{name}"'})
 
 
 @router.head("/media", response_model=None, responses={**errors(404, 410, 416), **MEDIA}, include_in_schema=False)

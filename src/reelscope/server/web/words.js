@@ -74,8 +74,9 @@ export const PHASES = {
   ended: "Ended",
 };
 export const EXPORTS = {
-  json: "JSON", srt: "Subtitles (SRT)", vtt: "Subtitles (WebVTT)", ass: "Subtitles (ASS)", csv: "Shot list (CSV)", md: "Shot list (Markdown)", edl: "Timeline (EDL)",
-  otio: "Timeline (OpenTimelineIO)", fcpxml: "Timeline (Final Cut)", xlsx: "Table (Excel)", parquet: "Table (Parquet)", html: "Report (HTML)", pdf: "Report (PDF)",
+  json: "Document (JSON)", html: "Report (HTML)", srt: "Subtitles (SRT)", vtt: "Subtitles (WebVTT)", ass: "Subtitles (ASS)", csv: "Tables (CSV)",
+  jsonl: "Tables (JSON lines)", parquet: "Tables (Parquet)", otio: "Timeline (OpenTimelineIO)", edl: "Timeline (EDL)", fcpxml: "Timeline (Final Cut)",
+  "contact-sheet": "Contact sheet (PNG)",
 };
 
 // "about 40 s left", with what it is made of; or that there is none.

@@ -1,0 +1,67 @@
+"""How much is in a file that was exported, read from the file itself, so that what is told is what is there."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+__all__ = ["count_of"]
+
+EVENT = re.compile(rb"^\d{3,}\s+\S+\s+(?:V|A|B|NONE)", re.MULTILINE)  # of an edit list: number, reel, channel
+CLIP = re.compile(rb"<(?:asset-clip|ref-clip|clip|video|title)[\s>/]")
+
+
+def count_of(name: str, data: bytes) -> str:
+    """What to tell of a file: "12 cues", "431 rows", "1252 x 1307 px".
+
+    Args:
+        name: Of the file, as the exporter gave it.
+    """
+    count = COUNTS[name.rpartition(".")[2]]
+    return count(data)
+
+
+def _said(number: int, one: str) -> str:
+    return f"{number} {one}" if number == 1 else f"{number} {one}s"
+
+
+def _csv(data: bytes) -> str:
+    return _said(sum(1 for _ in csv.reader(io.StringIO(data.decode(), newline=""))) - 1, "row")
+
+
+def _parquet(data: bytes) -> str:
+    import pyarrow
+    import pyarrow.parquet
+
+    return _said(pyarrow.parquet.read_metadata(pyarrow.BufferReader(data)).num_rows, "row")
+
+
+def _otio(data: bytes) -> str:
+    def clips(thing: Any) -> int:
+        if isinstance(thing, dict):
+            return str(thing.get("OTIO_SCHEMA", "")).startswith("Clip.") + sum(map(clips, thing.values()))
+        return sum(map(clips, thing)) if isinstance(thing, list) else 0
+
+    return _said(clips(json.loads(data)), "clip")
+
+
+def _png(data: bytes) -> str:
+    return f"{int.from_bytes(data[16:20])} x {int.from_bytes(data[20:24])} px"  # of the header, the first chunk
+
+
+COUNTS: Mapping[str, Callable[[bytes], str]] = {
+    "srt": lambda data: _said(data.count(b" --> "), "cue"),
+    "vtt": lambda data: _said(data.count(b" --> "), "cue"),
+    "ass": lambda data: _said(data.count(b"\nDialogue:"), "line"),
+    "csv": _csv,
+    "jsonl": lambda data: _said(data.count(b"\n"), "row"),
+    "parquet": _parquet,
+    "otio": _otio,
+    "edl": lambda data: _said(len(EVENT.findall(data)), "event"),
+    "fcpxml": lambda data: _said(len(CLIP.findall(data)), "clip"),
+    "png": _png,
+}
