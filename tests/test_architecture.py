@@ -28,6 +28,7 @@ ORDER = (
     "config",
     "outputs",
     "api",
+    "plugins",
     "document",
     "events",
     "timebase",

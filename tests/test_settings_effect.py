@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from reelscope.analyzers.base import Analyzer, AnalyzerSpec, Backend, Options, Window
+from reelscope.analyzers.registry import INSTALLED
 from reelscope.config import Settings, leaves
 from reelscope.config.places import data_dir, models_dir
 from reelscope.document.names import ANALYZER_NAMES
@@ -23,6 +24,7 @@ from reelscope.engine.host import make_models
 from reelscope.engine.kept import open_kept
 from reelscope.engine.limits import allocator_settings
 from reelscope.engine.placement import Hardware, Placement, WorkerPlan
+from reelscope.engine.plan import Lookup, make_plan
 from reelscope.engine.shared import shared_parent
 from reelscope.errors import ReelscopeError
 from reelscope.features.base import Clip, Inputs, LoadContext
@@ -30,6 +32,7 @@ from reelscope.media.frames import FrameNeed
 from reelscope.models.catalog import Catalog
 from reelscope.models.fetch import why_offline
 from reelscope.pipeline import Session, write
+from reelscope.plugins import Plugin
 from tests.clips import moving_frames, write_clip
 from tests.engine.stubs import FakeRegistry, stub_analyzer
 from tests.engine.test_placement import choice, placed
@@ -227,12 +230,22 @@ def refuses_to_fetch(settings: Settings) -> bool:
     return why_offline(settings, {}) is not None
 
 
+def runs_plugins(settings: Settings) -> bool:
+    """Whether an analyzer that a package declares is in the plan."""
+    lookup = Lookup(lambda name: None, lambda name: INSTALLED.feature(name).spec, lambda backend: None, {"extra": EXTRA})
+    made = make_plan(
+        only=None, skip=(), settings=settings, lookup=lookup, has_picture=True, has_sound=True, hardware=Hardware(1, 1000)
+    )  # fmt: skip
+    return "extra" in made.choices
+
+
 def kept_room(settings: Settings) -> int | None:
     kept = open_kept(settings)
     return None if kept is None else kept._max_bytes // 2**20
 
 
 VLM = "qwen2_vl_temporal"
+EXTRA = Plugin("extra", "a_package:Extra", "a-package", "1.0")
 PIN = f"placement.pin.{NAME}"
 
 # setting, one value, another value, what the code that reads it makes of it, and the outcome of each
@@ -249,6 +262,7 @@ PARTS: list[tuple[str, Any, Any, Callable[[Settings], Any], Any, Any]] = [
     ("analysis.licence", "permissive", "any", lacks, "--licence any", "reelscope models pull age-utkface --accept-licence age-utkface"),
     ("models.ram_mib", 64, None, lambda s: on_two_gpus(s).workers[0].ram_budget_mib, 64, None),
     ("models.idle_s", 5.0, None, lambda s: make_models(s, WorkerPlan("here", "cpu", (), ()), lambda news: None)._idle_s, 5.0, None),
+    ("plugins.enabled", True, False, runs_plugins, True, False),
     ("faults.window_timeout_s", 5.0, None, lambda s: limit_s(s, "feed"), 5.0, 60.0),
     ("faults.load_timeout_s", 5.0, 7.0, lambda s: limit_s(s, "load"), 5.0, 7.0),
     ("faults.recycle_clips", 3, 0, lambda s: recycle(3, 100.0, 100.0, s) is not None, True, False),

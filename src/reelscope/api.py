@@ -10,8 +10,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from reelscope.document.names import ANALYZER_NAMES
-
 __all__ = [
     "FINAL",
     "AnalysisList",
@@ -34,6 +32,7 @@ Tier = Literal["auto", "embedded", "compact", "full"]
 
 LONGEST_URL = 4096  # longer than any post's address; a data: address of megabytes is none
 MOST_OPTIONS = 200
+MOST_NAMES = 64  # the nineteen, and more plugins than anybody has
 
 
 class Shape(BaseModel):
@@ -60,11 +59,11 @@ class AnalysisRequest(BaseModel):
     url: Annotated[str, Field(min_length=1, max_length=LONGEST_URL)] | None = None
     path: Annotated[str, Field(min_length=1, max_length=LONGEST_URL)] | None = None
     title: Annotated[str, Field(max_length=300)] | None = None
-    analyzers: Annotated[list[str], Field(min_length=1, max_length=len(ANALYZER_NAMES))] | None = None
-    skip: Annotated[list[str], Field(max_length=len(ANALYZER_NAMES))] = []
+    analyzers: Annotated[list[str], Field(min_length=1, max_length=MOST_NAMES)] | None = None
+    skip: Annotated[list[str], Field(max_length=MOST_NAMES)] = []
     tier: Tier | None = None
-    backends: Annotated[dict[str, str], Field(max_length=len(ANALYZER_NAMES))] = {}
-    options: Annotated[dict[str, dict[str, Any]], Field(max_length=len(ANALYZER_NAMES))] = {}
+    backends: Annotated[dict[str, str], Field(max_length=MOST_NAMES)] = {}
+    options: Annotated[dict[str, dict[str, Any]], Field(max_length=MOST_NAMES)] = {}
     priority: Annotated[int, Field(ge=1, le=10)] = 5
     fresh: bool = False
     callback_url: Annotated[str, Field(min_length=1, max_length=LONGEST_URL)] | None = None

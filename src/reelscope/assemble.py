@@ -1,12 +1,12 @@
-"""From what the engine left to the parts of the document: facts of the file, the spine of shots, an entry for each of the nineteen."""
+"""From what the engine left to the parts of the document: facts of the file, the spine of shots, an entry for each analyzer."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from reelscope.document.merge import ShotInput, build_shots
-from reelscope.document.names import ANALYZER_NAMES
-from reelscope.document.schema import AnalyzerEntry, MediaInfo, ModelInfo, ShotRow, ShotTransition
+from reelscope.document.names import ANALYZER_NAMES, title_of
+from reelscope.document.schema import AnalyzerEntry, MediaInfo, ModelInfo, PluginEntry, ShotRow, ShotTransition
 from reelscope.engine.outcome import MemberOutcome, Outcome
 from reelscope.engine.plan import TIERS, Choice, Plan
 from reelscope.media.probe import Probe, settle
@@ -43,8 +43,8 @@ def _transition(found: Any) -> ShotTransition:
 
 
 def entry(choice: Choice, outcome: Outcome, models: Catalog) -> AnalyzerEntry:
-    """One of the nineteen entries: how it was computed, and what came out or why nothing did."""
-    made = AnalyzerEntry(status=choice.status or "ok", requested=choice.requested, code=choice.code, reason=choice.reason, hint=choice.hint)
+    """The entry of an analyzer: how it was computed, and what came out or why nothing did."""
+    made = _begun(choice)
     if choice.spec is not None:
         made.version = choice.spec.version
     if choice.backend is not None:
@@ -61,6 +61,24 @@ def entry(choice: Choice, outcome: Outcome, models: Catalog) -> AnalyzerEntry:
         return made
     result = run.result
     return made.model_copy(update={name: getattr(result, name) for name in type(result).model_fields} | (result.model_extra or {}))
+
+
+def _begun(choice: Choice) -> AnalyzerEntry:
+    """An entry with what is known before anything ran."""
+    facts = {
+        "status": choice.status or "ok",
+        "requested": choice.requested,
+        "code": choice.code,
+        "reason": choice.reason,
+        "hint": choice.hint,
+    }
+    plugin = choice.plugin
+    if plugin is None:
+        return AnalyzerEntry.model_validate(facts)
+    title = title_of(choice.name, choice.spec.title if choice.spec is not None else None)
+    return PluginEntry.model_validate(
+        {**facts, "title": title, "distribution": plugin.distribution, "distribution_version": plugin.version}
+    )
 
 
 def models_of(member: MemberOutcome, outcome: Outcome, models: Catalog) -> list[ModelInfo]:

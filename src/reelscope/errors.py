@@ -8,6 +8,7 @@ ReelscopeError                 code, retryable, hint
 ├── EngineError                a worker, a deadline or our own bug                   -> exit code 1
 └── AnalyzerError              one analyzer cannot go on; the document is written with the rest
     ├── ModelError             a model is missing, damaged or does not load
+    ├── PluginError            an analyzer that another package brings cannot be used
     └── NotApplicable          the clip has nothing for this analyzer to measure (no audio track, say)
 """
 
@@ -25,6 +26,7 @@ __all__ = [
     "ModelError",
     "NotApplicable",
     "OutputError",
+    "PluginError",
     "ReelscopeError",
     "nearest",
 ]
@@ -95,6 +97,12 @@ class ModelError(AnalyzerError):
     """A model is missing, damaged or does not load; the message names it."""
 
     default_code = "model_failed"
+
+
+class PluginError(AnalyzerError):
+    """An analyzer that another package brings cannot be used; the message names the package."""
+
+    default_code = "plugin_broken"
 
 
 class NotApplicable(AnalyzerError):

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from reelscope.analyzers.registry import INSTALLED, Registry
 from reelscope.config import AnalysisSettings, Settings
-from reelscope.document.names import ANALYZER_NAMES
 from reelscope.document.schema import CacheInfo, Document, RunInfo, SourceInfo
 from reelscope.engine.hardware import PeakMemory, read_hardware
 from reelscope.engine.plan import make_plan
@@ -29,6 +28,7 @@ from reelscope.media.clip_file import as_text, check_limits, sha256_of, stamp
 from reelscope.media.urls import is_url
 from reelscope.models.catalog import Catalog
 from reelscope.outputs import check_room, out_folder, write_files
+from reelscope.plugins import tell_refused
 from reelscope.usable import lookup
 from reelscope.version import VERSION
 
@@ -87,7 +87,7 @@ def analyze(
         events: Where progress is published.
 
     Returns:
-        The document, with all nineteen analyzers in it.
+        The document, with all nineteen analyzers in it, and those of installed plugins.
 
     Raises:
         InputError: The clip, a name or a setting is not usable.
@@ -189,6 +189,8 @@ class Session:
 
                 hardware = self._hardware or read_hardware(self.settings)
                 self._kept = open_kept(self.settings)
+                if self.settings.plugins.enabled:
+                    tell_refused()
                 self._engine = LocalEngine(self.settings, self.events, registry=self.registry, hardware=hardware)
             return self._engine
 
@@ -260,7 +262,7 @@ class Session:
             with _timed(phases, "merge"):
                 media = media_facts(probe, outcome)
                 shots, keyframes = spine(outcome)
-                entries = {name: entry(whole.choices[name], outcome, models) for name in ANALYZER_NAMES}
+                entries = {name: entry(whole.choices[name], outcome, models) for name in whole.choices}
                 insights = measure_insights(Evidence.of_entries(media, entries))
             self.events.publish(Event(job, "merge"))
         seconds = time.perf_counter() - started
@@ -283,7 +285,7 @@ class Session:
                 passes=outcome.passes,
                 phases=phases,
                 features={name: m.seconds for name in whole.features if (m := outcome.members.get(name)) is not None},
-                cache=_cache_info(outcome),
+                cache=_cache_info(outcome, [name for name, made in entries.items() if made.reused]),
                 peak_rss_mib=memory.peak_mib,
                 peak_vram_mib=outcome.peak_vram_mib,
             ),
@@ -407,9 +409,8 @@ class Session:
         keep(plan, self._kept, clip_sha256=sha256, taken=taken, made=made, registry=self.registry, decoded=decoded)
 
 
-def _cache_info(outcome: Outcome) -> CacheInfo:
+def _cache_info(outcome: Outcome, reused: list[str]) -> CacheInfo:
     cache = outcome.cache
-    reused = [name for name in ANALYZER_NAMES if name in outcome.members and outcome.members[name].reused]
     return CacheInfo(
         hits=cache.hits,
         misses=cache.misses,

@@ -10,7 +10,7 @@ from typing import Any
 from reelscope.analyzers.base import Backend
 from reelscope.analyzers.registry import INSTALLED, Registry
 from reelscope.config import Settings
-from reelscope.document.names import ANALYZER_TITLES
+from reelscope.document.names import title_of
 from reelscope.engine.plan import Lookup, Unusable, make_plan
 from reelscope.features.base import FeatureSpec
 from reelscope.models.catalog import Catalog
@@ -37,7 +37,7 @@ def lookup(registry: Registry = INSTALLED, models: Catalog | None = None) -> Loo
         choice = int(any(lack.on_request for lack in lacks))
         return Unusable(lacks[0].reason, lacks[0].hint, choice) if lacks else None
 
-    return Lookup(analyzer, lambda name: registry.feature(name).spec, unusable)
+    return Lookup(analyzer, lambda name: registry.feature(name).spec, unusable, registry.plugins)
 
 
 def _features(registry: Registry, names: Sequence[str]) -> Iterator[FeatureSpec]:
@@ -50,7 +50,7 @@ def _features(registry: Registry, names: Sequence[str]) -> Iterator[FeatureSpec]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One analyzer. `backend` None: it would not run, for `reason`; `hint` says what would change that."""
+    """One analyzer. `backend` None: it would not run, for `reason`; `hint` says what would change that. distribution: of a plugin's."""
 
     name: str
     title: str
@@ -59,13 +59,14 @@ class Row:
     backends: tuple[str, ...]
     reason: str | None
     hint: str | None
+    distribution: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 
 
 def catalog(settings: Settings) -> list[Row]:
-    """All nineteen under these settings, for a clip with picture and sound."""
+    """All nineteen and those of plugins under these settings, for a clip with picture and sound."""
     from reelscope.engine.hardware import read_hardware
 
     plan = make_plan(
@@ -83,12 +84,13 @@ def catalog(settings: Settings) -> list[Row]:
         rows.append(
             Row(
                 name,
-                ANALYZER_TITLES[name],
+                title_of(name, choice.spec.title if choice.spec else None),
                 choice.backend.name if runs and choice.backend else None,
                 choice.backend.tier if runs and choice.backend else None,
                 tuple(b.name for b in choice.spec.backends) if choice.spec else (),
                 choice.reason,
                 choice.hint,
+                choice.plugin.origin if choice.plugin else None,
             )
         )
     return rows

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import ConfigDict, create_model
+from pydantic import BaseModel, ConfigDict, create_model
 
 from reelscope.analyzers.registry import INSTALLED, Registry
 from reelscope.document.insights import insight_types
 from reelscope.document.names import ANALYZER_NAMES, ANALYZER_TITLES
-from reelscope.document.schema import SCHEMA_VERSION, AnalyzerEntry, Document, Insight, Summary
+from reelscope.document.schema import SCHEMA_VERSION, AnalyzerEntry, Document, Insight, PluginEntry, Summary
 
 __all__ = ["document_schema"]
 
@@ -20,10 +20,18 @@ class NothingMeasured(Summary):
     model_config = ConfigDict(extra="forbid")
 
 
+class ByPlugins(BaseModel):
+    """The nineteen, and whatever plugins added."""
+
+    model_config = ConfigDict(extra="allow")
+
+    __pydantic_extra__: dict[str, PluginEntry]
+
+
 def document_schema(registry: Registry = INSTALLED) -> dict[str, Any]:
     """JSON Schema (draft 2020-12) of analysis.json."""
     fields: dict[str, Any] = {name: (_entry_type(name, registry), ...) for name in ANALYZER_NAMES}
-    analyzers = create_model("Analyzers", __config__=ConfigDict(extra="forbid"), **fields)
+    analyzers = create_model("Analyzers", __base__=ByPlugins, **fields)
     told: dict[str, Any] = {name: (kind | Insight, ...) for name, kind in insight_types().items()}
     insights = create_model("Insights", __config__=ConfigDict(extra="forbid"), **told)
     document = create_model(

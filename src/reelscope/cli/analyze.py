@@ -150,15 +150,15 @@ def names_of(given: Iterable[str], flag: str) -> tuple[str, ...]:
     Raises:
         ConfigError: A name that is no analyzer, or no name at all.
     """
-    from reelscope.document.names import ANALYZER_NAMES
     from reelscope.errors import nearest
+    from reelscope.plugins import known_names
 
     given = tuple(given)
     names = tuple(dict.fromkeys(name.strip() for part in given for name in part.split(",") if name.strip()))
     for name in names:
-        if name not in ANALYZER_NAMES:
+        if name not in known_names():
             raise ConfigError(
-                f"{flag}: {name!r} is no analyzer{nearest(name, ANALYZER_NAMES)}",
+                f"{flag}: {name!r} is no analyzer{nearest(name, known_names())}",
                 code="unknown_analyzer",
                 hint="'reelscope analyzers' lists them",
             )

@@ -249,6 +249,29 @@ def model_store() -> Check:
     return store()
 
 
+def extensions() -> Check:
+    """Analyzers that other packages bring: those that can be used, and what is wrong with the others."""
+    from reelscope.analyzers.registry import INSTALLED
+    from reelscope.cli.terminal import read_settings
+    from reelscope.errors import PluginError
+    from reelscope.plugins import plugins
+
+    found = plugins()
+    if not read_settings().settings.plugins.enabled:
+        return Check("plugins", "ok", f"switched off (plugins.enabled); {len(found.named) + len(found.refused)} declared")
+    usable = []
+    broken = [f"{plugin.origin}: {plugin.refused}" for plugin in found.refused]
+    for name, plugin in found.named.items():
+        try:
+            INSTALLED.analyzer(name)
+            usable.append(f"{name} ({plugin.origin})")
+        except PluginError as error:
+            broken.append(f"{name}: {error.message}")
+    if broken:
+        return Check("plugins", "warn", "\n".join([*usable, *broken]), "mend or remove those packages; everything else runs")
+    return Check("plugins", "ok", ", ".join(usable) or "none")
+
+
 def opencv() -> Check:
     """Exactly one OpenCV."""
     return flavours("opencv", OPENCV, _installed(), wanted="opencv-python-headless")
@@ -300,5 +323,6 @@ def _seen(view: dict[str, Any]) -> str:
 
 
 CHECKS: tuple[Callable[[], Check], ...] = (
-    python, settings, decoder, processors, memory, shared_memory, gpu, inference, privacy, models, model_store, opencv, onnx, disk, workers,
+    python, settings, decoder, processors, memory, shared_memory, gpu, inference, privacy, models, model_store, extensions,
+    opencv, onnx, disk, workers,
 )  # fmt: skip

@@ -26,9 +26,11 @@ def analyzers(
     """List the analyzers with the backend that would run here and, where none would, what is missing."""
     from reelscope.cli.analyze import settings_flags
     from reelscope.cli.terminal import console, read_settings
+    from reelscope.plugins import plugins
     from reelscope.usable import catalog
 
-    rows = catalog(read_settings(settings_flags(tier=tier, licence=licence)).settings)
+    settings = read_settings(settings_flags(tier=tier, licence=licence)).settings
+    rows = catalog(settings)
     if as_json:
         sys.stdout.write(json.dumps([row.as_dict() for row in rows], indent=2) + "\n")
         return
@@ -36,11 +38,13 @@ def analyzers(
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("analyzer", "what it tells", "backend", "tier"):
+    titles = ("analyzer", "what it tells", "backend", "tier", *(["from"] if any(row.distribution for row in rows) else []))
+    for title in titles:
         table.add_column(title, no_wrap=title != "what it tells")
     for row in rows:
         usable = row.backend is not None
-        table.add_row(row.name, row.title, Text(row.backend or "none", style="green" if usable else "dim"), row.tier or "")
+        cells = (row.name, Text(row.title), Text(row.backend or "none", style="green" if usable else "dim"), row.tier or "")
+        table.add_row(*(*cells, Text(row.distribution or "reelscope"))[: len(titles)])
     out = console()
     out.print(table)
     lacking: dict[str, list[str]] = {}
@@ -49,6 +53,11 @@ def analyzers(
             lacking.setdefault(f"{row.reason}; {row.hint}" if row.hint else row.reason or "", []).append(row.name)
     for reason, names in lacking.items():
         out.print(Text(f"\n{reason}: {', '.join(names)}"), soft_wrap=True)
+    found = plugins()
+    for plugin in found.refused if settings.plugins.enabled else ():
+        out.print(Text(f"\nnot used, from {plugin.origin}: {plugin.refused}"), soft_wrap=True)
+    if found.named and not settings.plugins.enabled:
+        out.print(Text(f"\nswitched off (plugins.enabled): {', '.join(found.named)}"), soft_wrap=True)
 
 
 def config_show(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from types import NoneType
@@ -12,13 +12,18 @@ from typing import Annotated, Any, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from reelscope.config.tree import Settings
+from reelscope.document.names import ANALYZER_NAMES
+from reelscope.plugins import plugins
 
-__all__ = ["ENV_PREFIX", "Leaf", "env_name", "find", "leaves", "sections"]
+__all__ = ["ENV_PREFIX", "Leaf", "env_name", "find", "is_plugins_pace", "leaves", "sections"]
 
 ENV_PREFIX = "REELSCOPE_"
 
 # Leaves that are mappings, with the names of their levels: placement of one key is decided key by key, not for the mapping as a whole.
 OPEN_LEVELS = {"analysis.backends": ("analyzer",), "analysis.options": ("analyzer", "option"), "placement.pin": ("analyzer",)}
+
+
+TUNING = ("performance", "analyzers")  # the table that has a part of its own for each analyzer
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,7 @@ class Leaf:
         default: What stands without any layer.
         description: What it does.
         levels: For a mapping, what its keys are called level by level; empty for plain settings.
+        like: Key of the setting that it is for one more analyzer (a plugin's); None for settings of the tree.
     """
 
     key: str
@@ -38,6 +44,7 @@ class Leaf:
     default: Any
     description: str
     levels: tuple[str, ...] = ()
+    like: str | None = None
 
     @property
     def path(self) -> tuple[str, ...]:
@@ -58,7 +65,7 @@ class Leaf:
 
     @property
     def adapter(self) -> TypeAdapter[Any]:
-        return _adapter(self.key)
+        return _adapter(self.like or self.key)
 
     @property
     def schema(self) -> dict[str, Any]:
@@ -84,12 +91,20 @@ def sections() -> frozenset[tuple[str, ...]]:
 
 
 def find(path: tuple[str, ...]) -> Leaf | None:
-    """The leaf that a full path names: itself, or an entry of a mapping."""
+    """The leaf that a full path names: itself, an entry of a mapping, or the pace of a plugin's analyzer."""
+    if len(path) == 4 and is_plugins_pace(path[:3]):
+        model = leaves().get(".".join((*TUNING, ANALYZER_NAMES[0], path[3])))
+        return replace(model, key=".".join(path), like=model.key) if model is not None else None
     for n in range(len(path), 0, -1):
         leaf = leaves().get(".".join(path[:n]))
         if leaf is not None:
             return leaf if len(path) - n == len(leaf.levels) else None
     return None
+
+
+def is_plugins_pace(path: tuple[str, ...]) -> bool:
+    """Whether the path is the table of the pace of an analyzer that a plugin brings; what is installed is looked for only then."""
+    return len(path) == 3 and path[:2] == TUNING and path[2] not in ANALYZER_NAMES and path[2] in plugins().named
 
 
 def _walk(model: type[BaseModel], path: tuple[str, ...]) -> Iterator[Leaf]:

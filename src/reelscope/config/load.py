@@ -11,11 +11,12 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from reelscope.config.leaves import ENV_PREFIX, Leaf, env_name, find, leaves, sections
+from reelscope.config.leaves import ENV_PREFIX, Leaf, env_name, find, is_plugins_pace, leaves, sections
 from reelscope.config.toml_lines import read_toml
-from reelscope.config.tree import Settings
+from reelscope.config.tree import AnalyzerTuning, Settings
 from reelscope.document.names import ANALYZER_NAMES
 from reelscope.errors import ConfigError, nearest
+from reelscope.plugins import known_names
 
 __all__ = ["PLAIN_VARIABLES", "FlagValue", "Layer", "LoadedSettings", "Origin", "load_settings", "project_file", "user_file"]
 
@@ -119,7 +120,8 @@ def load_settings(flags: Mapping[str, Any], *, env: Mapping[str, str], cwd: Path
             given[".".join(item.path)] = item
     tree: dict[str, Any] = {}
     origins: dict[str, Origin] = {}
-    for key, leaf in leaves().items():
+    of_plugins = {key: leaf for key, item in given.items() if key not in leaves() and (leaf := find(item.path)) and leaf.like}
+    for key, leaf in {**leaves(), **of_plugins}.items():
         entries = {k: item for k, item in given.items() if k == key or (leaf.levels and k.startswith(f"{key}."))}
         for full, item in entries.items():
             _put(tree, item.path, _convert(leaf, item, home))
@@ -195,16 +197,18 @@ def _from_flags(flags: Mapping[str, Any], cwd: Path) -> Iterator[_Given]:
 
 
 def _is_open(path: tuple[str, ...]) -> bool:
-    """Whether the path is a mapping or one of its inner levels."""
-    return any(path[: len(leaf.path)] == leaf.path and len(path) < len(leaf.path) + len(leaf.levels) for leaf in leaves().values())
+    """Whether the path is a mapping or one of its inner levels, or the table of the pace of a plugin's analyzer."""
+    inner = any(path[: len(leaf.path)] == leaf.path and len(path) < len(leaf.path) + len(leaf.levels) for leaf in leaves().values())
+    return inner or is_plugins_pace(path)
 
 
 def _check_names(path: tuple[str, ...], leaf: Leaf | None, origin: Origin) -> None:
     """Refuse names of analyzers that are none, in the keys of mappings (or of their inner levels)."""
     for level, name in zip(leaf.levels, path[len(leaf.path) :], strict=False) if leaf else ():
-        if level == "analyzer" and name not in ANALYZER_NAMES:
+        # what is installed is looked for only where it is asked for
+        if level == "analyzer" and name not in ANALYZER_NAMES and name not in known_names():
             raise ConfigError(
-                f"{origin}: {name!r} is no analyzer{nearest(name, ANALYZER_NAMES)}",
+                f"{origin}: {name!r} is no analyzer{nearest(name, known_names())}",
                 code="unknown_analyzer",
                 hint="'reelscope analyzers' lists them",
             )
@@ -222,8 +226,10 @@ def _unknown(path: tuple[str, ...], origin: Origin) -> ConfigError:
 
 
 def _children(prefix: tuple[str, ...]) -> Iterable[str]:
+    if is_plugins_pace(prefix):
+        return AnalyzerTuning.model_fields
     if _is_open(prefix):
-        return ANALYZER_NAMES
+        return known_names()
     return {
         leaf.path[len(prefix)]: None for leaf in leaves().values() if len(leaf.path) > len(prefix) and leaf.path[: len(prefix)] == prefix
     }

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from reelscope.config.load import LoadedSettings, Origin
-from reelscope.errors import ConfigError, nearest
+from reelscope.document.names import ANALYZER_NAMES
+from reelscope.errors import ConfigError, PluginError, nearest
 
 __all__ = ["with_options"]
 
@@ -27,7 +28,14 @@ def with_options(loaded: LoadedSettings, options_of: Callable[[str], type[BaseMo
     typed: dict[str, dict[str, Any]] = {}
     for name, given in loaded.settings.analysis.options.items():
         origins = {key: loaded.origins[f"analysis.options.{name}.{key}"] for key in given}
-        model = options_of(name)
+        if name not in ANALYZER_NAMES and not loaded.settings.plugins.enabled:
+            origin = next(iter(origins.values()))
+            raise ConfigError(f"{origin}: {name} is a plugin's, and plugins are switched off", hint="set plugins.enabled to true")
+        try:
+            model = options_of(name)
+        except PluginError:  # the plan tells it, and the others go on
+            typed[name] = given
+            continue
         if model is None:
             origin = next(iter(origins.values()))
             raise ConfigError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -21,6 +22,7 @@ __all__ = [
     "Output",
     "Performance",
     "Placement",
+    "Plugins",
     "Server",
     "Settings",
     "Sources",
@@ -81,12 +83,25 @@ class AnalyzerTuning(Node):
 
 
 class AnalyzerTable(Node):
-    """One `AnalyzerTuning` for each analyzer, as attributes or as `table[name]`."""
+    """One `AnalyzerTuning` for each analyzer, as attributes or as `table[name]`; of a plugin's only where something is set."""
+
+    model_config = ConfigDict(extra="allow")  # names are checked against what is installed: when settings are read, and by the plan
+
+    __pydantic_extra__: dict[str, AnalyzerTuning]
 
     def __getitem__(self, name: str) -> AnalyzerTuning:
-        if name not in ANALYZER_NAMES:
+        if name not in ANALYZER_NAMES and name not in self.others:
             raise KeyError(name)
         return getattr(self, name)
+
+    @property
+    def others(self) -> Mapping[str, AnalyzerTuning]:
+        """What is set for analyzers that are not among the nineteen."""
+        return self.__pydantic_extra__ or {}
+
+    def of(self, name: str) -> AnalyzerTuning:
+        """What holds for any analyzer."""
+        return self[name] if name in ANALYZER_NAMES else self.others.get(name, AnalyzerTuning())
 
 
 # create_model's keywords are typed for single fields, not for a mapping of them
@@ -124,6 +139,14 @@ class Models(Node):
         default=None, description="unload a model that nobody used for so long; not set: keep"
     )
     preload: tuple[str, ...] = Field(default=(), description="analyzers to load when the workers start, before the first clip")
+
+
+class Plugins(Node):
+    """Analyzers that other packages bring (docs/writing-an-analyzer.md)."""
+
+    enabled: bool = Field(
+        default=True, description="run the analyzers that other installed packages declare; false: none of their code is imported"
+    )
 
 
 class Faults(Node):
@@ -279,6 +302,7 @@ class Settings(Node):
     performance: Performance = Field(default=Performance(), description="sizes of what is handled at once")
     optimisation: Optimisation = Field(default=Optimisation(), description="how the work is spread")
     models: Models = Field(default=Models(), description="what stays loaded")
+    plugins: Plugins = Field(default=Plugins(), description="analyzers that other installed packages bring")
     faults: Faults = Field(default=Faults(), description="what happens when a worker dies, hangs or grows")
     system: System = Field(default=System(), description="limits, places and logs")
     output: Output = Field(default=Output(), description="what is written")

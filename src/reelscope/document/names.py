@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["ANALYZER_NAMES", "ANALYZER_TITLES"]
+from collections.abc import Iterable
+
+__all__ = ["ANALYZER_NAMES", "ANALYZER_TITLES", "in_order", "title_of"]
 
 ANALYZER_TITLES: dict[str, str] = {
     "qwen2_vl_temporal": "What happens, segment by segment",
@@ -27,3 +29,16 @@ ANALYZER_TITLES: dict[str, str] = {
 }
 
 ANALYZER_NAMES: tuple[str, ...] = tuple(ANALYZER_TITLES)
+
+
+def in_order(names: Iterable[str]) -> tuple[str, ...]:
+    """Keys of a document's analyzers in the order in which they are shown: the nineteen, then those of plugins by name."""
+    given = frozenset(names)
+    return (*(name for name in ANALYZER_NAMES if name in given), *sorted(given - set(ANALYZER_NAMES)))
+
+
+def title_of(name: str, told: object = None) -> str:
+    """What an analyzer is called; of a plugin's what it says itself (`told`), else its name in words."""
+    if name in ANALYZER_TITLES:
+        return ANALYZER_TITLES[name]
+    return told.strip() if isinstance(told, str) and told.strip() else name.replace("_", " ").capitalize()

@@ -24,6 +24,7 @@ __all__ = [
     "Insight",
     "MediaInfo",
     "ModelInfo",
+    "PluginEntry",
     "RunInfo",
     "Seconds",
     "Segment",
@@ -144,7 +145,7 @@ class Sidecar(Model):
 
 
 class AnalyzerEntry(AnalyzerResult):
-    """One of the nineteen keys under `analyzers`.
+    """One of the nineteen keys under `analyzers`; of a plugin's key see PluginEntry.
 
     `reused`: taken from an earlier run of the same clip; device, models, seconds and attempts are that run's.
     """
@@ -165,6 +166,18 @@ class AnalyzerEntry(AnalyzerResult):
     reason: str | None = None
     hint: str | None = None
     sidecars: list[Sidecar] = []
+
+
+class PluginEntry(AnalyzerEntry):
+    """A key under `analyzers` besides the nineteen: of an analyzer that another installed package brought (docs/writing-an-analyzer.md).
+
+    Attributes:
+        title: What it is called. distribution, distribution_version: the package.
+    """
+
+    title: str
+    distribution: str
+    distribution_version: str
 
 
 class AudioInfo(Model):

@@ -9,7 +9,7 @@ proportion; where the needs do not fit either, the largest models leave the GPU 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from reelscope.analyzers.base import Backend
@@ -128,7 +128,7 @@ def pinned_cpu(name: str, settings: Settings) -> int | None:
     return -1 if pin == "cpu" else int(pin.removeprefix("cpu:")) if pin.startswith("cpu:") else None
 
 
-def check_pins(hardware: Hardware, settings: Settings) -> None:
+def check_pins(hardware: Hardware, settings: Settings, *, names: Collection[str] = ANALYZER_NAMES) -> None:
     """Refuse pins of unknown analyzers or to places that do not exist.
 
     Raises:
@@ -139,9 +139,9 @@ def check_pins(hardware: Hardware, settings: Settings) -> None:
     numbered = [f"cpu:{i}" for i in range(count)]
     shown = ["cpu", *(numbered if count < 4 else [f"cpu:0 to cpu:{count - 1}"]), *gpus]
     for name, place in settings.placement.pin.items():
-        if name not in ANALYZER_NAMES:
+        if name not in names:
             raise ConfigError(
-                f"placement.pin: there is no analyzer {name!r}{nearest(name, ANALYZER_NAMES)}", hint="`reelscope analyzers` lists them"
+                f"placement.pin: there is no analyzer {name!r}{nearest(name, names)}", hint="`reelscope analyzers` lists them"
             )
         if place not in ("cpu", *numbered, *gpus):
             raise ConfigError(f"placement.pin.{name}: there is no place {place!r}", hint=f"there is: {', '.join(shown)}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,9 +15,10 @@ from reelscope.document.schema import Status
 from reelscope.engine.gpus import Unusable, check_pins, fits_no_gpu, pinned_gpu, usable_gpus
 from reelscope.engine.place import place
 from reelscope.engine.placement import Gpu, Hardware, Placement
-from reelscope.errors import ConfigError, nearest
+from reelscope.errors import ConfigError, PluginError, nearest
 from reelscope.features.base import FeatureSpec
 from reelscope.media.frames import FrameNeed
+from reelscope.plugins import Plugin
 
 __all__ = ["TIERS", "Choice", "Lookup", "Plan", "Unusable", "make_plan"]
 
@@ -33,16 +34,18 @@ class Lookup:
         analyzer: Specification and options class of an analyzer; None where this version has none.
         feature: Specification of a feature.
         unusable: Why a backend cannot run on this machine; None where it can.
+        plugins: What is declared besides the nineteen, by name; `analyzer` imports it.
     """
 
     analyzer: Callable[[str], tuple[AnalyzerSpec, type[Options]] | None]
     feature: Callable[[str], FeatureSpec]
     unusable: Callable[[Backend], Unusable | None]
+    plugins: Mapping[str, Plugin] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What happens to one analyzer. `status` None: it runs; else it ends at once with that status."""
+    """What happens to one analyzer. `status` None: it runs; else it ends at once with that status. plugin: where it is from that."""
 
     name: str
     requested: bool
@@ -55,6 +58,7 @@ class Choice:
     code: str | None = None
     reason: str | None = None
     hint: str | None = None
+    plugin: Plugin | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,7 @@ class Plan:
     """What runs.
 
     Attributes:
-        choices: All nineteen, in the document's order.
+        choices: All nineteen, in the document's order, then those of plugins.
         features: Features that are needed, each after those that it needs itself.
         placement: Workers, devices and lanes of the members.
         needs: Union of the frames that members take.
@@ -108,13 +112,14 @@ def make_plan(
     Raises:
         ConfigError: An unknown name, backend or option; a device, pin or budget that this machine does not have.
     """
-    _check_names("--only", only or ())
-    _check_names("--skip", skip)
-    _check_names("analysis.backends", settings.analysis.backends)
-    _check_names("analysis.options", settings.analysis.options)
-    check_pins(hardware, settings)
-    asked = {n for n in (ANALYZER_NAMES if only is None else only) if n not in skip}
     world = _World(settings, lookup, has_picture, has_sound, usable_gpus(hardware, settings))
+    for where, given in (
+        ("--only", only or ()), ("--skip", skip), ("analysis.backends", settings.analysis.backends),
+        ("analysis.options", settings.analysis.options), ("performance.analyzers", settings.performance.analyzers.others),
+    ):  # fmt: skip
+        _check_names(where, given, world)
+    check_pins(hardware, settings, names=world.names)
+    asked = {n for n in (world.names if only is None else only) if n not in skip}
     while True:
         plan = _plan(asked, set(skip), world, hardware, many, material_s, spine)
         if not plan.placement.unplaced:
@@ -137,26 +142,40 @@ class _World:
     gpus: tuple[Gpu, ...]
     crowded: dict[tuple[str, str], Unusable] = field(default_factory=dict)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The nineteen and, unless they are switched off, those of plugins."""
+        return (*ANALYZER_NAMES, *(self.lookup.plugins if self.settings.plugins.enabled else ()))
+
     def unusable(self, spec: AnalyzerSpec, backend: Backend, options: Options) -> Unusable | None:
         """Why a backend cannot run; a GPU too small comes first: nobody should fetch weights for nothing."""
         return (
             _lacks_option(spec, backend, options)
             or self.crowded.get((spec.name, backend.name))
             or self._fits_no_gpu(spec, backend)
-            or self.lookup.unusable(backend)
+            or self._lacks(spec, backend)
         )
+
+    def _lacks(self, spec: AnalyzerSpec, backend: Backend) -> Unusable | None:
+        """What is not installed; what a plugin lacks does not come with reelscope's own set-up."""
+        found = self.lookup.unusable(backend)
+        plugin = self.lookup.plugins.get(spec.name)
+        if found is None or plugin is None or not (found.hint or "").startswith("make "):
+            return found
+        return replace(found, hint=f"install what {plugin.distribution} needs: pip install {plugin.distribution}")
 
     def _fits_no_gpu(self, spec: AnalyzerSpec, backend: Backend) -> Unusable | None:
         """What is lacking besides is told with it, so that the hint leads somewhere."""
         small = fits_no_gpu(spec.name, backend, self.gpus, self.settings, group=spec.group)
-        other = None if small is None or not (small.hint or "").startswith("--backend") else self.lookup.unusable(backend)
+        other = None if small is None or not (small.hint or "").startswith("--backend") else self._lacks(spec, backend)
         return small if small is None or other is None else replace(small, hint=f"{small.hint}, after: {other.hint} ({other.reason})")
 
 
 def _plan(asked: set[str], skip: set[str], world: _World, hardware: Hardware, many: bool, material_s: float, spine: Sequence[str]) -> Plan:
     lookup = world.lookup
-    choices = {name: _choose(name, name in asked, world) for name in ANALYZER_NAMES}
+    choices = {name: _choose(name, name in asked, world) for name in world.names}
     _pull_in(choices, skip, world)
+    _drop_circles(choices)
     _drop_orphans(choices)
     running = [c for c in choices.values() if c.status is None]
     wanted = [f for c in running if c.backend for f in c.backend.features]
@@ -174,19 +193,29 @@ def _plan(asked: set[str], skip: set[str], world: _World, hardware: Hardware, ma
     )
 
 
-def _check_names(where: str, names: Any) -> None:
+def _check_names(where: str, names: Iterable[str], world: _World) -> None:
     for name in names:
-        if name not in ANALYZER_NAMES:
-            raise ConfigError(
-                f"{where}: there is no analyzer {name!r}{nearest(name, ANALYZER_NAMES)}", hint="`reelscope analyzers` lists them"
-            )
+        if name in world.names:
+            continue
+        if name in world.lookup.plugins:
+            raise ConfigError(f"{where}: {name} is a plugin's, and plugins are switched off", hint="set plugins.enabled to true")
+        raise ConfigError(f"{where}: there is no analyzer {name!r}{nearest(name, world.names)}", hint="`reelscope analyzers` lists them")
 
 
 def _choose(name: str, asked: bool, world: _World) -> Choice:
+    """What happens to an analyzer, whatever is wrong with a plugin's."""
+    plugin = world.lookup.plugins.get(name)
+    if not asked:
+        return Choice(name, False, "skipped", reason="not asked for", plugin=plugin)
+    try:
+        return replace(_chosen(name, world), plugin=plugin)
+    except PluginError as error:
+        return Choice(name, True, "unavailable", code=error.code, reason=error.message, hint=error.hint, plugin=plugin)
+
+
+def _chosen(name: str, world: _World) -> Choice:
     settings, lookup = world.settings, world.lookup
     named = settings.analysis.backends.get(name)
-    if not asked:
-        return Choice(name, False, "skipped", reason="not asked for")
     found = lookup.analyzer(name)
     if found is None:
         if named is not None:
@@ -200,7 +229,7 @@ def _choose(name: str, asked: bool, world: _World) -> Choice:
         return replace(base, status="not_applicable", code=code, reason=reason)
     if backend is None:
         return replace(base, status="unavailable", code="no_backend", reason=why.reason, hint=why.hint)
-    tuning = settings.performance.analyzers[name]
+    tuning = settings.performance.analyzers.of(name)
     frames = backend.frames if tuning.fps is None else tuple(replace(n, fps=tuning.fps) for n in backend.frames)
     return replace(base, frames=frames, batch=tuning.batch or backend.batch)
 
@@ -281,6 +310,21 @@ def _pull_in(choices: dict[str, Choice], skip: set[str], world: _World) -> None:
         added = choices[name]
         if added.status is None and added.backend:
             queue += added.backend.after
+
+
+def _drop_circles(choices: dict[str, Choice]) -> None:
+    """Analyzers that must have their own result, by way of others: only plugins can be made so."""
+    needs = {c.name: c.backend.after for c in choices.values() if c.status is None and c.backend is not None}
+    for name in needs:
+        reached: set[str] = set()
+        queue = list(needs[name])
+        while queue:
+            if (other := queue.pop()) not in reached:
+                reached.add(other)
+                queue += needs.get(other, ())
+        if name in reached:
+            reason = f"it needs its own result, by way of {', '.join(sorted(reached - {name})) or 'itself'}"
+            choices[name] = replace(choices[name], status="unavailable", frames=(), code="plugin_broken", reason=reason)
 
 
 def _drop_orphans(choices: dict[str, Choice]) -> None:

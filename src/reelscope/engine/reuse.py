@@ -95,6 +95,8 @@ def keys(plan: Plan, *, clip_sha256: str, models: Callable[[str], str | None]) -
             frames, audio, names, reads = choice.frames, choice.backend.audio, choice.backend.models, _reads(choice, running)
             options = choice.options.model_dump(mode="json") if choice.options is not None else {}
             parts |= {"kind": "analyzer", "version": choice.spec.version, "backend": choice.backend.name, "options": options}
+            if choice.plugin is not None:  # what it measures may change with its package
+                parts["distribution"] = [choice.plugin.distribution, choice.plugin.version]
             if choice.backend.needs_option is not None:  # a server does the work: what it holds has no sha256
                 return None
         sums = {model: models(model) for model in names}

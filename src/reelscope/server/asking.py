@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import json
 import os
 import stat
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from reelscope.analyzers.base import Analyzer
 from reelscope.analyzers.registry import INSTALLED
 from reelscope.api import AnalysisRequest
 from reelscope.config import LoadedSettings, Origin, Settings, with_options
 from reelscope.document.names import ANALYZER_NAMES
 from reelscope.engine.hardware import read_hardware
 from reelscope.engine.plan import Lookup, make_plan
-from reelscope.errors import InputError, nearest
+from reelscope.errors import InputError, PluginError, nearest
 from reelscope.media.source import canonical, is_collection
 from reelscope.models.catalog import Catalog
 from reelscope.net import AddressRules
+from reelscope.plugins import known_names, plugins
 from reelscope.server.blobs import BLOCK, LocalBlobs
 from reelscope.server.jobs import Handed
 from reelscope.usable import lookup
@@ -50,9 +54,9 @@ class Asking:
             InputError: A name, backend or option that does not exist; the message names it.
         """
         for name in (*(asked.analyzers or ()), *asked.skip, *asked.options, *asked.backends):
-            if name not in ANALYZER_NAMES:
+            if name not in self._names:
                 raise InputError(
-                    f"{name!r} is no analyzer{nearest(name, ANALYZER_NAMES)}", code="unknown_analyzer", hint="GET /analyzers lists them"
+                    f"{name!r} is no analyzer{nearest(name, self._names)}", code="unknown_analyzer", hint="GET /analyzers lists them"
                 )
         title = title_of(asked.title, "") or None if asked.title is not None else None
         asked = asked.model_copy(update={"options": self._typed(asked.options), "title": title})
@@ -148,10 +152,23 @@ class Asking:
             "options": [self.settings.analysis.options, asked.options],
             "licence": self.settings.analysis.licence,
             "version": VERSION,
-            "versions": {name: kind.spec.version for name in ANALYZER_NAMES if (kind := INSTALLED.analyzer(name)) is not None},
+            "versions": {name: kind.spec.version for name, kind in self._kinds()},
+            **({"plugins": [p.origin for p in plugins().named.values()]} if len(self._names) > len(ANALYZER_NAMES) else {}),
             "models": self._models(),
         }
         return hashlib.sha256(json.dumps(made, sort_keys=True, default=str).encode()).hexdigest()
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        return known_names() if self.settings.plugins.enabled else ANALYZER_NAMES
+
+    def _kinds(self) -> Iterator[tuple[str, type[Analyzer]]]:
+        """Every analyzer that is there with its class; a plugin that is broken has none."""
+        for name in self._names:
+            with contextlib.suppress(PluginError):
+                kind = INSTALLED.analyzer(name)
+                if kind is not None:
+                    yield name, kind
 
     def _usable(self) -> Lookup:
         """What can run here, as it was at most `LOOK_S` ago: finding out asks for thousands of files."""
@@ -164,8 +181,7 @@ class Asking:
     def _models(self) -> list[str]:
         """Backends that are usable now: a model that was pulled since answers otherwise."""
         found = self._usable()
-        kinds = [kind for name in ANALYZER_NAMES if (kind := INSTALLED.analyzer(name)) is not None]
-        return [f"{k.spec.name}.{b.name}" for k in kinds for b in k.spec.backends if found.unusable(b) is None]
+        return [f"{name}.{b.name}" for name, k in self._kinds() for b in k.spec.backends if found.unusable(b) is None]
 
 
 def title_of(name: str, else_: str = "clip") -> str:

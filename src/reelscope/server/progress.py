@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from reelscope.api import AnalyzerProgress, Progress
-from reelscope.document.names import ANALYZER_NAMES
 from reelscope.events import Event
 
 __all__ = ["JobProgress"]
@@ -73,7 +72,7 @@ class JobProgress:
             # Analyzers of sound finish while the picture decodes, also before its first window: then decoding is what goes on.
             now.phase = "decode" if event.step == "finish" and not self._decoded else PHASES[event.step]
         if event.step == "plan":
-            now.analyzers = {name: AnalyzerProgress(state="waiting") for name in event.names if name in ANALYZER_NAMES}
+            now.analyzers = {name: AnalyzerProgress(state="waiting") for name in event.names}
         elif event.step == "decode":
             now.done_s, now.total_s = round(event.done, 3), event.total
             for of in now.analyzers.values():  # analyzers run beside the decoder

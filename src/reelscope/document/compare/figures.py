@@ -212,7 +212,7 @@ def _read_part(name: str, data: Mapping[str, Any], out: Figures, *, insight: boo
     told = data.get("not_measured")
     for key, why in told.items() if isinstance(told, Mapping) else ():
         out.lacks[f"{name}.{key}"] = str(why)
-    page = "docs/insights.md" if insight else f"docs/analyzers/{name}.md"
+    page = "docs/insights.md" if insight else f"docs/analyzers/{name}.md" if name in ANALYZER_NAMES else "the plugin's page"
     nothing = NOT_THERE if name == "hook" else f"null in the document: {page} says when"
     _walk(name, {k: v for k, v in data.items() if not (insight and k == "status")}, out, nothing)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reelscope.document.compare.alignment import MAX_PAIRS, align, pair_cost, shot_costs
-from reelscope.document.compare.figures import GROUPS, Clip, Fact, Figures, in_order, shot_figures
+from reelscope.document.compare.figures import Clip, Fact, Figures, in_order, shot_figures
 
 __all__ = ["Difference", "OnlyOne", "Pair", "ShotPair", "Unmeasured", "compare_pair", "difference", "made_differently"]
 
@@ -92,7 +92,8 @@ def compare_pair(a: Figures, b: Figures) -> Pair:
             one.append(OnlyOne(path, "a", left, b.lack(path)))
         elif right is not None:
             one.append(OnlyOne(path, "b", right, a.lack(path)))
-    neither = [Unmeasured(group, a.lacks[group], b.lacks[group]) for group in GROUPS if group in a.lacks and group in b.lacks]
+    lacking = [path for path in a.lacks if path in b.lacks and "." not in path]
+    neither = [Unmeasured(group, a.lacks[group], b.lacks[group]) for group in in_order(lacking)]
     shots, reason = _shots(a, b)
     return Pair(a.clip, b.clip, tuple(_warnings(a, b)), shots, reason, tuple(both), tuple(one), tuple(neither))
 
@@ -106,7 +107,7 @@ def difference(a: Fact, b: Fact) -> float | None:
 
 def made_differently(documents: Sequence[Figures]) -> Iterator[str]:
     """Analyzers that did not measure in the same way in all documents in which they ran: what differs may be the method, not the clip."""
-    for name in GROUPS:
+    for name in in_order(name for d in documents for name in d.made_by):
         ways = [d.made_by[name] for d in documents if name in d.made_by]
         differing = [key for key in ("backend", "version", "models", "options") if any(way[key] != ways[0][key] for way in ways)]
         if differing:

@@ -32,7 +32,7 @@ PAGE = {200: {"content": {"text/html": {"schema": {"type": "string"}}}, "descrip
 
 
 class AnalyzerRow(Shape):
-    """One of the nineteen. backend, tier: what would run here; null with the reason and what would change it."""
+    """An analyzer. backend, tier: what would run here; null with the reason and what would change it. distribution: of a plugin's."""
 
     name: str
     title: str
@@ -42,10 +42,11 @@ class AnalyzerRow(Shape):
     backends: list[str]
     reason: str | None
     hint: str | None
+    distribution: str | None = None
 
 
 class AnalyzerList(Shape):
-    """All nineteen."""
+    """All nineteen, then those of plugins."""
 
     items: list[AnalyzerRow]
 
@@ -95,11 +96,11 @@ class Ready(Shape):
 
 @router.get("/analyzers", response_model=AnalyzerList, responses=errors())
 def analyzers(request: Request) -> Any:
-    """The nineteen analyzers: which backend would run here, or what is missing."""
+    """The nineteen analyzers and those of plugins: which backend would run here, or what is missing."""
     rows = [
         AnalyzerRow(
             name=r.name, title=r.title, status="usable" if r.backend else "unavailable", backend=r.backend, tier=r.tier,
-            backends=list(r.backends), reason=r.reason, hint=r.hint,
+            backends=list(r.backends), reason=r.reason, hint=r.hint, distribution=r.distribution,
         )
         for r in catalog(parts(request).settings)
     ]  # fmt: skip
