@@ -1,0 +1,50 @@
+"""What a reader of the served report can mend: places in the page, each with the edit that would be asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from markupsafe import Markup
+
+from reelscope.document.report.words import clean
+
+__all__ = ["Mends", "marks"]
+
+
+@dataclass(slots=True)
+class Mends:
+    """Edits as `POST /analyses/{id}/corrections` takes them, without `now`; the page names them by their number.
+
+    Nothing is collected for a report that no server shows: it has nobody to send an edit to.
+    """
+
+    served: bool = False
+    edits: list[dict[str, Any]] = field(default_factory=list)
+
+    def add(self, kind: str, what: str, was: Any, **place: Any) -> Markup:
+        """Attributes for the element that shows the value; none where nothing can be mended.
+
+        Args:
+            kind: word, text, speaker, shot or label.
+            what: In words, for the one who mends.
+            was: The value as it stands; null: not measured.
+            place: analyzer, field, start_s, end_s, track_id, xywh_norm.
+        """
+        if not self.served:
+            return Markup("")
+        edit = {"kind": kind, "was": was, **{k: v for k, v in place.items() if v is not None}}
+        self.edits.append({"what": what, "edit": edit})
+        return Markup(f' data-mend="{len(self.edits) - 1}"')  # noqa: S704 - a number
+
+
+def marks(corrected: object, fields: tuple[str, ...] = ()) -> str:
+    """What was corrected of a thing, for a title: by whom, when, and what was measured; "" where nothing was."""
+    told = []
+    for one in corrected if isinstance(corrected, list) else []:
+        found = one if isinstance(one, dict) else one.model_dump(mode="json")
+        if fields and found.get("field") not in fields:
+            continue
+        was = "nothing" if found.get("was") in (None, "") else f"“{clean(found['was'])}”"
+        told.append(f"corrected by {clean(found.get('author') or 'somebody')} on {str(found.get('at') or '')[:10]}; measured: {was}")
+    return "; ".join(told)
