@@ -24,7 +24,7 @@ if (data.mends) {
     document.body.classList.toggle("mending", on);
     switcher.setAttribute("aria-pressed", String(on));
     for (const place of places) {
-      if (place.matches("button, a")) continue;
+      if (place.matches("button, a, .w")) continue; // hundreds of words are no stops for the Tab key: each line has its own button
       if (on) { place.tabIndex = 0; place.setAttribute("role", "button"); } else { place.removeAttribute("tabindex"); place.removeAttribute("role"); }
     }
     kept.set("mending", on);
