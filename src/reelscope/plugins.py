@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from reelscope.document.insights import INSIGHTS
 from reelscope.document.names import ANALYZER_NAMES
 
 __all__ = ["GROUP", "Plugin", "Plugins", "known_names", "plugins", "tell_refused"]
@@ -26,9 +25,6 @@ GROUP = "reelscope.analyzers"
 # name in exports and a column's first part. 48 characters: the longest of the nineteen has 27.
 NAME = re.compile(r"(?=.{1,48}\Z)[a-z][a-z0-9]*(_[a-z0-9]+)*\Z")
 TARGET = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*\Z")
-
-# What a name stands for elsewhere: the parts that comparisons show beside the analyzers.
-TAKEN = frozenset({"media", "shots", *INSIGHTS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +115,7 @@ def _not_fresh(name: str) -> str | None:
     """Why something cannot be called that; None where it can."""
     if name in ANALYZER_NAMES:
         return f"{name} is an analyzer of reelscope itself, which stays"
-    if name in TAKEN or name in _features():
+    if name in _taken():
         return f"{name} is the name of another part of reelscope"
     if NAME.match(name) is None:
         return f"{name!r} can be no analyzer's name: lower-case words of letters and digits with single underscores, at most 48 characters"
@@ -127,10 +123,12 @@ def _not_fresh(name: str) -> str | None:
 
 
 @cache
-def _features() -> frozenset[str]:
-    """Names of the features: workers hold features and analyzers under one set of names. None of them is imported."""
-    here = Path(__file__).parent / "features"
-    return frozenset(path.stem for path in here.iterdir() if path.suffix in ("", ".py") and not path.name.startswith("_"))
+def _taken() -> frozenset[str]:
+    """Names of features, which workers hold beside analyzers, and of the other parts that comparisons show beside them."""
+    from reelscope.document.insights import INSIGHTS  # with what they read: not for everybody who reads settings
+
+    features = (path for path in (Path(__file__).parent / "features").iterdir() if path.suffix in ("", ".py"))
+    return frozenset({"media", "shots", *INSIGHTS, *(path.stem for path in features if not path.name.startswith("_"))})
 
 
 def known_names() -> tuple[str, ...]:

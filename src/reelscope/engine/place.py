@@ -114,7 +114,7 @@ class _Placing:
         return ("a single clip with so little to do does not pay for the start of worker processes",)
 
     def _batch(self, choice: Choice) -> int:
-        own = self.settings.performance.analyzers[choice.name].batch
+        own = self.settings.performance.analyzers.of(choice.name).batch
         gpu = self.share.gpu_of(choice.name)
         # The backend's own size, not the choice's: that of a plan placed anew (reuse.reduced) has the factor in it already.
         batch = choice.backend.batch if choice.backend is not None else choice.batch
