@@ -144,8 +144,9 @@ def _safe_zones(found: Fields, document: Document) -> Iterator[Note]:
     profiles = found.get("profiles") or {}
     for what, key in (("text", "texts"), ("face", "faces")):
         for row in found.get(key) or ():
+            labels = {app: (profiles.get(app) or {}).get("label", app) for app in row["zones"]}
             told = [
-                f"{(profiles.get(app) or {}).get('label', app)}: {_percent(zone.get('share'))} outside, hidden for {figure(zone['hidden_s'])} s"
+                f"{labels[app]}: {_percent(zone.get('share'))} outside, hidden for {figure(zone['hidden_s'])} s"
                 for app, zone in row["zones"].items()
                 if zone["hidden_s"] >= LEAST_HIDDEN_S
             ]

@@ -21,7 +21,7 @@ NO_REEL = "CLIP"
 
 
 def cleaned(value: Any) -> Any:
-    """JSON-like data that can be written anywhere: strings without control characters and lone surrogates (line ends stay), finite numbers."""
+    """JSON-like data that can be written anywhere: finite numbers, and strings without control characters but for line ends."""
     if isinstance(value, str):
         return UNFIT.sub("\N{REPLACEMENT CHARACTER}", value)
     if isinstance(value, float):
