@@ -22,7 +22,7 @@ from reelscope.document.schema import Document, Insight, Segment, Series, ShotRo
 from tests.document.fixtures import empty_document, entry, full_document, keyframes_of
 
 HOSTILE = '</script><script>alert(1)</script><img src=x onerror="alert(2)">&\u2028\u202e\x00"\'<!--'
-VOID = {"meta", "link", "img", "br", "input", "hr"}
+VOID = {"meta", "link", "img", "br", "input", "hr", "col"}
 
 
 class Page(HTMLParser):

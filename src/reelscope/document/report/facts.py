@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reelscope.document.names import ANALYZER_NAMES, ANALYZER_TITLES
+from reelscope.document.names import in_order, title_of
+from reelscope.document.report.parts import Command, hint_parts
 from reelscope.document.report.summaries import Figure, null_reason, summary_of
 from reelscope.document.report.words import NA, SPACE, bytes_, clean, figure, number, percent, sentence, timecode
 from reelscope.document.schema import AnalyzerEntry, Document
 
-__all__ = ["STATUS_WORDS", "Gap", "badges", "damage", "facts", "gaps", "glance", "phases", "run_facts", "statuses"]
+__all__ = ["GAPS_SHOWN", "STATUS_WORDS", "Gap", "badges", "damage", "facts", "gaps", "glance", "phases", "run_facts", "statuses"]
 
 STATUS_WORDS = {
     "ok": "Measured",
@@ -23,6 +25,9 @@ STATUS_WORDS = {
 }
 # What went wrong comes before what was never there.
 GAP_ORDER = ("failed", "timeout", "not_applicable", "unavailable", "skipped")
+
+# Groups that stand open; a list that is longer is folded, and the fold says what is in it.
+GAPS_SHOWN = 5
 
 CODECS = {
     "h264": "H.264",
@@ -53,6 +58,10 @@ class Gap:
     reason: str
     hint: str | None
     code: str | None
+
+    @property
+    def hint_parts(self) -> Sequence[str | Command]:
+        return hint_parts(self.hint)
 
 
 def codec(name: str | None) -> str:
@@ -158,12 +167,12 @@ def phases(document: Document) -> list[tuple[str, float, str]]:
 def gaps(document: Document) -> list[Gap]:
     """What was not measured: analyzers with the same status, reason and hint stand together."""
     groups: dict[tuple[str, str, str | None, str | None], list[tuple[str, str]]] = {}
-    for name in ANALYZER_NAMES:
+    for name in in_order(document.analyzers):
         entry = document.analyzers[name]
         if entry.status != "ok":
             reason = clean(entry.reason) if entry.reason else "no reason was recorded"
             key = (entry.status, reason, clean(entry.hint) if entry.hint else None, clean(entry.code) if entry.code else None)
-            groups.setdefault(key, []).append((name, ANALYZER_TITLES[name]))
+            groups.setdefault(key, []).append((name, clean(title_of(name, getattr(entry, "title", None)))))
     found = [Gap(k[0], STATUS_WORDS[k[0]], tuple(names), k[1], k[2], k[3]) for k, names in groups.items()]
     return sorted(found, key=lambda g: GAP_ORDER.index(g.status))
 
@@ -208,10 +217,23 @@ def _seconds(value: float | None) -> str:
     return f"< {SHORTEST_PHASE_S}{SPACE}s" if value is not None and 0 < value < SHORTEST_PHASE_S else figure("x_s", value)
 
 
+def _version(entry: AnalyzerEntry) -> str:
+    """An analyzer's version, and of a plugin's the package that it came in."""
+    came_in = [clean(value) for key in ("distribution", "distribution_version") if isinstance(value := getattr(entry, key, None), str)]
+    own = NA if entry.version is None else str(entry.version)
+    return f"{own} ({' '.join(came_in)})" if came_in else own
+
+
+def _made(entry: AnalyzerEntry) -> str:
+    """Tier, device and version of what measured."""
+    where = " on ".join(clean(w) for w in (entry.tier, entry.device) if w)
+    return ", ".join(w for w in (where, "" if entry.version is None else f"version {_version(entry)}") if w)
+
+
 def statuses(document: Document) -> list[dict[str, Any]]:
-    """A row for each of the nineteen."""
+    """A row for each of the nineteen, then for those of plugins."""
     rows = []
-    for name in ANALYZER_NAMES:
+    for name in in_order(document.analyzers):
         entry = document.analyzers[name]
         counts = [
             f"{number(n)}{SPACE}{_plural(word, n) if word != 'series' else word}"
@@ -221,26 +243,23 @@ def statuses(document: Document) -> list[dict[str, Any]]:
         rows.append(
             {
                 "name": name,
-                "title": ANALYZER_TITLES[name],
+                "title": clean(title_of(name, getattr(entry, "title", None))),
                 "status": entry.status,
                 "words": STATUS_WORDS[entry.status],
                 "backend": clean(entry.backend) if entry.backend else NA,
-                "tier": clean(entry.tier) if entry.tier else NA,
-                "device": clean(entry.device) if entry.device else "",
-                "version": NA if entry.version is None else str(entry.version),
+                "made": _made(entry),
                 "seconds": _seconds(entry.seconds),
                 "attempts": entry.attempts,
+                "reused": entry.reused,
                 "coverage": percent(entry.coverage) if entry.status == "ok" else NA,
                 "counts": ", ".join(counts) or ("nothing found" if entry.status == "ok" else NA),
                 "models": [
-                    (
-                        clean(m.id),
-                        ", ".join(clean(w) for w in (m.revision, m.licence, f"sha256 {m.sha256[:12]}…" if m.sha256 else None) if w),
-                    )
+                    {key: clean(value) if (value := getattr(m, key)) else "" for key in ("id", "revision", "licence", "terms", "sha256")}
                     for m in entry.models
                 ],
                 "warnings": [clean(w) for w in entry.warnings],
                 "reason": clean(entry.reason) if entry.reason else "",
+                "hint": hint_parts(clean(entry.hint) if entry.hint else None),
                 "options": [(clean(k), clean(v)) for k, v in entry.options.items()],
                 "sidecars": [(clean(s.file), s.count, clean(s.sha256)) for s in entry.sidecars],
             }

@@ -1,12 +1,15 @@
-"""The insights as cards: what each says first, its figures, its table, and the safe zones drawn."""
+"""The insights as cards: what each says first, its figures, its table, and the safe zones drawn. Every time in them leads to its second."""
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from reelscope.document.insights import INSIGHTS
+from reelscope.document.report.parts import At, Command, Part, at, hint_parts, span
+from reelscope.document.report.sheet import Sheet, sheet
 from reelscope.document.report.summaries import Figure, figures
 from reelscope.document.report.words import NA, clean, figure, key_title, number, percent, sentence, timecode
 from reelscope.document.schema import Document
@@ -34,80 +37,130 @@ MOST_EVIDENCE = 4  # rows of evidence on a line
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of words. head: titles; numeric: columns that are set to the right. left_out: rows that stand in the document only."""
+    """Rows of words. head: titles; numeric: columns that are set to the right. left_out: rows that stand in the document only.
+
+    A cell is a part, or several of them.
+    """
 
     head: Sequence[str]
-    rows: Sequence[Sequence[str]]
+    rows: Sequence[Sequence[Part | Sequence[Part]]]
     numeric: frozenset[int] = frozenset()
     left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Phone:
-    """One app's safe area and what lies where, in px of the frame of 1080x1920. boxes: x, y, width, height, hidden, words."""
+    """One app's safe area and what lies where, in px of the frame of 1080x1920.
+
+    boxes: x, y, width, height, hidden, words, when the text comes (s). jumps: what is hidden, each with its moment; more: how many
+    such moments the document has besides.
+    """
 
     title: str
     points: str
-    boxes: Sequence[tuple[float, float, float, float, bool, str]]
+    boxes: Sequence[tuple[float, float, float, float, bool, str, float]]
     told: str
+    jumps: Sequence[tuple[At, str]] = ()
+    more: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """An insight as it is shown. lead: what it says in a line, made of measured figures only; bars: name, share 0-1, words."""
+    """An insight as it is shown.
+
+    Attributes:
+        lead: What it says in a line, made of measured figures only.
+        bars: Name, share 0-1, words.
+        jumps: Moments that it speaks of: what, and where.
+        method: How it is computed, in a line; section: where docs/insights.md has the formulas.
+        sheet: What is printed for the set.
+    """
 
     name: str
     title: str
     status: str
     reason: str | None = None
-    hint: str | None = None
-    lead: str = ""
+    hint: Sequence[str | Command] = ()
+    lead: Sequence[Part] = ()
     figures: Sequence[Figure] = ()
     missing: Sequence[tuple[str, str]] = ()
     table: Table | None = None
     bars: Sequence[tuple[str, float, str]] = ()
     phones: Sequence[Phone] = ()
+    jumps: Sequence[tuple[str, Sequence[Part]]] = ()
+    method: str = ""
+    section: str = ""
+    sheet: Sheet | None = None
     wide: bool = field(default=False)
 
 
 def cards(document: Document) -> list[Card]:
     """A card for each insight of the document, in the order of INSIGHTS, then those that this version does not know."""
     names = [n for n in INSIGHTS if n in document.insights] + [n for n in document.insights if n not in INSIGHTS]
-    return [_card(name, document.insights[name].model_dump(mode="json")) for name in names]
+    return [_card(name, document.insights[name].model_dump(mode="json"), document) for name in names]
 
 
-def _card(name: str, found: Fields) -> Card:
+SECTIONS = {
+    "hook": "1-hook",
+    "safe_zones": "2-safe-zones",
+    "reading_load": "3-reading-load",
+    "pacing": "4-pacing",
+    "mute_test": "5-mute-test-and-eyes-closed-test",
+    "loop": "6-loop",
+    "attention": "7-attention-risks",
+    "reshoot": "8-reshoot-sheet",
+}
+"""Where docs/insights.md has the formulas of an insight. A test holds them against its headings."""
+
+
+def _method(name: str) -> str:
+    """How an insight is computed: what its module says of itself, without the references to files."""
+    if name not in INSIGHTS:
+        return ""
+    told = " ".join((importlib.import_module(f"reelscope.document.insights.{name}").__doc__ or "").split())
+    return ". ".join(s.rstrip(".") for s in told.split(". ") if ".md" not in s and "reelscope/" not in s).strip() + "." if told else ""
+
+
+def _card(name: str, found: Fields, document: Document) -> Card:
     title = INSIGHTS.get(name, sentence(clean(name)))
     status = found.get("status", "ok")
+    told = {"method": _method(name), "section": f"docs/insights.md#{SECTIONS[name]}" if name in SECTIONS else ""}
     if status != "ok":
         reason, hint = found.get("reason"), found.get("hint")
-        return Card(name, title, str(status), clean(reason) if reason else None, clean(hint) if hint else None)
+        return Card(name, title, str(status), clean(reason) if reason else None, hint_parts(clean(hint) if hint else None), **told)
     why: dict[str, list[str]] = {}
     for key, reason in (found.get("not_measured") or {}).items():
         why.setdefault(clean(reason), []).append(" ".join(key_title(k).lower() for k in clean(key).split(".")))
-    shown = SHOWN.get(name, _plain)(found)
-    return Card(name, title, "ok", missing=[(", ".join(keys), reason) for reason, keys in why.items()], **shown)
+    shown = SHOWN.get(name, _plain)(found, document)
+    return Card(name, title, "ok", missing=[(", ".join(keys), reason) for reason, keys in why.items()], **told, **shown)
 
 
-def _plain(found: Fields) -> dict[str, Any]:
+def _plain(found: Fields, _: Document) -> dict[str, Any]:
     """Whatever figures there are."""
     hidden = {"status", "code", "reason", "hint", "not_measured"}
     return {"figures": [f for f in figures({k: v for k, v in found.items() if k not in hidden}) if not f.missing]}
 
 
-def _hook(found: Fields) -> dict[str, Any]:
+def _hook(found: Fields, _: Document) -> dict[str, Any]:
     firsts = sorted(
         (t, key.removeprefix("first_").removesuffix("_s")) for key, t in found.items() if key.startswith("first_") and t is not None
     )
     window = found.get("window_s") or 0.0
-    early = [f"{name} {timecode(t)}" for t, name in firsts if t <= window]
-    late = [f"{name} {timecode(t)}" for t, name in firsts if t > window]
-    lead = "First " + ", ".join(early) if early else "Nothing begins in it"
+    lead = _firsts([f for f in firsts if f[0] <= window])
     keys = ("face_share", "at_camera_share", "text_share", "voice_share", "words", "cuts", "loudness_lufs", "louder_by_lu")
-    texts = [Figure("Text", clean(t["text"])) for t in found.get("texts") or ()]
-    said = [Figure("Said", clean(found["said"]))] if found.get("said") else []
-    later = [Figure("Later", ", ".join(late))] if late else []
-    return {"lead": lead, "figures": [*texts, *said, *_pick(found, keys), *later]}
+    texts = [Figure("Text", clean(t["text"]), at=t["start_s"]) for t in found.get("texts") or ()]
+    said = [Figure("Said", clean(found["said"]), at=found.get("first_word_s"))] if found.get("said") else []
+    later = _firsts([f for f in firsts if f[0] > window])
+    jumps = [("Later", later[1:])] if later else []
+    return {"lead": lead or ["Nothing begins in it"], "figures": [*texts, *said, *_pick(found, keys)], "jumps": jumps}
+
+
+def _firsts(found: Sequence[tuple[float, str]]) -> list[Part]:
+    """First face 0:00.00, motion 0:00.20, ...: each with a way to it."""
+    parts: list[Part] = []
+    for t, name in found:
+        parts += [", " if parts else "First ", at(t, f"{name.replace('_', ' ')} {timecode(t)}")]
+    return parts
 
 
 def _pick(found: Fields, keys: Sequence[str]) -> list[Figure]:
@@ -115,7 +168,7 @@ def _pick(found: Fields, keys: Sequence[str]) -> list[Figure]:
     return [Figure(TITLES.get(k, f.name), f.value) for k in keys for f in figures({k: found.get(k)}) if not f.missing]
 
 
-def _safe_zones(found: Fields) -> dict[str, Any]:
+def _safe_zones(found: Fields, _: Document) -> dict[str, Any]:
     phones = []
     for name, profile in (found.get("profiles") or {}).items():
         totals = (found.get("totals") or {}).get(name) or {}
@@ -125,16 +178,36 @@ def _safe_zones(found: Fields) -> dict[str, Any]:
             count, seconds = totals.get(f"{what}_hidden"), totals.get(f"{what}_hidden_s")
             if count is not None:
                 told.append(f"{_count(count, what[:-1])} for {number(round(seconds or 0.0, 1))} s" if count else f"no {what}")
-        phones.append(Phone(clean(profile["label"]), points, _zone_boxes(found, name), "; ".join(told) or NA))
+        jumps = _hidden(found, name, totals)
+        boxes = _zone_boxes(found, name)
+        shown = jumps[:MOST_HIDDEN]
+        phones.append(Phone(clean(profile["label"]), points, boxes, "; ".join(told) or NA, shown, len(jumps) - len(shown)))
     rows = []
     for text in found.get("texts") or ():
-        row = [timecode(text["start_s"]), clean(text["text"])]
+        row: list[Part] = [at(text["start_s"]), clean(text["text"])]
         for name in found.get("profiles") or {}:
             zone = text["zones"][name]
             row.append(_zone_cell(zone))
         rows.append(row)
     head = ["Time", "Text", *(clean(p["label"]) for p in (found.get("profiles") or {}).values())]
-    return {"lead": "Hidden by the app's own buttons and captions", "phones": phones, "table": _table(head, rows), "wide": True}
+    return {"lead": ["Hidden by the app's own buttons and captions"], "phones": phones, "table": _table(head, rows), "wide": True}
+
+
+MOST_HIDDEN = 8  # moments under a phone; the table beneath has every text
+
+
+def _hidden(found: Fields, name: str, totals: Fields) -> list[tuple[At, str]]:
+    """What an app hides, in order of time: texts by their words, faces by when they are hidden."""
+    texts = [
+        (float(t["start_s"]), f"{timecode(t['start_s'])} {clean(t['text'])}", f"{percent(t['zones'][name]['share'])} hidden")
+        for t in found.get("texts") or ()
+        if t["zones"][name]["hidden_s"]
+    ]
+    faces = [
+        (float(s["start_s"]), f"{timecode(s['start_s'])} face", f"for {number(round(s['end_s'] - s['start_s'], 1))} s")
+        for s in totals.get("face_spans") or ()
+    ]
+    return [(At(words, t), note) for t, words, note in sorted(texts + faces)]
 
 
 def _zone_cell(zone: Fields) -> str:
@@ -151,22 +224,22 @@ def _zone_cell(zone: Fields) -> str:
     return words
 
 
-def _zone_boxes(found: Fields, name: str) -> list[tuple[float, float, float, float, bool, str]]:
+def _zone_boxes(found: Fields, name: str) -> list[tuple[float, float, float, float, bool, str, float]]:
     x0, y0, width, height = found.get("picture_px") or (0.0, 0.0, 1080.0, 1920.0)
     out = []
     for text in found.get("texts") or ():
         x, y, w, h = text["xywh_norm"]
         hidden = bool(text["zones"][name]["hidden_s"])
         box = tuple(round(v, 1) for v in (x0 + x * width, y0 + y * height, w * width, h * height))
-        out.append((*box, hidden, clean(text["text"])))
+        out.append((*box, hidden, clean(text["text"]), float(text["start_s"])))
     return out
 
 
-def _reading_load(found: Fields) -> dict[str, Any]:
+def _reading_load(found: Fields, _: Document) -> dict[str, Any]:
     texts = found.get("texts") or ()
     rows = [
         [
-            timecode(t["start_s"]),
+            at(t["start_s"]),
             clean(t["text"]),
             figure("dwell_s", t["dwell_s"]),
             number(t["chars_per_s"]),
@@ -183,10 +256,24 @@ def _reading_load(found: Fields) -> dict[str, Any]:
     )
     keys = ("chars_per_s", "fastest_chars_per_s", "short_s", "most_at_once", "over_speech_s", "competing_s", "overloaded_s", "low_contrast")
     head = ["Time", "Text", "Stands", "Characters/s", "Pace", "Contrast"]
-    return {"lead": lead, "figures": _pick(found, keys), "table": _table(head, rows, {2, 3}), "wide": bool(rows)}
+    jumps = _jumps(found, (("Too much to read", "overloaded"), ("Read one thing, hear another", "competing")))
+    return {"lead": [lead], "figures": _pick(found, keys), "jumps": jumps, "table": _table(head, rows, {2, 3}), "wide": bool(rows)}
 
 
-def _pacing(found: Fields) -> dict[str, Any]:
+MOST_JUMPS = 12  # moments on a line; a count of the others stands after them
+
+
+def _jumps(found: Fields, named: Sequence[tuple[str, str]]) -> list[tuple[str, Sequence[Part]]]:
+    """Lines of moments from lists of stretches, those that have any."""
+    return [(title, _line([span(s) for s in rows])) for title, key in named if (rows := found.get(key))]
+
+
+def _line(moments: Sequence[Part]) -> list[Part]:
+    more = len(moments) - MOST_JUMPS
+    return [*moments[:MOST_JUMPS], *([f"and {more} more"] if more > 0 else [])]
+
+
+def _pacing(found: Fields, _: Document) -> dict[str, Any]:
     bins = [b for b in found.get("bins") or () if b["time_share"] is not None]
     bars = []
     for b in bins:
@@ -196,7 +283,19 @@ def _pacing(found: Fields) -> dict[str, Any]:
     count = found.get("shots") or 0
     middle = f", the middle one of {figure('median_s', lengths['median_s'])}" if lengths and count > 1 else ""
     lead = f"{_count(count, 'shot')}{middle}; {number(found.get('per_minute') or 0.0)} transitions a minute"
-    return {"lead": lead, "bars": bars, "figures": _pick(found, ("jump_cuts",)) + _beats(found)}
+    jumps = [
+        (f"{title} {figure('x_s', round(s['end_s'] - s['start_s'], 2))}", [span(s), f"{number(s['per_minute'])} a minute"])
+        for title, s in (("Fastest", found.get("fastest")), ("Slowest", found.get("slowest")))
+        if s
+    ]
+    off = [s for s in (found.get("beats") or {}).get("landings") or () if not s["on_beat"]]
+    if off:
+        jumps.append(("Cuts off the beat", _line([at(s["t_s"], f"{timecode(s['t_s'])} {_signed(s['offset_s'])} s") for s in off])))
+    return {"lead": [lead], "bars": bars, "figures": _pick(found, ("jump_cuts",)) + _beats(found), "jumps": jumps}
+
+
+def _signed(value: float) -> str:
+    return ("+" if value > 0 else "") + number(round(value, 2))
 
 
 def _beats(found: Fields) -> list[Figure]:
@@ -211,13 +310,13 @@ def _count(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]], numeric: set[int] | None = None) -> Table | None:
+def _table(head: Sequence[str], rows: Sequence[Sequence[Part | Sequence[Part]]], numeric: set[int] | None = None) -> Table | None:
     if not rows:
         return None
     return Table(head, rows[:MOST_ROWS], frozenset(numeric or ()), max(0, len(rows) - MOST_ROWS))
 
 
-def _mute_test(found: Fields) -> dict[str, Any]:
+def _mute_test(found: Fields, _: Document) -> dict[str, Any]:
     """Shares as bars: what is left of the words, then of the time."""
     mute, dark = found.get("without_sound") or {}, found.get("without_picture") or {}
     named = (
@@ -234,14 +333,18 @@ def _mute_test(found: Fields) -> dict[str, Any]:
         for what, part in (("sound", mute), ("picture", dark))
         if part.get("lost")
     ]
-    return {"lead": "What is left of the message, muted or unseen", "bars": bars, "figures": lost}
+    jumps = _jumps(mute, (("Voice without text", "voice_without_text"),))
+    return {"lead": ["What is left of the message, muted or unseen"], "bars": bars, "figures": lost, "jumps": jumps}
 
 
 def _word(lost: Any) -> str:
     return clean(lost.get("text", "") if isinstance(lost, Mapping) else lost)
 
 
-def _loop(found: Fields) -> dict[str, Any]:
+SEAM_S = 2.0  # before the end, so that one sees and hears how it comes to the seam
+
+
+def _loop(found: Fields, document: Document) -> dict[str, Any]:
     told = []
     for part in ("picture", "sound", "sentence"):
         meets = (found.get(part) or {}).get("meets")
@@ -255,40 +358,41 @@ def _loop(found: Fields) -> dict[str, Any]:
         }
     )
     return {
-        "lead": "Does the end meet the beginning?",
+        "lead": ["Does the end meet the beginning?"],
         "figures": [*(f for f in told if not f.missing), *(f for f in more if not f.missing)],
+        "jumps": [("Look at", [at(max(0.0, document.media.duration_s - SEAM_S), "the end"), at(0.0, "the beginning")])],
     }
 
 
-def _attention(found: Fields) -> dict[str, Any]:
-    rows = [
-        [f"{timecode(s['start_s'])} to {timecode(s['end_s'])}", sentence(clean(s["kind"])), _evidence(s.get("evidence") or ())]
-        for s in found.get("stretches") or ()
-    ]
+def _attention(found: Fields, _: Document) -> dict[str, Any]:
+    rows = [[span(s), sentence(clean(s["kind"])), _evidence(s.get("evidence") or ())] for s in found.get("stretches") or ()]
     lead = f"{len(rows)} {'stretch' if len(rows) == 1 else 'stretches'} at risk" if rows else "No stretch at risk was found"
     return {
-        "lead": lead,
+        "lead": [lead],
         "figures": _pick(found, ("longest_without_news_s", "news_per_10_s")),
         "table": _table(["When", "What", "Evidence"], rows),
     }
 
 
-def _evidence(rows: Sequence[Fields]) -> str:
-    """The first rows of evidence on a line: what, and its figure."""
-    told = []
+def _evidence(rows: Sequence[Fields]) -> Part | list[Part]:
+    """The first rows of evidence, a line each: what, its figure, and the moment where it has one."""
+    told: list[Part] = []
     for row in rows[:MOST_EVIDENCE]:
         value, unit = row.get("value"), row.get("unit")
-        told.append(clean(row["what"]) + (f" {number(value)} {clean(unit or '')}".rstrip() if value is not None else ""))
-    more = [f"and {len(rows) - MOST_EVIDENCE} more"] if len(rows) > MOST_EVIDENCE else []
-    return "; ".join([*told, *more]) or NA
+        words = clean(row["what"]) + (f" {number(value)} {clean(unit or '')}".rstrip() if value is not None else "")
+        told.append(words if row.get("t_s") is None else at(row["t_s"], f"{words} {timecode(row['t_s'])}"))
+    if len(rows) > MOST_EVIDENCE:
+        told.append(f"and {len(rows) - MOST_EVIDENCE} more")
+    return told or NA
 
 
-def _reshoot(found: Fields) -> dict[str, Any]:
-    rows = [[str(s["index"] + 1), clean(s["line"])] for s in found.get("shots") or ()]
-    return {"lead": "Each shot as measured: enough to shoot it again", "table": _table(["Shot", "Sheet"], rows), "wide": True}
+def _reshoot(found: Fields, document: Document) -> dict[str, Any]:
+    rows = [[at(s["start_s"], str(s["index"] + 1)), clean(s["line"])] for s in found.get("shots") or ()]
+    lead = ["Each shot as measured: enough to shoot it again"]
+    return {"lead": lead, "table": _table(["Shot", "Sheet"], rows), "sheet": sheet(found, document), "wide": True}
 
 
-SHOWN: dict[str, Callable[[Fields], dict[str, Any]]] = {
+SHOWN: dict[str, Callable[[Fields, Document], dict[str, Any]]] = {
     "hook": _hook,
     "safe_zones": _safe_zones,
     "reading_load": _reading_load,

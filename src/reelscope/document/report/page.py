@@ -39,6 +39,7 @@ def environment() -> Environment:
     )
     env.globals["NA"] = NA
     env.globals["STATUS_WORDS"] = facts.STATUS_WORDS
+    env.globals["GAPS_SHOWN"] = facts.GAPS_SHOWN
     return env
 
 

@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from reelscope.document.report import facts, tables
+from reelscope.document.report import facts, shotlist, tables
 from reelscope.document.report.insights import cards
 from reelscope.document.report.lanes import Tips, lanes
 from reelscope.document.report.page import environment, page_script, page_style, policy_of
@@ -21,7 +21,7 @@ from reelscope.document.schema import Document
 
 __all__ = ["render_report", "report_policy", "script_json"]
 
-SCRIPTS = ("core", "timeline", "tips", "viewer", "player", "page")
+SCRIPTS = ("core", "timeline", "tips", "viewer", "player", "shots", "sound", "print", "page")
 """Parts of the script in their order; each keeps its names in a block, and all stand in one function."""
 
 STYLES = ("base", "stage", "header", "timeline", "shots", "insights", "sections", "print")
@@ -96,6 +96,7 @@ def render_report(
         "gaps": facts.gaps(document),
         "gap_count": sum(e.status != "ok" for e in document.analyzers.values()),
         "shots": rows,
+        "shot_head": json.dumps(shotlist.SHOT_HEAD),
         "cut_entry": document.analyzers["cut_analysis"],
         "lanes": made,
         "text_entry": document.analyzers["text_overlay"],

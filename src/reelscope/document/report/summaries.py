@@ -16,12 +16,16 @@ MOST_ENTRIES = 12  # of a table inside a summary: more belongs to a lane or to t
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A named figure; `value` is an em dash where it was not measured and `why` then says why, if the document does."""
+    """A named figure; `value` is an em dash where it was not measured and `why` then says why, if the document does.
+
+    at: The second that it speaks of, where it is one moment's.
+    """
 
     name: str
     value: str
     note: str = ""
     why: str | None = None
+    at: float | None = None
 
     @property
     def missing(self) -> bool:

@@ -1,116 +1,22 @@
-"""Shot list, text, sound and colour of the report, as plain values for the templates."""
+"""Text, sound and colour of the report, as plain values for the templates; the shot list is made in shotlist.py."""
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from typing import Any
 
 from reelscope.document.report.curves import Curve, curve, limits, words
 from reelscope.document.report.labels import fields
 from reelscope.document.report.lanes import Tips
+from reelscope.document.report.parts import At, mended
+from reelscope.document.report.shotlist import data_uri, shots, swatches
 from reelscope.document.report.summaries import Figure, figures, null_reason, summary_of
-from reelscope.document.report.words import NA, clean, figure, hex_colour, key_title, number, percent, sentence, timecode, value_text
-from reelscope.document.schema import Document, Series, ShotRow, ShotTransition
+from reelscope.document.report.words import clean, figure, hex_colour, key_title, number, percent, sentence, timecode, value_text
+from reelscope.document.schema import Document, Series
 
-__all__ = ["data_uri", "palette", "shots", "sound", "text_rows"]
+__all__ = ["data_uri", "palette", "shots", "sound", "swatches", "text_rows"]
 
-PNG_MAGIC = b"\x89PNG"
-CAMERA_STILL = 0.02  # frame widths per s; slower than this a speed says nothing beside the move's name
-
-
-def data_uri(image: bytes) -> str:
-    """A picture as a data URI: keyframes are JPEG; PNG is told by its magic."""
-    kind = "png" if image.startswith(PNG_MAGIC) else "jpeg"
-    return f"data:image/{kind};base64,{base64.b64encode(image).decode('ascii')}"
-
-
-def _transition(t: ShotTransition | None, *, first: bool) -> dict[str, Any]:
-    if t is None:
-        return {"kind": "start" if first else "", "words": "Start" if first else NA, "note": "", "jump": False}
-    variant = clean(t.variant).replace("_", " ") if t.variant else ""
-    length = t.end_s - t.start_s
-    return {
-        "kind": clean(t.kind),
-        "words": f"{sentence(clean(t.kind))} {variant}".strip(),
-        "note": f"{number(round(length, 2))} s" if length > 0 else "",
-        "jump": bool(t.jump_cut),
-    }
-
-
-def _camera(shot: ShotRow) -> dict[str, str] | None:
-    camera = shot.camera
-    if camera is None:
-        return None
-    notes = []
-    others = [sentence(clean(c)).lower() for c in camera.components if c != camera.move]
-    if others:
-        notes.append("with " + ", ".join(others))
-    if camera.speed_fw_s is not None and abs(camera.speed_fw_s) >= CAMERA_STILL and not camera.move.startswith("zoom"):
-        notes.append(f"{number(camera.speed_fw_s, 2)} widths/s")
-    if camera.zoom_rate_s is not None and camera.move.startswith("zoom"):
-        notes.append(f"scale {number(camera.zoom_rate_s * 100, 2)} %/s")
-    return {"move": clean(camera.move), "words": sentence(clean(camera.move)), "note": ", ".join(notes)}
-
-
-def swatches(found: object) -> list[dict[str, Any]]:
-    """Colours of a palette as far as they are plain "#rrggbb"; `grow` is their weight in a bar."""
-    out = []
-    for s in found if isinstance(found, list) else []:
-        one = s if isinstance(s, Mapping) else s.model_dump()
-        colour, share = hex_colour(one.get("hex")), one.get("share")
-        if colour:
-            weight = share if isinstance(share, int | float) else 0.0
-            out.append(
-                {
-                    "hex": colour,
-                    "share": percent(weight) if share is not None else NA,
-                    "grow": round(100 * max(weight, 0.01), 2),
-                    "name": clean(one.get("name") or ""),
-                }
-            )
-    return out
-
-
-def shots(document: Document, keyframes: Mapping[str, bytes]) -> list[dict[str, Any]]:
-    """Rows of the shot list. A keyframe that is not there stays empty."""
-    rows = []
-    base = document.shots[0].index if document.shots else 0
-    whole = document.media.duration_s or 1.0
-    marks = {getattr(s, "text", None) for s in document.analyzers["text_overlay"].segments if getattr(s, "role", None) == "watermark"}
-    for i, shot in enumerate(document.shots):
-        image = keyframes.get(shot.keyframe) if shot.keyframe else None
-        rows.append(
-            {
-                "index": shot.index,
-                "number": shot.index + (1 - base if base == 0 else 0),
-                "start": timecode(shot.start_s),
-                "end": timecode(shot.end_s),
-                "length": f"{number(round(shot.end_s - shot.start_s, 2))} s",
-                "start_s": shot.start_s,
-                "exact": f"{shot.start_s:.6f} to {shot.end_s:.6f} s",
-                "left": round(100 * shot.start_s / whole, 4),
-                "width": round(100 * (shot.end_s - shot.start_s) / whole, 4),
-                "image": data_uri(image) if image else None,
-                "keyframe_at": timecode(shot.keyframe_s),
-                "transition": _transition(shot.transition_in, first=i == 0),
-                "camera": _camera(shot),
-                "size": sentence(clean(shot.size)) if shot.size else None,
-                "scene": shot.scene,
-                "text": [(clean(t), t in marks) for t in sorted(shot.text, key=lambda t: t in marks)],
-                "speech": clean(shot.speech) if shot.speech else None,
-                "speech_share": None if shot.speech_share is None else percent(shot.speech_share),
-                "speech_bar": None if shot.speech_share is None else round(100 * min(1.0, max(0.0, shot.speech_share)), 1),
-                "palette": swatches(shot.palette),
-                "loudness": None if shot.loudness_lufs is None else number(round(shot.loudness_lufs, 1)),
-                "sharpness": None if shot.sharpness is None else number(shot.sharpness),
-                "description": clean(shot.description) if shot.description else None,
-            }
-        )
-    return rows
-
-
-TEXT_SHOWN = {"text", "role", "xywh_norm", "track_id"}
+TEXT_SHOWN = {"text", "role", "xywh_norm", "track_id", "corrected"}
 
 
 def text_rows(document: Document) -> list[dict[str, Any]]:
@@ -142,7 +48,9 @@ def text_rows(document: Document) -> list[dict[str, Any]]:
                 "text": clean(extra.get("text") or ""),
                 "role": sentence(clean(extra["role"])) if extra.get("role") else None,
                 "start": timecode(segment.start_s),
+                "start_s": segment.start_s,
                 "end": timecode(segment.end_s),
+                "mended": mended(segment),
                 "length": f"{number(round(segment.end_s - segment.start_s, 2))} s",
                 "confidence": None if segment.confidence is None else percent(segment.confidence),
                 "box": [round(100 * float(v), 2) for v in box] if isinstance(box, list | tuple) and len(box) == 4 else None,
@@ -227,4 +135,40 @@ def sound(document: Document, tips: Tips) -> dict[str, Any]:
     told = [Figure(key_title(k), figure(k, summary[k]), why=null_reason(summary, k)) for k in SOUND_FIGURES if k in summary]
     if flow.status == "ok":
         told += [f for f in figures(flow.summary.model_dump(mode="json")) if "rate" in f.name.lower() or "pitch" in f.name.lower()][:3]
-    return {"plots": plots, "speech": speech, "figures": told, "cuts": [round(100 * s.start_s / whole, 3) for s in document.shots[1:]]}
+    return {
+        "plots": plots,
+        "jumps": _jumps(document),
+        "speech": speech,
+        "figures": told,
+        "cuts": [round(100 * s.start_s / whole, 3) for s in document.shots[1:]],
+    }
+
+
+LOUDEST = (("momentary_lufs", "Loudest moment", "0.4 s"), ("short_term_lufs", "Loudest stretch", "3 s"))
+"""Series of loudness, what their largest value is called, and the window of one value; a value stands at the middle of its window."""
+
+
+def _jumps(document: Document) -> list[tuple[str, At, str]]:
+    """Moments of the sound that people look for: what, when, and the figure there."""
+    entry, flow = document.analyzers["audio_analysis"], document.analyzers["speech_flow"]
+    out = []
+    for name, title, window in LOUDEST:
+        known = [
+            (value, -t_s)
+            for s in entry.series
+            if s.name == name and entry.status == "ok"
+            for t_s, value in zip(s.t_s, s.values, strict=True)
+            if value is not None
+        ]
+        if known:
+            value, t_s = max(known)
+            out.append((title, At(timecode(-t_s), -t_s), f"{figure(name, value)} over {window}"))
+    voice = [s.start_s for s in flow.segments if getattr(s, "kind", None) == "speech"] if flow.status == "ok" else []
+    if voice:
+        out.append(("First voice", At(timecode(min(voice)), min(voice)), ""))
+    silences = [s for s in entry.segments if getattr(s, "kind", None) == "silence"] if entry.status == "ok" else []
+    if silences:
+        longest = max(silences, key=lambda s: (s.end_s - s.start_s, -s.start_s))
+        length = f"{number(round(longest.end_s - longest.start_s, 2))} s"
+        out.append(("Longest silence", At(timecode(longest.start_s), longest.start_s), length))
+    return out

@@ -10,6 +10,8 @@ __all__ = [
     "LEVEL_UNITS",
     "MINUS",
     "NA",
+    "SPACE",
+    "THIN",
     "bytes_",
     "clean",
     "figure",
@@ -193,7 +195,8 @@ def figure(key: str, value: Any) -> str:
 def value_text(key: str, value: Any, limit: int = 8) -> str:
     """Any value of the document on one line; long lists are cut and say so."""
     if isinstance(value, dict):
-        return ", ".join(f"{sentence(str(k))} {value_text(str(k), v)}" for k, v in list(value.items())[:limit])
+        known = [(str(k), v) for k, v in value.items() if v is not None]  # what is null would only be a row of dashes
+        return ", ".join(f"{key_title(k)} {value_text(k, v)}" for k, v in known[:limit]) or NA
     if isinstance(value, list | tuple):
         if key == "xywh_norm" and len(value) == 4 and all(isinstance(v, int | float) for v in value):
             x, y, w, h = value

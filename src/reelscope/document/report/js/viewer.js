@@ -13,7 +13,7 @@
     $("figcaption", viewer).textContent = picture.alt;
   };
   const step = (by) => { for (let i = current + by; i >= 0 && i < pictures.length; i += by) if (pictures[i]) { view(i); return; } };
-  $$("button.key").forEach((button) => button.addEventListener("click", () => { view(+button.dataset.shot); viewer.showModal(); }));
+  $$("[data-enlarge]").forEach((button) => button.addEventListener("click", () => { view(+button.dataset.enlarge); viewer.showModal(); }));
   viewer.addEventListener("click", (event) => {
     const button = event.target.closest("button");
     if (button?.dataset.step) step(+button.dataset.step); else if (!event.target.closest("img")) viewer.close();
