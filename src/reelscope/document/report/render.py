@@ -14,6 +14,8 @@ from typing import Any
 from reelscope.document.report import facts, shotlist, tables
 from reelscope.document.report.insights import cards
 from reelscope.document.report.lanes import Tips, lanes
+from reelscope.document.report.now import ROWS, now, player, row_reason
+from reelscope.document.report.overlay import LAYERS, overlay
 from reelscope.document.report.page import environment, page_script, page_style, policy_of
 from reelscope.document.report.summaries import figures, missing, summary_of
 from reelscope.document.report.words import clean, timecode
@@ -21,7 +23,7 @@ from reelscope.document.schema import Document
 
 __all__ = ["render_report", "report_policy", "script_json"]
 
-SCRIPTS = ("core", "timeline", "tips", "viewer", "player", "shots", "sound", "print", "page")
+SCRIPTS = ("core", "timeline", "tips", "viewer", "player", "overlay", "now", "shots", "sound", "print", "page")
 """Parts of the script in their order; each keeps its names in a block, and all stand in one function."""
 
 STYLES = ("base", "stage", "header", "timeline", "shots", "insights", "sections", "print")
@@ -45,13 +47,25 @@ def _file_name(document: Document) -> str:
     return clean(source.url or "clip")
 
 
-def _data(document: Document, rows: list[dict[str, Any]], tips: Tips) -> dict[str, Any]:
+def _aspect(document: Document) -> float:
+    """Width of the picture to its height; 1 without a picture."""
+    media = document.media
+    return round(media.width_px / media.height_px, 4) if media.width_px and media.height_px else 1.0
+
+
+def _data(
+    document: Document, rows: list[dict[str, Any]], tips: Tips, *, over: Mapping[str, Any], now_at: Mapping[str, Any]
+) -> dict[str, Any]:
     """What the script works with: see js/core.js."""
     return {
         "duration": document.media.duration_s,
         "fps": document.media.fps,
         "vfr": document.media.vfr,
         "start": document.media.start_s,
+        "aspect": _aspect(document),
+        "player": player(document, _file_name(document)),
+        "over": over,
+        "now": now_at,
         "shots": [{"n": row["number"], "s": shot.start_s, "e": shot.end_s} for row, shot in zip(rows, document.shots, strict=True)],
         "tips": tips.entries,
         "curves": tips.curves,
@@ -79,14 +93,14 @@ def render_report(
     made = lanes(document, tips)
     sound = tables.sound(document, tips)
     rows = tables.shots(document, keyframes)
+    over, now_at = overlay(document, made), now(document, rows)
+    data = _data(document, rows, tips, over=over, now_at=now_at)
     page = {
         "title": clean(title) if title else _file_name(document),
         "file_name": _file_name(document),
         "document": document,
         "duration": timecode(document.media.duration_s),
-        "aspect": round(document.media.width_px / document.media.height_px, 4)
-        if document.media.width_px and document.media.height_px
-        else 1.0,
+        "aspect": _aspect(document),
         "facts": facts.facts(document),
         "badges": facts.badges(document),
         "damage": facts.damage(document),
@@ -115,9 +129,13 @@ def render_report(
         "missing": missing,
         "insights": cards(document),
         "clip": clip,
+        "data_player": data["player"],
+        "layers": [(name, words, over[name]["why"]) for name, words in LAYERS],
+        "zones": over["zones"].get("profiles", []),
+        "now_rows": [(name, words, row_reason(now_at, name)) for name, words in ROWS],
         "css": Markup(page_style(STYLES)),  # noqa: S704 - our own package file
         "script": Markup(page_script(SCRIPTS)),
         "policy": report_policy(served=served),
-        "data": Markup(script_json(_data(document, rows, tips))),
+        "data": Markup(script_json(data)),
     }
     return environment().get_template("report.html.j2").render(page)

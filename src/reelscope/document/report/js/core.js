@@ -98,6 +98,7 @@ const playhead = (() => {
     },
     step(frames) {
       this.pause();
+      if (source?.step?.(frames, (at) => set(at, "seek"))) return; // a clip knows its frames
       const fps = data.fps || 30, n = Math.round(t * fps) + frames;
       this.seek(Math.min(n / fps, Math.max(0, duration - 0.5 / fps)));
     },
@@ -118,7 +119,8 @@ const playhead = (() => {
     },
     toggle() { if (playing) this.pause(); else this.play(); },
     speed(rate) { (source ?? wall).speed(rate); },
-    // A clip: {play(), pause(), seek(t), speed(rate)}; it tells its time through came() and its ending through ended().
+    // A clip: {play(), pause(), seek(t), speed(rate), step(frames, came)}; step is false where it does not know its frames. It tells
+    // its time through came() and its ending through ended().
     attach(clip) { const was = playing; this.pause(); source = clip; if (clip) clip.seek(t); if (was) this.play(); },
     came(at) { if (Math.abs(at - t) > 1e-6) set(at, "play"); },
     ended() { playing = false; tell("state"); },
