@@ -372,9 +372,10 @@ def test_a_clip_without_anything_is_an_empty_timeline() -> None:
 
 def test_sound_that_begins_late_stands_late() -> None:
     rate = RATES["29.97"]
-    audio = {"codec": "aac", "rate_hz": 44100, "channels": 1, "layout": "mono", "start_s": 1.0343, "duration_s": 5.0}
-    document = document_at(rate, (0, 40, 450), audio=audio)
-    late, end = on_grid(1.0343, rate), on_grid(6.0343, rate)
+    audio = {"codec": "aac", "rate_hz": 44100, "channels": 1, "layout": "mono", "start_s": 1.938, "duration_s": 5.0}
+    document = document_at(rate, (0, 29, 450), audio=audio)
+    late, end = on_grid(1.938, rate), on_grid(6.938, rate)
+    assert late == 58, "in the second shot, at a frame that floating point puts a frame early at many rates"
     given = material(document)
     gap, clip = read_otio(given).tracks[1]
     assert isinstance(gap, otio.schema.Gap) and gap.duration().value == late
