@@ -16,6 +16,7 @@ from reelscope.cli import (
     analyze,
     batch,
     compare,
+    corrections,
     doctor,
     export,
     models,
@@ -48,6 +49,7 @@ app.command("analyzers")(show.analyzers)
 app.command("batch")(batch.batch)
 app.command("cancel")(status.cancel)
 app.command("compare")(compare.compare)
+app.command("corrections")(corrections.corrections)
 app.command("doctor")(doctor.doctor)
 app.command("demo")(show.demo)
 app.command("export")(export.export)

@@ -190,7 +190,7 @@ def _corrected(document: Document, path: Path, file: Path | None) -> tuple[Docum
     if found.sha256 != document.source.sha256:
         raise InputError(f"{file}: is of another clip", code="other_clip", hint="give the corrections of this document's clip")
     done = corrected(document, found)
-    notes = [f"{len(done.applied)} of {len(found.corrections)} corrections applied"] if found.corrections else []
+    notes = [f"{len(done.applied)} of {len(found.edits)} corrections applied"] if found.edits else []
     return done.document, notes + [f"a correction has no place in this analysis: {one.reason}" for one in done.unplaced[:UNPLACED_TOLD]]
 
 

@@ -24,23 +24,40 @@ JPEG_START = b"\xff\xd8\xff"
 
 
 def rerender(path: Path, out: Path | None) -> Path:
-    """Render the report of the document at `path`; return where it was written.
+    """Render the report of the document at `path`, as corrected by what lies beside it; return where it was written.
 
     Raises:
-        InputError: No document, or the place cannot be written to.
+        InputError: No document, corrections of another clip, or the place cannot be written to.
         OutputError: The disk fails.
     """
+    from reelscope.document.corrections import beside, corrected
+
     document = read_document(path)
+    document = corrected(document, beside(document, path)).document
     target = out if out is not None else path.with_name("report.html")
     if target.is_dir():
         target = target / "report.html"
     from reelscope.document.report import render_report
+    from reelscope.document.report.beside import clip_address
 
     names = (shot.keyframe for shot in document.shots if shot.keyframe)
-    html = render_report(document, keyframes=keyframes_beside(path.parent, names))
+    clip = _clip_of(document, path)
+    address = clip_address(clip, target.parent) if clip is not None else None
+    html = render_report(document, keyframes=keyframes_beside(path.parent, names), clip=address)
     with out_folder(target.absolute().parent):
         write_files(target.parent, {target.name: html.encode()})
     return target
+
+
+def _clip_of(document: Document, path: Path) -> Path | None:
+    """Where the clip lies: beside the document, as a clip that was fetched does, else where it was analysed."""
+    from reelscope.cli.export import find_clip
+
+    for file in sorted(path.parent.glob("clip.*")):
+        with contextlib.suppress(OSError):
+            if file.is_file() and file.stat().st_size == document.media.size_bytes:
+                return file
+    return find_clip(document, path)
 
 
 def read_document(path: Path) -> Document:

@@ -19,6 +19,7 @@ from reelscope.client.retry import Retries
 from reelscope.client.sse import messages
 from reelscope.client.transport import Transport
 from reelscope.client.upload import Progress, Upload
+from reelscope.document.corrections.shapes import CorrectionList, CorrectionsAsked, Edit
 from reelscope.document.schema import Document
 from reelscope.errors import ConfigError, InputError
 
@@ -252,13 +253,13 @@ class Client:
 
     # --- results --------------------------------------------------------------------------------------------------------------------
 
-    def document(self, id: str) -> Document:
-        """The document of an analysis that is done."""
-        return _shaped(Document, self.document_json(id))
+    def document(self, id: str, *, corrected: bool = False) -> Document:
+        """The document of an analysis that is done, as it was measured or as its users corrected it."""
+        return _shaped(Document, self.document_json(id, corrected=corrected))
 
-    def document_json(self, id: str) -> bytes:
+    def document_json(self, id: str, *, corrected: bool = False) -> bytes:
         """The same as the bytes of its JSON."""
-        return self._get(f"{_of(id)}/document")
+        return self._get(f"{_of(id)}/document", params={"corrected": "true" if corrected else None})
 
     def report(self, id: str) -> str:
         """The report, one HTML page with its pictures in it."""
@@ -289,6 +290,50 @@ class Client:
             InputError: The file cannot be written to. OutputError: the disk is full.
         """
         return download(self._transport, f"{_of(id)}/media", Path(to), key=id, progress=progress)
+
+    # --- corrections ----------------------------------------------------------------------------------------------------------------
+
+    def corrections(self, id: str) -> CorrectionList:
+        """What was corrected of an analysis's clip, and what became of each correction in this analysis."""
+        return _shaped(CorrectionList, self._get(f"{_of(id)}/corrections"))
+
+    def correct(
+        self, id: str, edits: Sequence[Edit | Mapping[str, Any]], *, author: str | None = None, revision: int | None = None
+    ) -> CorrectionList:
+        """Correct words, texts, speakers, shots or labels (docs/corrections.md); all edits are taken or none. Twice is once.
+
+        Args:
+            author: Who corrects; needed where the server wants no token.
+            revision: Of the corrections that were looked at: refused with 409 `stale_corrections` if they are others by now.
+
+        Raises:
+            ConfigError: An edit is none.
+        """
+        try:
+            asked = CorrectionsAsked.model_validate({"edits": [*edits], "author": author})
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+            raise ConfigError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}", code="bad_request") from error
+        headers = {"Content-Type": "application/json", **_against(revision)}
+        content = asked.model_dump_json(exclude_unset=True).encode()
+        return _shaped(CorrectionList, self._transport.send("POST", f"{_of(id)}/corrections", headers=headers, content=content).content)
+
+    def withdraw(self, id: str, correction: str, *, author: str | None = None, revision: int | None = None) -> CorrectionList:
+        """Take a correction back; one that was taken back stays so."""
+        if not ID.fullmatch(correction):
+            raise InputError(f"{correction!r} is no id of a correction", code="bad_id", hint="Client.corrections lists them")
+        path, query = f"{_of(id)}/corrections/{correction}", {"author": author}
+        backoff = self._transport.backoff()
+        try:
+            found = self._transport.send("DELETE", path, params=query, headers=_against(revision), backoff=backoff)
+        except ApiError as error:
+            if not backoff.failures or error.code not in ("already_withdrawn", "stale_corrections"):
+                raise
+            again = self.corrections(id)  # perhaps by an earlier try, whose answer was lost
+            if any(c.id == correction and c.withdrawn is None for c in again.items):
+                raise
+            return again
+        return _shaped(CorrectionList, found.content)
 
     # --- the server -----------------------------------------------------------------------------------------------------------------
 
@@ -333,6 +378,10 @@ def _of(id: str) -> str:
     if not ID.fullmatch(id):
         raise InputError(f"{id!r} is no id of an analysis", code="bad_id", hint="'reelscope status' lists them")
     return f"/analyses/{id}"
+
+
+def _against(revision: int | None) -> dict[str, str]:
+    return {} if revision is None else {"If-Match": f'"{revision}"'}
 
 
 def _shaped(kind: type[S], text: str | bytes) -> S:

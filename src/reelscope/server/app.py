@@ -14,7 +14,7 @@ from reelscope.config import Settings
 from reelscope.server.answers import install_errors
 from reelscope.server.db import Database
 from reelscope.server.parts import Parts
-from reelscope.server.routes import analyses, blobs, events, results, system
+from reelscope.server.routes import analyses, blobs, corrections, events, results, system
 from reelscope.server.security import install
 from reelscope.server.traffic import Traffic
 from reelscope.version import VERSION
@@ -51,7 +51,7 @@ def create_app(settings: Settings, *, database: Database | None = None) -> FastA
         generate_unique_id_function=lambda route: route.name,
     )  # fmt: skip
     app.state.parts = parts
-    for router in (analyses.router, events.router, results.router, blobs.router, system.router):
+    for router in (analyses.router, events.router, results.router, corrections.router, blobs.router, system.router):
         app.include_router(router)
     install_errors(app)
     install(app, settings, parts.database, draining=lambda: parts.draining)

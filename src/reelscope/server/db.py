@@ -23,8 +23,8 @@ from reelscope.config.places import data_dir
 from reelscope.errors import ConfigError, ReelscopeError
 
 __all__ = [
-    "FOR_EVER_S", "Database", "events", "is_away", "job_files", "jobs", "meta", "now", "open_database", "runs", "secrets", "tokens",
-    "workers",
+    "FOR_EVER_S", "Database", "corrections", "events", "is_away", "job_files", "jobs", "meta", "now", "open_database", "runs", "secrets",
+    "tokens", "workers",
 ]  # fmt: skip
 
 log = logging.getLogger(__name__)
@@ -150,6 +150,21 @@ secrets = sa.Table(
     meta,
     sa.Column("name", sa.String(64), primary_key=True),
     sa.Column("value", sa.LargeBinary, nullable=False),  # what callbacks are signed with: whoever works for this server signs as it does
+)
+
+
+# What users corrected, by clip and not by job: a new analysis has it too, and no job that goes takes it along. Rows are only added (but for
+# `clear`, which removes all of a clip's), so a change that two make at once is two rows. `seq` counts the changes of a clip: its revision.
+corrections = sa.Table(
+    "reelscope_corrections",
+    meta,
+    sa.Column("sha256", sa.String(64), primary_key=True),  # of the clip
+    sa.Column("seq", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("action", sa.String(8), nullable=False),  # add, withdraw, clear
+    sa.Column("id", sa.String(64), nullable=False),  # of the correction
+    sa.Column("at", sa.Float(53), nullable=False),
+    sa.Column("author", sa.Text, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),  # JSON of document.corrections.Correction; "" for what is no addition
 )
 
 

@@ -18,9 +18,9 @@ from anyio import CapacityLimiter, to_thread
 
 from reelscope.document.exports.registry import FORMATS
 from reelscope.document.exports.shapes import ExportOptions, Material
-from reelscope.document.schema import Document
 from reelscope.errors import InputError
 from reelscope.server.answers import not_found
+from reelscope.server.corrections import corrected_document, revision_of
 from reelscope.server.jobs import Job
 from reelscope.server.limits import Refusal
 from reelscope.version import VERSION
@@ -48,7 +48,7 @@ def material_of(p: Parts, job: Job, files: Files, options: ExportOptions, clip: 
     Raises:
         InputError: It has no document. OutputError: a file of it is gone.
     """
-    document = Document.model_validate_json(p.blobs.path(_document(files)).read_bytes())
+    document, _ = corrected_document(p, files)
     pictures = {name: p.blobs.path(sha256).read_bytes() for name, (sha256, _) in files.items() if name.startswith("keyframes/")}
     return Material(document, pictures, job.title, clip, options)
 
@@ -59,7 +59,7 @@ def key_of(p: Parts, job: Job, files: Files) -> str:
     Raises:
         InputError: It has no document.
     """
-    return f"{_document(files)} {job.title}"
+    return f"{_document(files)} c{revision_of(p, files)} {job.title}"
 
 
 def _document(files: Files) -> str:

@@ -15,6 +15,7 @@ from reelscope.config.places import data_dir
 from reelscope.server.asking import Asking
 from reelscope.server.blobs import LocalBlobs
 from reelscope.server.calling import share_secret
+from reelscope.server.corrections import CorrectionBook
 from reelscope.server.db import Database, open_database
 from reelscope.server.durable import Durable
 from reelscope.server.exports import Making
@@ -54,6 +55,7 @@ class Parts:
         self.jobs = Jobs(self.database, self.durable)
         self.fleet = Fleet(self.database, self.jobs, self.data_dir)
         self.blobs = LocalBlobs(self.data_dir / "blobs")
+        self.corrections = CorrectionBook(self.database)
         self.asking = Asking(settings, self.blobs)
         self.listing = Listing(self.database, self.jobs)
         self.looking = Looking(self.jobs, self.listing)

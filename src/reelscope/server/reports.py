@@ -7,6 +7,8 @@ import zlib
 from collections import OrderedDict
 from collections.abc import Mapping
 
+from reelscope.document.corrections.apply import corrected
+from reelscope.document.corrections.shapes import Corrections
 from reelscope.document.schema import Document
 from reelscope.server.answers import not_found
 from reelscope.server.blobs import LocalBlobs
@@ -23,8 +25,20 @@ class Reports:
         self._made: OrderedDict[str, str] = OrderedDict()
         self._lock = threading.Lock()
 
-    def of(self, files: Mapping[str, tuple[str, int]], blobs: LocalBlobs, title: str) -> tuple[str, str]:
+    def of(
+        self,
+        files: Mapping[str, tuple[str, int]],
+        blobs: LocalBlobs,
+        title: str,
+        corrections: Corrections | None = None,
+        *,
+        clip: str | None = None,
+    ) -> tuple[str, str]:
         """The report of a job's files, and what it changes with.
+
+        Args:
+            corrections: Of its clip, as they are now.
+            clip: Address of the clip as seen from the report; None for a report that is taken away.
 
         Raises:
             InputError: It has no document. OutputError: a file of it is gone.
@@ -34,13 +48,20 @@ class Reports:
         if "analysis.json" not in files:
             raise not_found("document of this analysis")
         key = f"{files['analysis.json'][0]}-{zlib.crc32(title.encode()):08x}"
+        if corrections is not None and corrections.revision:
+            key = f"{key}-c{corrections.revision}"
+        if "clip" not in files or not blobs.has(files["clip"][0]):
+            clip = None
+        if clip is not None:
+            key = f"{key}-clip"
         with self._lock:
             if key in self._made:
                 self._made.move_to_end(key)
                 return self._made[key], key
         document = Document.model_validate_json(blobs.path(files["analysis.json"][0]).read_bytes())
+        document = corrected(document, corrections).document
         pictures = {name: blobs.path(sha256).read_bytes() for name, (sha256, _) in files.items() if name.startswith("keyframes/")}
-        html = render_report(document, keyframes=pictures, title=title)
+        html = render_report(document, keyframes=pictures, title=title, clip=clip)
         with self._lock:
             self._made[key] = html
             while len(self._made) > REPORTS_KEPT:

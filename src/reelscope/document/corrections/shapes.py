@@ -117,9 +117,9 @@ class Anchor(Shape):
 
 
 class Withdrawn(Shape):
-    """Who took a correction back, and when."""
+    """Who took a correction back, if they said so, and when."""
 
-    author: str
+    author: str | None = None
     at: datetime
 
 

@@ -14,6 +14,7 @@ from reelscope.document.exports.shapes import ExportOptions
 from reelscope.document.schema import Document
 from reelscope.errors import InputError, OutputError
 from reelscope.server.answers import errors, not_found
+from reelscope.server.corrections import corrected_document, corrections_of
 from reelscope.server.exports import ZIP, chosen, key_of, material_of, packed, tag_of
 from reelscope.server.jobs import Job
 from reelscope.server.parts import Parts, parts
@@ -87,23 +88,34 @@ Done = Annotated[Job, Depends(done)]
 
 
 @router.get("/document", response_model=Document, responses=errors(404, 409, 410) | SAME)
-def document(request: Request, job: Done) -> Response:
+def document(
+    request: Request,
+    job: Done,
+    corrected: Annotated[bool, Query(description="As its users corrected it, rather than as it was measured.")] = False,
+) -> Response:
     """The production document (docs/document.md)."""
-    return document_answer(parts(request), job, request)
+    p = parts(request)
+    if not corrected:
+        return document_answer(p, job, request)
+    found, tag = corrected_document(p, p.jobs.files(job.id))
+    if unchanged(request, tag):
+        return Response(status_code=304, headers={"ETag": tag})
+    return Response(found.model_dump_json(), media_type="application/json", headers={"ETag": tag})
 
 
 @router.get("/report", response_model=None, responses=errors(404, 409, 410) | HTML | SAME)
 def report(request: Request, job: Done) -> Response:
     """The report, a page of its own."""
-    answer = _report(parts(request), job)
+    answer = _report(parts(request), job, clip="media")  # beside it: see `media`
     tag = answer.headers["ETag"]
     return Response(status_code=304, headers={"ETag": tag}) if unchanged(request, tag) else answer
 
 
-def _report(p: Parts, job: Job) -> Response:
+def _report(p: Parts, job: Job, *, clip: str | None = None) -> Response:
     from reelscope.document.report.render import report_policy
 
-    html, key = p.reports.of(p.jobs.files(job.id), p.blobs, job.title)
+    files = p.jobs.files(job.id)
+    html, key = p.reports.of(files, p.blobs, job.title, corrections_of(p, files), clip=clip)
     policy = f"{report_policy()}; frame-ancestors 'none'"
     return Response(html, media_type="text/html; charset=utf-8", headers={"ETag": f'"{key}"', "Content-Security-Policy": policy})
 
