@@ -129,6 +129,7 @@ def test_edl_has_the_shots_at_their_frames(rate: Rate) -> None:
     assert [t.name for t in sounds] == ["A1", "A2"]
     for track in sounds:
         assert [frames(c.source_range) for c in track] == [(0, spans[-1][1])]
+        assert track[0].media_reference.target_url == "/media/my clips/one.mp4"
 
 
 @all_rates

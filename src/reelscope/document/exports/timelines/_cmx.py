@@ -25,6 +25,7 @@ __all__ = ["edl_text"]
 
 TITLE_LENGTH = 70  # of CMX 3600
 COMMENT_LENGTH = 300  # no limit is written down; longer lines than this are cut by readers
+PATH_LENGTH = 1200  # a path that is cut leads nowhere, so it gets more room
 NO_TITLE = "CLIP"
 EVENT = re.compile(r"(\d+)\s")
 
@@ -38,7 +39,8 @@ def edl_text(plan: Plan, path: str | None) -> str:
     """
     reel = reel_name(plan.file)
     title = one_line(ascii_words(plan.title), TITLE_LENGTH).encode("ascii", "ignore").decode() or NO_TITLE
-    blocks = [*_picture(plan, reel, one_line(path, COMMENT_LENGTH * 4) if path else None), *_sound(plan, reel)]
+    where = one_line(path, PATH_LENGTH) if path else None
+    blocks = [*_picture(plan, reel, where), *_sound(plan, reel, where)]
     if blocks:
         # Readers allow no comment before the first event.
         blocks[0] += _head(plan)
@@ -87,7 +89,7 @@ def _timecode(plan: Plan, frame: int) -> str:
     return to_timecode(RationalTime(frame, base), base, drop_frame=False)
 
 
-def _sound(plan: Plan, reel: str) -> list[list[str]]:
+def _sound(plan: Plan, reel: str, path: str | None) -> list[list[str]]:
     """The sound track as one event: AA for two channels or more, of which a CMX list has two."""
     sound = plan.sound
     if sound is None:
@@ -95,7 +97,8 @@ def _sound(plan: Plan, reel: str) -> list[list[str]]:
     channels = "A" if sound.fields.get("channels") == 1 else "AA"
     first, end = _timecode(plan, sound.first), _timecode(plan, sound.end)
     event = f"{len(plan.pieces) + 1:03d}  {reel:8} {channels:5} C        {first} {end} {first} {end}"
-    return [[event, "* FROM CLIP NAME:  Sound", *_comments(plan, sound)]]
+    where = ["* FROM CLIP: " + path.replace("\\", "/")] if path else []
+    return [[event, "* FROM CLIP NAME:  Sound", *where, *_comments(plan, sound)]]
 
 
 def _head(plan: Plan) -> Sequence[str]:
