@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -73,7 +72,12 @@ def _analyzer(name: str, entry: AnalyzerEntry) -> Row:
     raw = entry.model_dump(mode="json", exclude=RESULTS)
     licences = dict.fromkeys(model.licence for model in entry.models if model.licence)
     counts = {key: len(getattr(entry, key)) for key in RESULTS}
-    more = {"analyzer": name, "title": title_of(name, raw.get("title")), "models": [model.id for model in entry.models], "licences": [*licences]}
+    more = {
+        "analyzer": name,
+        "title": title_of(name, raw.get("title")),
+        "models": [model.id for model in entry.models],
+        "licences": [*licences],
+    }
     return raw | counts | more | {"options": raw["options"] or None, "summary": raw["summary"] or None}
 
 
@@ -117,18 +121,7 @@ def _corrected(raw: Row) -> list[str]:
 def _cell(kind: Kind, value: Any) -> Any:
     """The value as its column's type; an empty list is one, a null is none."""
     if kind == "json":
-        return _finite(value)
+        return value  # `model_dump` has made nulls of what is no number in JSON
     if kind == "texts":
         return [plain(str(one)) for one in value if one is not None] if isinstance(value, list) else None
     return typed(kind, value)
-
-
-def _finite(value: Any) -> Any:
-    """A JSON value without what JSON or UTF-8 does not have: NaN and infinity become null, halves of surrogate pairs U+FFFD."""
-    if isinstance(value, dict):
-        return {plain(str(key)): _finite(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(one) for one in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return plain(value) if isinstance(value, str) else value
