@@ -23,8 +23,6 @@ __all__ = ["speech_ass", "texts_ass"]
 INK, LIT, EDGE = "#ffffff", "#ffd629", "#000000"
 # On every system one of this family or of its width is found: Arial, or Liberation Sans in its place.
 FONT = "Arial"
-# Outline as a share of the font size: keeps white letters readable on a white wall.
-EDGE_SHARE = 0.08
 # A word stays lit over a gap up to this long, so that no frame between two words flickers; longer, and nothing is lit while nobody speaks.
 HELD_MS = 200
 
@@ -175,10 +173,9 @@ def _file(material: Material, styles: dict[str, Room], script: Iterable[str], ev
 
 def _style(name: str, room: Room, encoding: int) -> str:
     """A style. encoding: 1, or -1 where there is right-to-left text: libass then finds each line's direction by itself."""
-    edge = max(1, round(room.size * EDGE_SHARE))
     ink, other, dark = (_bgr(c).rstrip("&").replace("&H", "&H00") for c in (INK, LIT, EDGE))
     return (
-        f"Style: {name},{FONT},{room.size},{ink},{other},{dark},{dark},-1,0,0,0,100,100,0,0,1,{edge},0,2,"
+        f"Style: {name},{FONT},{room.size},{ink},{other},{dark},{dark},-1,0,0,0,100,100,0,0,1,{room.edge},0,2,"
         f"{room.left},{room.right},{room.bottom},{encoding}"
     )
 

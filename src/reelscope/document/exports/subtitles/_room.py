@@ -18,6 +18,8 @@ R95_SHARE = 0.05
 CELL_EM = 0.5
 # Largest font size as a share of the shorter side: beyond it two lines cover the speaker's face.
 MAX_SIZE_SHARE = 0.07
+# Outline as a share of the font size: keeps white letters readable on a white wall.
+EDGE_SHARE = 0.08
 # Parts of a picture that are left free: less than a fifth of its width holds no line.
 LEAST_WIDTH_SHARE = 0.2
 
@@ -28,13 +30,14 @@ class Room:
 
     Attributes:
         left, right, bottom: What is left free at the sides and below.
-        size: Of the font as ASS counts it.
+        size: Of the font as ASS counts it. edge: width of the outline, for which the margins have room.
     """
 
     left: int
     right: int
     bottom: int
     size: int
+    edge: int
 
 
 def picture_px(document: Document) -> tuple[int, int]:
@@ -49,7 +52,8 @@ def room_of(document: Document, options: ExportOptions) -> Room:
     found = _free(width, height) if width <= height else None
     left, right, bottom = found or (R95_SHARE * width, (1 - R95_SHARE) * width, (1 - R95_SHARE) * height)
     size = min((right - left) / (options.chars_per_line * CELL_EM), MAX_SIZE_SHARE * min(width, height))
-    return Room(round(left), round(width - right), round(height - bottom), max(1, round(size)))
+    edge = max(1, round(size * EDGE_SHARE))
+    return Room(round(left) + edge, round(width - right) + edge, round(height - bottom) + edge, max(1, round(size)), edge)
 
 
 def _free(width_px: int, height_px: int) -> tuple[float, float, float] | None:

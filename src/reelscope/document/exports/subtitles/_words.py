@@ -128,16 +128,19 @@ def _spoken(fields: Mapping[str, Any]) -> _Spoken:
 
 
 def _words(fields: Mapping[str, Any]) -> Iterator[_Word]:
-    """The words with what stands between them in the segment's text; a segment with text and no words gives them without times."""
+    """The words with what stands between them in the segment's text.
+
+    A segment of which no words are listed gives those of its text, without times. Words that are listed and empty were taken away.
+    """
     text = clean(fields.get("text"))
     unspaced = fields.get("language") in UNSPACED_LANGUAGES
     listed = fields.get("words")
     found = [fields_of(w) for w in listed] if isinstance(listed, list | tuple) else []
-    known = [(clean(w.get("text")), number(w.get("start_s")), number(w.get("end_s"))) for w in found]
-    known = [w for w in known if w[0]]
-    if not known:
+    if not found:
         yield from (_Word(w, i > 0, None, None) for i, w in enumerate(words_of(text)))
         return
+    known = [(clean(w.get("text")), number(w.get("start_s")), number(w.get("end_s"))) for w in found]
+    known = [w for w in known if w[0]]
     blanks = _blanks(text, [w for w, _, _ in known], unspaced=unspaced)
     for (word, start, end), blank in zip(known, blanks, strict=True):
         timed = start is not None and end is not None and end >= start
