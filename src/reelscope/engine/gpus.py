@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 
 from reelscope.analyzers.base import Backend
 from reelscope.config import Settings
-from reelscope.document.names import ANALYZER_NAMES
 from reelscope.engine.placement import Gpu, Hardware
 from reelscope.errors import ConfigError, nearest
+from reelscope.plugins import known_names
 
 __all__ = [
     "BUDGET_MIB",
@@ -128,8 +128,11 @@ def pinned_cpu(name: str, settings: Settings) -> int | None:
     return -1 if pin == "cpu" else int(pin.removeprefix("cpu:")) if pin.startswith("cpu:") else None
 
 
-def check_pins(hardware: Hardware, settings: Settings, *, names: Collection[str] = ANALYZER_NAMES) -> None:
+def check_pins(hardware: Hardware, settings: Settings, *, names: Collection[str] | None = None) -> None:
     """Refuse pins of unknown analyzers or to places that do not exist.
+
+    Args:
+        names: Analyzers that there are; not given: the nineteen and what is installed besides.
 
     Raises:
         ConfigError: With the names that exist.
@@ -138,6 +141,7 @@ def check_pins(hardware: Hardware, settings: Settings, *, names: Collection[str]
     gpus = [f"cuda:{g.index}" for g in usable_gpus(hardware, settings)]
     numbered = [f"cpu:{i}" for i in range(count)]
     shown = ["cpu", *(numbered if count < 4 else [f"cpu:0 to cpu:{count - 1}"]), *gpus]
+    names = known_names() if names is None and settings.placement.pin else names or ()
     for name, place in settings.placement.pin.items():
         if name not in names:
             raise ConfigError(
