@@ -355,6 +355,8 @@ def test_results(stub: Stub, client: Client) -> None:
     stub.on("GET", f"/analyses/{ID}/document", reply(200, b'{"x": 1}'))
     assert client.report(ID) == "<p>ä</p>"
     assert client.export(ID, "srt") == b"1\n"
+    assert client.export(ID, "srt", file="speech.srt", lines=1, highlight=False) == b"1\n"
+    assert stub.calls[-1].query == {"file": "speech.srt", "lines": "1", "highlight": "false"}
     assert client.document_json(ID) == b'{"x": 1}'
 
 

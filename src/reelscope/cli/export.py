@@ -40,13 +40,16 @@ def export(
         str | None, typer.Option("--file", metavar="N,N", help="Only these of the formats' files, such as speech.srt; without: all.")
     ] = None,
     words_per_line: Annotated[
-        int | None, typer.Option(min=1, max=20, help="Most words of a line (4).", rich_help_panel=SHAPE, show_default=False)
+        int | None,
+        typer.Option(metavar="N", min=1, max=20, help="Most words of a line, 1-20 (4).", rich_help_panel=SHAPE, show_default=False),
     ] = None,
     lines: Annotated[
-        int | None, typer.Option(min=1, max=4, help="Most lines at a time (2).", rich_help_panel=SHAPE, show_default=False)
+        int | None,
+        typer.Option(metavar="N", min=1, max=4, help="Most lines at a time, 1-4 (2).", rich_help_panel=SHAPE, show_default=False),
     ] = None,
     chars_per_line: Annotated[
-        int | None, typer.Option(min=8, max=80, help="Most characters of a line (22).", rich_help_panel=SHAPE, show_default=False)
+        int | None,
+        typer.Option(metavar="N", min=8, max=80, help="Most characters of a line, 8-80 (22).", rich_help_panel=SHAPE, show_default=False),
     ] = None,
     no_highlight: Annotated[bool, typer.Option("--no-highlight", help="ASS: do not light up words.", rich_help_panel=SHAPE)] = False,
     clip: Annotated[
