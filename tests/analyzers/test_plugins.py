@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -240,6 +241,14 @@ def test_a_plugin_runs_like_the_nineteen(plugin_site: Site, clip: Path) -> None:
     skipped = analyzed(clip, ["color_analysis"]).analyzers["counter"]
     assert (skipped.status, skipped.requested) == ("skipped", False)
     jsonschema.Draft202012Validator(document_schema()).validate(json.loads(document.model_dump_json()))
+
+
+def test_a_worker_process_finds_it_too(plugin_site: Site, clip: Path) -> None:
+    plugin_site.write("plugin_counts", "import os\n\ndef where():\n    return os.getpid()\n")
+    plugin_site.add("counter", result="segments=[Segment(start_s=0, end_s=1, pid=__import__('plugin_counts').where())]")
+    document = analyzed(clip, ["counter"], system={"keep_results": False}, placement={"workers": 1})
+    entry = document.analyzers["counter"]
+    assert entry.status == "ok" and entry.segments[0].pid != os.getpid()  # type: ignore[attr-defined]
 
 
 def test_whatever_is_wrong_with_plugins_the_others_go_on(plugin_site: Site, clip: Path, caplog: pytest.LogCaptureFixture) -> None:
