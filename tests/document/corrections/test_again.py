@@ -19,8 +19,8 @@ from reelscope.document.schema import Document
 from tests.document.corrections.made import BEGAN, Overlay, said_of, spoken
 
 MOVED_S = 0.2
-FEW = settings(max_examples=60, deadline=None)
-MANY = settings(max_examples=300, deadline=None)
+FEW = settings(max_examples=20, deadline=None)
+MANY = settings(max_examples=150, deadline=None)
 
 # --- words ----------------------------------------------------------------------------------------------------------------------------
 

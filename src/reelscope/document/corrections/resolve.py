@@ -45,7 +45,9 @@ class Places:
         self.words: Words = said(raw)
         self.segments = raw["analyzers"][SPEECH].get("segments") or []
         self._items: dict[Editable, list[Item]] = {}
-        self._found: dict[str, tuple[Found, Editable | None]] = {}  # by the correction's id: it does not depend on the others
+        # by the correction's id: they do not depend on the others
+        self._found: dict[str, tuple[Found, Editable | None]] = {}
+        self._identities: dict[str, Hashable] = {}
 
     def of(self, what: Editable) -> list[Item]:
         """All places that have a field."""
@@ -58,6 +60,12 @@ class Places:
         if correction.id not in self._found:
             self._found[correction.id] = self._find(correction)
         return self._found[correction.id]
+
+    def identity(self, correction: Correction) -> Hashable:
+        """What two corrections share that were made of one place of one analysis."""
+        if correction.id not in self._identities:
+            self._identities[correction.id] = (correction.field, correction.was, correction.anchor.model_dump_json())
+        return self._identities[correction.id]
 
     def _find(self, correction: Correction) -> tuple[Found, Editable | None]:
         anchor = correction.anchor
@@ -111,7 +119,7 @@ def resolve(places: Places, corrections: Corrections) -> Resolved:
         if correction.withdrawn is not None:
             outcomes.append(Outcome(correction, "withdrawn"))
             continue
-        anchor = (correction.field, correction.was, correction.anchor.model_dump_json())
+        anchor = places.identity(correction)
         found, what = places.find(correction)
         keys = {i: (correction.anchor.analyzer, correction.anchor.part, i, correction.field) for i in found.indices}
         free = tuple(i for i in found.indices if keys[i] not in taken)
