@@ -208,7 +208,7 @@ def test_a_new_analysis_has_them_and_a_purge_does_not_take_them(api: InProcess, 
     assert shown(api, other) == "Welcome to reelscope,"
     raw["analyzers"]["speech_transcription"] = {"status": "skipped", "requested": False}
     without = listed(api, analysis(api, Document.model_validate(raw)))
-    assert without["items"][0]["state"] == "unplaced" and "scope" in without["items"][0]["reason"]
+    assert without["items"][0]["state"] == "unplaced" and "skipped" in without["items"][0]["reason"]
     assert "word" not in {e["kind"] for e in without["editable"]}
 
 

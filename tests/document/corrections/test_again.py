@@ -173,7 +173,7 @@ def _thing(uid: int, start_s: float, end_s: float, label: str, box: list[float])
 
 def placed(rows: list[dict[str, Any]], again: list[dict[str, Any]], chosen: int, what: Any, now: str) -> Any:
     before = items(tracks_of(rows, what.analyzer, what.part), what)
-    anchor = anchor_of(what.analyzer, what.part, before[chosen], before, by_time=False)
+    anchor = anchor_of(what, before[chosen], before)
     correction = Correction(
         id="c", kind=what.kind, field=what.field, anchor=anchor, was=rows[chosen]["label"], now=now, author="a", at=BEGAN
     )  # fmt: skip
@@ -230,7 +230,7 @@ def test_shots_stand_where_they_were_or_nowhere(case: Any, what: Any) -> None:
     for item in before:
         if item.index != chosen:
             continue
-        anchor = anchor_of(what.analyzer, what.part, item, before, by_time=True)
+        anchor = anchor_of(what, item, before)
         correction = Correction(id="c", kind="shot", field=what.field, anchor=anchor, was="x", now="wipe", author="a", at=BEGAN)
         assert find(correction, before, fuzzy=False).indices == (chosen,)
         found = find(correction, now, fuzzy=False)

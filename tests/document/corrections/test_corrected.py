@@ -286,6 +286,17 @@ def test_labels_of_the_other_analyzers() -> None:
     assert refused(lambda: overlay.add("label", **noise)).code == "unknown_value"
 
 
+def test_a_sound_of_one_kind_is_not_taken_for_the_same_word_of_another() -> None:
+    times = {"start_s": 1.0, "end_s": 3.0}
+    sounds = [{**times, "kind": "class", "label": "speech"}, {**times, "kind": "event", "label": "Speech"}]
+    overlay = Overlay(spoken(audio_environment={**entry_of(CLIP, "audio_environment"), "segments": sounds}))
+    overlay.add("label", analyzer="audio_environment", **times, was="Speech", now="Narration")
+    overlay.add("label", analyzer="audio_environment", **times, was="speech", now="music")
+    found = corrected(overlay.document, overlay.all)
+    assert [o.state for o in found.outcomes] == ["applied", "applied"]
+    assert [s["label"] for s in entry_of(found.document, "audio_environment")["segments"]] == ["music", "Narration"]
+
+
 def test_an_overlay_of_a_newer_version_is_said_to_be_unplaced() -> None:
     overlay = Overlay(CLIP)
     (made,) = overlay.add("label", analyzer="object_detection", start_s=2, end_s=9, was="cup", now="mug")

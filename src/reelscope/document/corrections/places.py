@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-from reelscope.document.corrections.fields import SHOTS
+from reelscope.document.corrections.fields import SHOTS, Editable
 from reelscope.document.corrections.items import Item, alike, box_at, iou, plain
 from reelscope.document.corrections.shapes import Anchor, Correction, PathBox
 from reelscope.timebase import overlap_s
@@ -57,12 +57,13 @@ def missing(was: object) -> str:
     return NONE_LEFT.format(was=shown)
 
 
-def anchor_of(analyzer: str, part: str, item: Item, everything: Sequence[Item], *, by_time: bool) -> Anchor:
-    """The anchor of a place among all places of its kind."""
+def anchor_of(what: Editable, item: Item, everything: Sequence[Item]) -> Anchor:
+    """The anchor of a place among all places that have the field."""
+    by_time = (what.analyzer, what.field) in BY_TIME
     same = _in_order([i for i in everything if by_time or (alike(i.value, item.value) and _box(item.path, i.path) >= OTHER_BOX)])
     gaps = [_gap(i, item) for i in same if i is not item]
     return Anchor(
-        analyzer=analyzer, part=part, start_s=item.start_s, end_s=item.end_s, path=list(item.path),  # type: ignore[arg-type]
+        analyzer=what.analyzer, part=what.part, of_kind=what.when, start_s=item.start_s, end_s=item.end_s, path=list(item.path),
         nth=same.index(item), of=len(same), gap_s=round(min(gaps), 6) if gaps else None,
     )  # fmt: skip
 

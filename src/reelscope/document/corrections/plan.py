@@ -8,7 +8,7 @@ from typing import Any
 
 from reelscope.document.corrections.fields import Editable, editable
 from reelscope.document.corrections.items import Item, iou, plain
-from reelscope.document.corrections.places import BY_TIME, EXACT_S, anchor_of
+from reelscope.document.corrections.places import EXACT_S, anchor_of
 from reelscope.document.corrections.resolve import Places, Resolved, Stand, resolve
 from reelscope.document.corrections.shapes import MOST_EDITS, Anchor, Correction, Corrections, Edit
 from reelscope.document.corrections.speakers import segment_anchor, voice_anchor
@@ -174,8 +174,7 @@ class _Task:
         now, shown = what.check(edit.now), self._shown(what, item)
         if _says(shown, now):
             return []
-        by_time = (what.analyzer, what.field) in BY_TIME
-        anchor = anchor_of(what.analyzer, what.part, item, self.places.of(what), by_time=by_time)
+        anchor = anchor_of(what, item, self.places.of(what))
         return [(anchor, what.field, item.value, now)]
 
     def _meant(self, what: Editable, item: Item, start_s: float, end_s: float) -> bool:

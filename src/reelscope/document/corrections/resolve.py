@@ -14,6 +14,7 @@ from reelscope.document.corrections.words import find_words
 
 __all__ = ["Outcome", "Places", "Resolved", "Stand", "resolve"]
 
+NO_RESULT = "{analyzer} has no result in this analysis: {status}"
 UNKNOWN = "this version of reelscope cannot correct {field} of {analyzer}"
 
 
@@ -69,18 +70,18 @@ class Places:
 
     def _find(self, correction: Correction) -> tuple[Found, Editable | None]:
         anchor = correction.anchor
+        entry = self.raw["analyzers"].get(anchor.analyzer)
+        if entry is not None and entry["status"] != "ok":
+            return Found(reason=NO_RESULT.format(analyzer=anchor.analyzer, status=entry["status"].replace("_", " "))), None
         if correction.kind == "word":
             return find_words(correction, self.words), None
         if correction.kind == "speaker":
             found = find_voice(correction, self.segments) if anchor.part == "speakers" else find_segments(correction, self.segments)
             return found, None
-        last = Found(reason=UNKNOWN.format(field=correction.field, analyzer=anchor.analyzer))
         for what in EDITABLE:
-            if (what.kind, what.analyzer, what.field) == (correction.kind, anchor.analyzer, correction.field):
-                last = find(correction, self.of(what), fuzzy=what.kind == "text")
-                if last.indices:
-                    return last, what
-        return last, None
+            if (what.kind, what.analyzer, what.field, what.when) == (correction.kind, anchor.analyzer, correction.field, anchor.of_kind):
+                return find(correction, self.of(what), fuzzy=what.kind == "text"), what
+        return Found(reason=UNKNOWN.format(field=correction.field, analyzer=anchor.analyzer)), None
 
     def briefs(self, correction: Correction, indices: tuple[int, ...], what: Editable | None) -> Iterator[PlaceBrief]:
         """The same for people: when."""

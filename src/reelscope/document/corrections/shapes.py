@@ -93,7 +93,7 @@ class Anchor(Shape):
 
     Attributes:
         analyzer: Whose result it is in; "shots" for the document's list of shots.
-        part: Which of its lists.
+        part: Which of its lists. of_kind: `kind` of its segments, where only those of one kind have the field.
         start_s, end_s: When, as measured then. spans: of a speaker, all times at which the voice was heard.
         path: Up to five boxes, where it has any.
         text: Of a segment whose speaker is corrected, what is said in it.
@@ -104,6 +104,7 @@ class Anchor(Shape):
 
     analyzer: str
     part: Part
+    of_kind: str | None = None
     start_s: Seconds = 0.0
     end_s: Seconds = 0.0
     spans: list[tuple[Seconds, Seconds]] = []
