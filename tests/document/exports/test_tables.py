@@ -7,6 +7,7 @@ import io
 import json
 import math
 import sys
+from pathlib import Path
 from typing import Any
 
 import pyarrow
@@ -15,13 +16,13 @@ import pytest
 
 from reelscope.analyzers.registry import INSTALLED
 from reelscope.document.exports import Material, export
-from reelscope.document.exports.tables import TABLES
+from reelscope.document.exports.tables import TABLES, tables_reference
 from reelscope.document.exports.tables.columns import BOX, OWN, TYPED
 from reelscope.document.exports.tables.rows import rows_of, timecode
 from reelscope.document.names import ANALYZER_NAMES
 from reelscope.document.schema import Document, Segment
 from reelscope.errors import InputError
-from tests.document.fixtures import empty_document, full_document
+from tests.document.fixtures import empty_document, entry, full_document
 
 Rows = list[dict[str, Any]]
 
@@ -45,8 +46,8 @@ def of_parquet(data: bytes) -> pyarrow.Table:
 def with_segment(name: str = "text_overlay", /, **fields: Any) -> Document:
     """A document whose one segment is this."""
     document = full_document()
-    for entry in document.analyzers.values():
-        entry.segments = []
+    for other in document.analyzers.values():
+        other.segments = []
     document.analyzers[name].segments = [Segment.model_validate({"start_s": 1.0, "end_s": 2.0, **fields})]
     return document
 
@@ -139,6 +140,12 @@ def test_typed_columns_are_fields_of_analyzers() -> None:
     assert "xywh_norm" in fields
 
 
+def test_the_page_is_what_the_columns_say() -> None:
+    page = Path(__file__).parents[3] / "docs" / "exports" / "tables.md"
+    assert page.read_text(encoding="utf-8") == tables_reference(), "write it again: tables_reference()"
+    assert all(f"| `{c.name}` | {c.kind} | {c.unit} | {c.meaning} |" in tables_reference() for columns in TABLES.values() for c in columns)
+
+
 # --- rows -----------------------------------------------------------------------------------------------------------------------------
 
 
@@ -185,6 +192,11 @@ def test_a_shot_not_measured_is_blank_not_nought() -> None:
     measured = ("transition", "transition_s", "jump_cut", "size", "camera", "camera_shake", "speech", "speech_share", "loudness_lufs",
                 "sharpness", "scene", "description", "keyframe", "palette_shares")  # fmt: skip
     assert {row[key] for key in measured} == {None}
+    assert (row["text"], row["palette"]) == ([], [])  # they were looked for
+    for name in ("text_overlay", "color_analysis"):
+        document.analyzers[name] = entry("skipped")
+    (row,) = rows_of(document)["shots"]
+    assert (row["text"], row["palette"], row["palette_names"]) == (None, None, None)
     (cells,) = of_csv(export("csv", Material(document))["shots.csv"])
     assert {cells[key] for key in (*measured, "palette", "text")} == {""}
 

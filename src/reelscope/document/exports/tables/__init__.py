@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reelscope.document.exports.tables.columns import TABLES, TableColumn
+from reelscope.document.exports.tables.reference import tables_reference
 from reelscope.document.exports.tables.write import csv, jsonl, parquet
 
-__all__ = ["TABLES", "TableColumn", "csv", "jsonl", "parquet"]
+__all__ = ["TABLES", "TableColumn", "csv", "jsonl", "parquet", "tables_reference"]

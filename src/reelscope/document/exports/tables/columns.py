@@ -1,6 +1,6 @@
 """The columns of the three tables, in the order in which they stand. They are added to, never renamed.
 
-Nineteen analyzers have nearly two hundred kinds of fields. One column for each would be a sheet nobody can read, one row for each value
+Nineteen analyzers have some 150 different fields. One column for each would be a sheet nobody can read, one row for each value
 would tear a segment apart. So the segments' table has a typed column for each field that people filter and other programs rely on, under
 the name that it has in the document, and one column `fields` with all others as JSON: nothing is lost, and nothing stands there twice.
 """

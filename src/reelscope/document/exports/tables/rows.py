@@ -25,7 +25,7 @@ def rows_of(document: Document) -> dict[str, list[Row]]:
     """The rows of every table, by its name; every row has all columns of it, in their order."""
     whose = {"analysis_id": document.analysis_id, "sha256": document.source.sha256}
     made = {
-        "shots": [_shot(shot) for shot in document.shots],
+        "shots": [_shot(shot, document) for shot in document.shots],
         "segments": [row for name, entry in document.analyzers.items() for row in _segments(name, entry, document.shots)],
         "analyzers": [_analyzer(name, entry) for name, entry in document.analyzers.items()],
     }
@@ -41,7 +41,11 @@ def timecode(seconds: float) -> str:
     return f"{'-' if ms < 0 else ''}{abs(ms) // 3_600_000}:{abs(ms) // 60_000 % 60:02d}:{abs(ms) // 1000 % 60:02d}.{abs(ms) % 1000:03d}"
 
 
-def _shot(shot: ShotRow) -> Row:
+def _shot(shot: ShotRow, document: Document) -> Row:
+    def looked_for(found: list[Any], analyzer: str) -> list[Any] | None:
+        """The document has an empty list where nothing was found, and where nobody looked."""
+        return found if found or document.analyzers[analyzer].status == "ok" else None
+
     raw = shot.model_dump(mode="json")
     camera, entered, palette = raw["camera"] or {}, raw["transition_in"] or {}, raw["palette"]
     length = round(raw["end_s"] - raw["start_s"], DECIMALS)
@@ -61,9 +65,10 @@ def _shot(shot: ShotRow) -> Row:
         "camera_speed_fw_s": camera.get("speed_fw_s"),
         "camera_zoom_rate_s": camera.get("zoom_rate_s"),
         "camera_shake": camera.get("shake"),
-        "palette": [swatch["hex"] for swatch in palette],
+        "text": looked_for(raw["text"], "text_overlay"),
+        "palette": looked_for([swatch["hex"] for swatch in palette], "color_analysis"),
         "palette_shares": [swatch["share"] for swatch in palette] or None,
-        "palette_names": names if all(names) else None,
+        "palette_names": names if names and all(names) else None,
         "corrected": _corrected(raw),
     }
 
