@@ -10,9 +10,9 @@ import importlib.util
 import inspect
 import json
 from collections.abc import Collection, Iterator
-from typing import Any, get_args
+from typing import Annotated, Any, get_args
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from reelscope.analyzers.base import Analyzer, AnalyzerSpec, AudioNeed, Backend, FrameNeed, Group, Options
 from reelscope.document.schema import AnalyzerEntry, AnalyzerResult, PluginEntry, Tier
@@ -31,6 +31,45 @@ TOLD = 3  # problems that a message names; the rest shows when these are mended
 
 # What the engine writes beside a result; a field of the same name in a result would overwrite how it was made.
 ENGINES = frozenset(PluginEntry.model_fields) - frozenset(AnalyzerResult.model_fields)
+
+
+class Word(BaseModel):
+    """A word as subtitles read it."""
+
+    start_s: float
+    end_s: float
+    text: str
+
+
+class Known(BaseModel):
+    """Fields of segments and tracks that the report, exports and corrections know by name, with the types that the nineteen give them.
+
+    An analyzer may leave them out, and give any type to any other field.
+    """
+
+    model_config = ConfigDict(strict=True)
+
+    text: str | None = None
+    label: str | None = None
+    kind: str | None = None
+    variant: str | None = None
+    move: str | None = None
+    role: str | None = None
+    track_id: int | None = None
+    index: int | None = None
+    shot: int | None = None
+    face: int | None = None
+    speaker: int | None = None
+    at_camera: bool | None = None
+    holds: bool | None = None
+    jump_cut: bool | None = None
+    xywh_norm: Annotated[list[float], Field(min_length=4, max_length=4)] | None = None
+    palette: list[dict[str, Any]] | None = None
+    reasons: list[str] | None = None
+    lines: list[str] | None = None
+    components: list[str] | None = None
+    words: list[Word] | None = None
+    corrected: None = None  # what a user mended, beside the measurement
 
 
 def check_class(kind: Any, name: str | None = None, *, names: Collection[str] | None = None) -> None:
@@ -145,6 +184,13 @@ def _result_problems(result: AnalyzerResult, duration_s: float) -> Iterator[str]
         return
     if not isinstance(result, AnalyzerEntry) and (taken := sorted(ENGINES & set(json.loads(text)))):
         yield f"it has fields that the engine fills in: {', '.join(taken)}"
+    for thing in (*plain.segments, *plain.tracks):
+        try:
+            Known.model_validate(thing.model_dump(mode="json"))
+        except ValidationError as error:
+            first = error.errors()[0]
+            yield f"{'.'.join(map(str, first['loc']))} of a segment or track is {first['input']!r:.40}: {first['msg']}"
+            break
     end = duration_s + TIME_SLACK_S
     if any(not 0 <= s.start_s <= s.end_s <= end for s in plain.segments):
         yield f"a segment lies outside of the clip (0 to {duration_s:g} s) or ends before it begins"
