@@ -15,6 +15,7 @@ from reelscope.server.blobs import LocalBlobs
 
 __all__ = ["Reports"]
 
+CLIP = "media"  # as seen from the report's address
 REPORTS_KEPT = 8  # rendered reports in memory: some hundred kilobytes each, a fifth of a second to make
 
 
@@ -32,13 +33,13 @@ class Reports:
         title: str,
         corrections: Corrections | None = None,
         *,
-        clip: str | None = None,
+        served: bool = False,
     ) -> tuple[str, str]:
         """The report of a job's files, and what it changes with.
 
         Args:
             corrections: Of its clip, as they are now.
-            clip: Address of the clip as seen from the report; None for a report that is taken away.
+            served: Whether it is shown from here: with the clip, and with what it takes to mend; not so a report that is taken away.
 
         Raises:
             InputError: It has no document. OutputError: a file of it is gone.
@@ -50,10 +51,8 @@ class Reports:
         key = f"{files['analysis.json'][0]}-{zlib.crc32(title.encode()):08x}"
         if corrections is not None and corrections.revision:
             key = f"{key}-c{corrections.revision}"
-        if "clip" not in files or not blobs.has(files["clip"][0]):
-            clip = None
-        if clip is not None:
-            key = f"{key}-clip"
+        clip = CLIP if served and "clip" in files and blobs.has(files["clip"][0]) else None
+        key += "-served" * served + "-clip" * (clip is not None)
         with self._lock:
             if key in self._made:
                 self._made.move_to_end(key)
@@ -61,7 +60,7 @@ class Reports:
         document = Document.model_validate_json(blobs.path(files["analysis.json"][0]).read_bytes())
         document = corrected(document, corrections).document
         pictures = {name: blobs.path(sha256).read_bytes() for name, (sha256, _) in files.items() if name.startswith("keyframes/")}
-        html = render_report(document, keyframes=pictures, title=title, clip=clip)
+        html = render_report(document, keyframes=pictures, title=title, clip=clip, served=served)
         with self._lock:
             self._made[key] = html
             while len(self._made) > REPORTS_KEPT:

@@ -7,9 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from reelscope.document.report.words import clean
-
-__all__ = ["Mends", "marks"]
+__all__ = ["Mends"]
 
 
 @dataclass(slots=True)
@@ -37,14 +35,3 @@ class Mends:
         self.edits.append({"what": what, "edit": edit})
         return Markup(f' data-mend="{len(self.edits) - 1}"')  # noqa: S704 - a number
 
-
-def marks(corrected: object, fields: tuple[str, ...] = ()) -> str:
-    """What was corrected of a thing, for a title: by whom, when, and what was measured; "" where nothing was."""
-    told = []
-    for one in corrected if isinstance(corrected, list) else []:
-        found = one if isinstance(one, dict) else one.model_dump(mode="json")
-        if fields and found.get("field") not in fields:
-            continue
-        was = "nothing" if found.get("was") in (None, "") else f"“{clean(found['was'])}”"
-        told.append(f"corrected by {clean(found.get('author') or 'somebody')} on {str(found.get('at') or '')[:10]}; measured: {was}")
-    return "; ".join(told)

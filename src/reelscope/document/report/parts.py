@@ -9,7 +9,7 @@ from typing import Any
 
 from reelscope.document.report.words import NA, clean, sentence, timecode
 
-__all__ = ["At", "Command", "Mended", "Part", "at", "hint_parts", "mended", "span"]
+__all__ = ["At", "Command", "Mended", "Part", "at", "hint_parts", "mended", "mended_rows", "span"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,11 @@ class Mended:
 
 def mended(thing: object) -> dict[str, Mended]:
     """Corrections of a shot or segment, by field; the last one of a field holds. Measured values have none."""
-    found = getattr(thing, "corrected", None)
+    return mended_rows(getattr(thing, "corrected", None))
+
+
+def mended_rows(found: object) -> dict[str, Mended]:
+    """The same of what stands under `corrected`."""
     out: dict[str, Mended] = {}
     for row in found if isinstance(found, list) else ():
         if isinstance(row, Mapping) and isinstance(row.get("field"), str):

@@ -14,19 +14,21 @@ from typing import Any
 from reelscope.document.report import facts, shotlist, tables
 from reelscope.document.report.insights import cards
 from reelscope.document.report.lanes import Tips, lanes
+from reelscope.document.report.mends import Mends
 from reelscope.document.report.now import ROWS, now, player, row_reason
 from reelscope.document.report.overlay import LAYERS, overlay
 from reelscope.document.report.page import environment, page_script, page_style, policy_of
 from reelscope.document.report.summaries import figures, missing, summary_of
+from reelscope.document.report.transcript import spoken_facts, transcript
 from reelscope.document.report.words import clean, timecode
 from reelscope.document.schema import Document
 
 __all__ = ["render_report", "report_policy", "script_json"]
 
-SCRIPTS = ("core", "timeline", "tips", "viewer", "player", "overlay", "now", "shots", "sound", "print", "page")
+SCRIPTS = ("core", "timeline", "tips", "viewer", "player", "overlay", "now", "shots", "sound", "print", "transcript", "mend", "page")
 """Parts of the script in their order; each keeps its names in a block, and all stand in one function."""
 
-STYLES = ("base", "stage", "header", "timeline", "shots", "insights", "sections", "print")
+STYLES = ("base", "stage", "header", "timeline", "shots", "insights", "sections", "transcript", "mend", "print")
 
 
 def script_json(value: Any) -> str:
@@ -89,10 +91,10 @@ def render_report(
     """
     from markupsafe import Markup
 
-    tips = Tips()
+    tips, mends = Tips(), Mends(served)
     made = lanes(document, tips)
     sound = tables.sound(document, tips)
-    rows = tables.shots(document, keyframes)
+    rows = shotlist.shots(document, keyframes, mends)
     over, now_at = overlay(document, made), now(document, rows)
     data = _data(document, rows, tips, over=over, now_at=now_at)
     page = {
@@ -113,8 +115,12 @@ def render_report(
         "shot_head": json.dumps(shotlist.SHOT_HEAD),
         "cut_entry": document.analyzers["cut_analysis"],
         "lanes": made,
+        "transcript": transcript(document, mends),
+        "spoken_facts": spoken_facts(document),
+        "said_entry": document.analyzers["speech_transcription"],
+        "served": served,
         "text_entry": document.analyzers["text_overlay"],
-        "text_rows": tables.text_rows(document),
+        "text_rows": tables.text_rows(document, mends),
         "sound": sound,
         "sound_entry": document.analyzers["audio_analysis"],
         "palette": tables.palette(document),
@@ -136,6 +142,6 @@ def render_report(
         "css": Markup(page_style(STYLES)),  # noqa: S704 - our own package file
         "script": Markup(page_script(SCRIPTS)),
         "policy": report_policy(served=served),
-        "data": Markup(script_json(data)),
+        "data": Markup(script_json(data | ({"mends": mends.edits} if served else {}))),
     }
     return environment().get_template("report.html.j2").render(page)

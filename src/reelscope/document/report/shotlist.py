@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from reelscope.document.report.mends import Mends
 from reelscope.document.report.parts import Mended, mended
 from reelscope.document.report.words import NA, SPACE, THIN, clean, hex_colour, number, percent, sentence, timecode
 from reelscope.document.schema import Document, ShotRow, ShotTransition
@@ -105,12 +106,14 @@ def heard_in(sound: Mapping[str, Any]) -> list[str]:
     return [w for w in dict.fromkeys([*classes, *(sound.get("events") or ())]) if w.casefold() != "speech"]
 
 
-def shots(document: Document, keyframes: Mapping[str, bytes]) -> list[dict[str, Any]]:
-    """Rows of the shot list. A keyframe that is not there stays empty."""
+def shots(document: Document, keyframes: Mapping[str, bytes], mends: Mends | None = None) -> list[dict[str, Any]]:
+    """Rows of the shot list. A keyframe that is not there stays empty. mends: takes what can be mended in them."""
+    mends = mends or Mends()
     rows = []
     base = document.shots[0].index if document.shots else 0
     whole = document.media.duration_s or 1.0
     marks = {getattr(s, "text", None) for s in document.analyzers["text_overlay"].segments if getattr(s, "role", None) == "watermark"}
+    fixed = {getattr(s, "text", None): mended(s).get("text") for s in document.analyzers["text_overlay"].segments}
     sounds = heard(document)
     for i, shot in enumerate(document.shots):
         image = keyframes.get(shot.keyframe) if shot.keyframe else None
@@ -130,7 +133,7 @@ def shots(document: Document, keyframes: Mapping[str, bytes]) -> list[dict[str, 
             "camera": _camera(shot),
             "size": sentence(clean(shot.size)) if shot.size else None,
             "scene": shot.scene,
-            "text": [(clean(t), t in marks) for t in sorted(shot.text, key=lambda t: t in marks)],
+            "text": [(clean(t), t in marks, fixed.get(t)) for t in sorted(shot.text, key=lambda t: t in marks)],
             "speech": clean(shot.speech) if shot.speech else None,
             "speech_share": None if shot.speech_share is None else percent(shot.speech_share),
             "speech_bar": None if shot.speech_share is None else round(100 * min(1.0, max(0.0, shot.speech_share)), 1),
@@ -139,7 +142,8 @@ def shots(document: Document, keyframes: Mapping[str, bytes]) -> list[dict[str, 
             "loudness": None if shot.loudness_lufs is None else number(round(shot.loudness_lufs, 1)),
             "sharpness": None if shot.sharpness is None else number(shot.sharpness),
             "description": clean(shot.description) if shot.description else None,
-            "mended": mended(shot),
+            "mended": _said_otherwise(document, shot) | mended(shot),
+            "mends": _mends(shot, mends),
         }
         row["facets"] = _facets(shot, row)
         row["paragraph"] = _paragraph(row)
@@ -148,10 +152,31 @@ def shots(document: Document, keyframes: Mapping[str, bytes]) -> list[dict[str, 
     return rows
 
 
+def _mends(shot: ShotRow, mends: Mends) -> dict[str, str]:
+    """What can be mended of a shot, by field."""
+    was = {"size": shot.size, "move": shot.camera.move if shot.camera else None, "description": shot.description}
+    if shot.transition_in is not None:
+        was["transition"] = shot.transition_in.kind
+    titles = {"size": "Shot size", "move": "Camera", "description": "What happens", "transition": "How the shot is entered"}
+    return {
+        field: mends.add("shot", titles[field], value, field=field, start_s=shot.start_s, end_s=shot.end_s)
+        for field, value in was.items()
+        if field != "description" or value is not None
+    }
+
+
+def _said_otherwise(document: Document, shot: ShotRow) -> dict[str, Mended]:
+    """The mark of the shot's words, where somebody corrected what is said in it."""
+    for segment in document.analyzers["speech_transcription"].segments:
+        if segment.start_s < shot.end_s and segment.end_s > shot.start_s and (found := mended(segment).get("text")) and shot.speech:
+            return {"speech": found}
+    return {}
+
+
 def _facets(shot: ShotRow, row: Mapping[str, Any]) -> dict[str, str | None]:
     """What the list can be narrowed by, as the chips call it; None: not measured, or nothing of the kind."""
     kind = row["transition"]["kind"]
-    there = {"text": any(not mark for _, mark in row["text"]), "speech": bool(shot.speech or shot.speech_share)}
+    there = {"text": any(not mark for _, mark, _ in row["text"]), "speech": bool(shot.speech or shot.speech_share)}
     return {
         "enters": sentence(kind) if kind and shot.transition_in else None,
         "move": row["camera"]["words"] if row["camera"] else None,
@@ -185,7 +210,7 @@ def _paragraph(row: Mapping[str, Any]) -> str:
     lines = [", ".join(first)]
     if row["description"]:
         lines.append(row["description"].strip().rstrip("."))
-    shown = [t for t, mark in row["text"] if not mark]
+    shown = [t for t, mark, _ in row["text"] if not mark]
     if shown:
         lines.append(f"On screen: {_quoted(shown)}")
     if row["speech"]:
@@ -199,15 +224,19 @@ def _paragraph(row: Mapping[str, Any]) -> str:
         lines.append("Palette: " + ", ".join(f"{p['name']} {p['hex']}".strip() for p in row["palette"]))
     if row["sharpness"]:
         lines.append(f"Sharpness {row['sharpness']}")
-    lines += [f"{sentence(field)} {m.told}" for field, m in row["mended"].items()]
+    lines += [f"{field} {m.told}" for field, m in _told(row)]
     return _plain(". ".join(lines)) + "."
+
+
+def _told(row: Mapping[str, Any]) -> list[tuple[str, Mended]]:
+    """Corrections of a row with what they are of."""
+    return [(sentence(field), m) for field, m in row["mended"].items()] + [(f"“{t}”", m) for t, _, m in row["text"] if m]
 
 
 def _cells(shot: ShotRow, row: Mapping[str, Any]) -> list[str]:
     """The row as SHOT_HEAD has it, figures as plain decimals so that a spreadsheet can reckon with them."""
     entered, camera = row["transition"], row["camera"]
     notes = [n for n in ("jump cut" if entered["jump"] else "", entered["note"]) if n]
-    told: dict[str, Mended] = row["mended"]
     cells = [
         str(row["number"]),
         row["start"],
@@ -216,7 +245,7 @@ def _cells(shot: ShotRow, row: Mapping[str, Any]) -> list[str]:
         "" if entered["words"] == NA else entered["words"] + (f" ({', '.join(notes)})" if notes else ""),
         "" if not camera else camera["words"] + (f" ({camera['note']})" if camera["note"] else ""),
         row["size"] or "",
-        " / ".join(t for t, _ in row["text"]),
+        " / ".join(t for t, *_ in row["text"]),
         row["speech"] or "",
         row["description"] or "",
         "" if shot.speech_share is None else _decimal(100 * shot.speech_share, 1),
@@ -224,7 +253,7 @@ def _cells(shot: ShotRow, row: Mapping[str, Any]) -> list[str]:
         _decimal(shot.loudness_lufs, 1),
         ", ".join(f"{p['hex']} {p['name']}".strip() for p in row["palette"]),
         _decimal(shot.sharpness, 4),
-        "; ".join(f"{field}: {m.told}" for field, m in told.items()),
+        "; ".join(f"{field}: {m.told}" for field, m in _told(row)),
     ]
     return [" ".join(_plain(c).split()) for c in cells]
 

@@ -8,19 +8,21 @@ from typing import Any
 from reelscope.document.report.curves import Curve, curve, limits, words
 from reelscope.document.report.labels import fields
 from reelscope.document.report.lanes import Tips
+from reelscope.document.report.mends import Mends
 from reelscope.document.report.parts import At, mended
 from reelscope.document.report.shotlist import data_uri, shots, swatches
 from reelscope.document.report.summaries import Figure, figures, null_reason, summary_of
 from reelscope.document.report.words import clean, figure, hex_colour, key_title, number, percent, sentence, timecode, value_text
-from reelscope.document.schema import Document, Series
+from reelscope.document.schema import Document, Segment, Series
 
 __all__ = ["data_uri", "palette", "shots", "sound", "swatches", "text_rows"]
 
 TEXT_SHOWN = {"text", "role", "xywh_norm", "track_id", "corrected"}
 
 
-def text_rows(document: Document) -> list[dict[str, Any]]:
+def text_rows(document: Document, mends: Mends | None = None) -> list[dict[str, Any]]:
     """Texts on screen in time order: words, time, role, place, colours, contrast, and what else was measured."""
+    mends = mends or Mends()
     rows = []
     for segment in sorted(document.analyzers["text_overlay"].segments, key=lambda s: (s.start_s, s.end_s)):
         extra = fields(segment)
@@ -51,6 +53,7 @@ def text_rows(document: Document) -> list[dict[str, Any]]:
                 "start_s": segment.start_s,
                 "end": timecode(segment.end_s),
                 "mended": mended(segment),
+                "mends": _text_mends(segment, extra, mends),
                 "length": f"{number(round(segment.end_s - segment.start_s, 2))} s",
                 "confidence": None if segment.confidence is None else percent(segment.confidence),
                 "box": [round(100 * float(v), 2) for v in box] if isinstance(box, list | tuple) and len(box) == 4 else None,
@@ -65,6 +68,12 @@ def text_rows(document: Document) -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+def _text_mends(segment: Segment, extra: Mapping[str, Any], mends: Mends) -> dict[str, str]:
+    place = {"start_s": segment.start_s, "end_s": segment.end_s, "track_id": extra.get("track_id"), "xywh_norm": extra.get("xywh_norm")}
+    role = mends.add("label", "Role of the text", extra.get("role"), analyzer="text_overlay", field="role", **place)
+    return {"text": mends.add("text", "Text on screen", extra.get("text"), **place), "role": role}
 
 
 def palette(document: Document) -> list[dict[str, Any]]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from reelscope.document.report.labels import fields
-from reelscope.document.report.mends import Mends, marks
+from reelscope.document.report.mends import Mends
+from reelscope.document.report.parts import Mended, mended_rows
 from reelscope.document.report.summaries import summary_of
 from reelscope.document.report.words import clean, number, percent, timecode
 from reelscope.document.schema import Document
@@ -30,7 +32,7 @@ def transcript(document: Document, mends: Mends) -> list[dict[str, Any]]:
             unsure = isinstance(confidence, int | float) and confidence < UNSURE
             notes = [timecode(word["start_s"])]
             notes += [f"confidence {percent(confidence)}"] if unsure else []
-            changed = marks(word.get("corrected"))
+            changed = _told(mended_rows(word.get("corrected")))
             notes += [changed] if changed else []
             words.append(
                 {
@@ -55,15 +57,20 @@ def transcript(document: Document, mends: Mends) -> list[dict[str, Any]]:
                 "language": clean(found.get("language") or ""),
                 "text": text,
                 "words": words,
-                "corrected": marks(found.get("corrected")),
+                "corrected": _told(mended_rows(found.get("corrected"))),
                 "mend": mends.add("word", "What is said", found.get("text"), start_s=segment.start_s, end_s=segment.end_s),
                 "mend_speaker": ""
                 if voice is None
                 else mends.add("speaker", f"Name of speaker {voice + 1}, in the whole clip", voice, analyzer="speech_transcription"),
-                "speaker_corrected": marks(found.get("corrected"), ("speaker_name", "speaker")),
+                "speaker_corrected": _told(mended_rows(found.get("corrected")), ("speaker_name", "speaker")),
             }
         )
     return rows
+
+
+def _told(changes: Mapping[str, Mended], fields: tuple[str, ...] = ()) -> str:
+    """What was corrected, for a title; "" where nothing was."""
+    return "; ".join(change.told for field, change in changes.items() if not fields or field in fields)
 
 
 def spoken_facts(document: Document) -> str:

@@ -106,17 +106,17 @@ def document(
 @router.get("/report", response_model=None, responses=errors(404, 409, 410) | HTML | SAME)
 def report(request: Request, job: Done) -> Response:
     """The report, a page of its own."""
-    answer = _report(parts(request), job, clip="media")  # beside it: see `media`
+    answer = _report(parts(request), job, served=True)
     tag = answer.headers["ETag"]
     return Response(status_code=304, headers={"ETag": tag}) if unchanged(request, tag) else answer
 
 
-def _report(p: Parts, job: Job, *, clip: str | None = None) -> Response:
+def _report(p: Parts, job: Job, *, served: bool = False) -> Response:
     from reelscope.document.report.render import report_policy
 
     files = p.jobs.files(job.id)
-    html, key = p.reports.of(files, p.blobs, job.title, corrections_of(p, files), clip=clip)
-    policy = f"{report_policy()}; frame-ancestors 'none'"
+    html, key = p.reports.of(files, p.blobs, job.title, corrections_of(p, files), served=served)
+    policy = f"{report_policy(served=served)}; frame-ancestors 'none'"
     return Response(html, media_type="text/html; charset=utf-8", headers={"ETag": f'"{key}"', "Content-Security-Policy": policy})
 
 

@@ -14,7 +14,7 @@ if (data.mends) {
       throw new Error("The server does not answer; nothing was saved.");
     }
     const told = answer.status === 204 ? null : await answer.json().catch(() => null);
-    if (!answer.ok) throw new Error([told?.error?.message ?? told?.message ?? `The server answered ${answer.status}`, told?.error?.hint ?? told?.hint].filter(Boolean).join(": "));
+    if (!answer.ok) throw new Error([told?.message ?? `The server answered ${answer.status}`, told?.hint].filter(Boolean).join(": "));
     return told;
   };
 
@@ -71,7 +71,11 @@ if (data.mends) {
     const here = list.items.filter((one) => one.kind === edit.kind && one.state !== "withdrawn" && (one.places ?? []).some((p) => edit.start_s === undefined || (near(p.start_s, edit.start_s) && near(p.end_s, edit.end_s))) && (!edit.field || one.field === edit.field));
     history.replaceChildren(...here.map((one) => {
       const back = make("button", { type: "button", class: "quiet-button" }, "Take back");
-      back.addEventListener("click", () => send(() => asked("DELETE", `${url}/${encodeURIComponent(one.id)}`), "Taken back"));
+      back.addEventListener("click", () => {
+        const author = $("#mend-author").value.trim();
+        kept.set("author", author);
+        send(() => asked("DELETE", `${url}/${encodeURIComponent(one.id)}${author ? `?author=${encodeURIComponent(author)}` : ""}`), "Taken back");
+      });
       return make("li", {}, make("span", {}, `“${one.was ?? "nothing"}” became “${one.now}”`, make("small", {}, `${one.author}, ${new Date(one.at).toLocaleString()}${one.state === "superseded" ? ", replaced since" : ""}`)), back);
     }));
     history.hidden = here.length === 0;

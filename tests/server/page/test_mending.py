@@ -1,0 +1,187 @@
+"""Mending in the served report, in a browser against the real application: what is saved, shown, taken back, and what is refused."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+import uvicorn
+
+from reelscope.config import Settings
+from reelscope.document.schema import Document
+from reelscope.server.app import create_app
+from reelscope.server.jobs import Made
+from tests.document.fixtures import keyframes_of
+from tests.document.report.spoken import spoken
+from tests.server.places import until
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+pytestmark = pytest.mark.system
+
+
+@dataclass
+class Place:
+    """A server with one finished analysis."""
+
+    url: str
+    id: str
+
+    def document(self, *, corrected: bool = False) -> Document:
+        answer = httpx.get(f"{self.url}/analyses/{self.id}/document", params={"corrected": "true"} if corrected else {}, trust_env=False)
+        return Document.model_validate(answer.json())
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    roots = tmp_path / "roots"
+    roots.mkdir()
+    server = {"workers": 0, "min_free_disk_mib": 0, "requests_per_minute": 1_000_000, "roots": [str(roots)]}
+    app = create_app(Settings.model_validate({"system": {"data_dir": str(tmp_path / "data")}, "server": server}))
+    serving = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning"))
+    thread = threading.Thread(target=serving.run)
+    thread.start()
+    try:
+        until(lambda: serving.started, lambda: "the server did not start")
+        url = f"http://127.0.0.1:{serving.servers[0].sockets[0].getsockname()[1]}"
+        (roots / "clip.mp4").write_bytes(b"\x00\x00\x00\x18ftypmp42" + bytes(range(256)) * 40)
+        accepted = httpx.post(f"{url}/analyses", json={"path": str(roots / "clip.mp4")}, trust_env=False)
+        yield Place(url, _finished(app, accepted.json()["id"]))
+    finally:
+        serving.should_exit = True
+        thread.join()
+
+
+def _finished(app: Any, id: str) -> str:
+    """The job is done, with the document of `spoken`."""
+    parts, document = app.state.parts, spoken()
+    claim = parts.jobs.claim(id, "w1")
+    files = {"analysis.json": parts.blobs.put_bytes(document.model_dump_json().encode())}
+    files |= {name: parts.blobs.put_bytes(data) for name, data in keyframes_of(document).items()}
+    made = Made(
+        files=files, title="clip.mp4", clip_sha256=document.source.sha256, duration_s=24.0, seconds=1.5, ok=3, failed=0, unavailable=2,
+        search_text="clip.mp4",
+    )  # fmt: skip
+    assert parts.jobs.finish(claim, made)
+    return id
+
+
+@pytest.fixture
+def report(browser: Browser, place: Place) -> Iterator[Callable[..., Page]]:
+    contexts, said = [], []
+
+    def open_report(**more: Any) -> Page:
+        context = browser.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce", **more)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.goto(f"{place.url}/analyses/{place.id}/report")
+        return page
+
+    yield open_report
+    for context in contexts:
+        context.close()
+    assert [line for line in said if "Failed to load resource" not in line] == []
+
+
+def mend(page: Page, now: str, *, author: str | None = "Ada") -> None:
+    """Fill the form that is open, and save it; the page is shown anew."""
+    field = page.locator("#mend-now")
+    field.wait_for()
+    if author is not None:
+        page.get_by_label("Your name").fill(author)
+    if field.evaluate("e => e.tagName") == "SELECT":
+        field.select_option(now)
+    else:
+        field.fill(now)
+    with page.expect_navigation():
+        page.get_by_role("button", name="Save").click()
+
+
+def test_a_word_is_mended_and_the_measurement_stays(place: Place, report: Callable[..., Page]) -> None:
+    page = report()
+    page.keyboard.press("e")
+    page.locator(".w", has_text="nobody").click()
+    mend(page, "somebody")
+    word = page.locator(".w", has_text="somebody")
+    word.wait_for()
+    assert "corrected by Ada" in (word.get_attribute("title") or "") and "nobody" in (word.get_attribute("title") or "")
+    measured, shown = place.document(), place.document(corrected=True)
+    assert "nobody" in measured.analyzers["speech_transcription"].segments[0].text  # type: ignore[attr-defined]
+    assert "somebody" in shown.analyzers["speech_transcription"].segments[0].text  # type: ignore[attr-defined]
+    subtitles = httpx.get(f"{place.url}/analyses/{place.id}/export/srt", params={"file": "speech.srt"}, trust_env=False).text
+    assert "somebody" in subtitles and "nobody" not in subtitles
+
+
+def test_it_is_taken_back(place: Place, report: Callable[..., Page]) -> None:
+    page = report()
+    page.keyboard.press("e")
+    page.locator(".w", has_text="nobody").click()
+    mend(page, "somebody")
+    page.locator(".w", has_text="somebody").click()
+    page.locator("#mend-history li", has_text="“nobody” became “somebody”").wait_for()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Take back").click()
+    page.locator(".w", has_text="nobody").wait_for()
+
+
+def test_a_speaker_is_named_in_the_whole_clip(place: Place, report: Callable[..., Page]) -> None:
+    page = report()
+    page.keyboard.press("e")
+    page.locator(".who span", has_text="Speaker 1").first.click()
+    mend(page, "Ada Lovelace")
+    page.locator(".who", has_text="Ada Lovelace").first.wait_for()
+    assert page.locator(".who", has_text="Ada Lovelace").count() == 3 and page.locator(".who", has_text="Speaker 2").count() == 1
+
+
+def test_a_shot_has_a_choice_of_values(place: Place, report: Callable[..., Page]) -> None:
+    page = report()
+    page.keyboard.press("e")
+    row = page.locator("#shot-1")
+    row.locator(".c-size [data-mend]").click()
+    page.locator("select#mend-now").wait_for()
+    mend(page, "medium_long")
+    page.locator("#shot-1 .c-size", has_text="Medium long").wait_for()
+    assert place.document(corrected=True).shots[1].size == "medium_long" != place.document().shots[1].size
+
+
+def test_keys_alone_suffice_and_the_place_is_kept(place: Place, report: Callable[..., Page]) -> None:
+    page = report()
+    page.goto(f"{page.url}#t=3.5")
+    page.keyboard.press("e")
+    page.get_by_role("button", name="Mend the line at 0:03.20").focus()
+    page.keyboard.press("Enter")
+    page.get_by_label("Your name").wait_for()
+    page.keyboard.press("ControlOrMeta+A")
+    page.keyboard.type("First, look at the night.")
+    page.get_by_label("Your name").fill("Ada")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    page.locator(".w", has_text="night.").wait_for()
+    assert page.locator("#now-time").inner_text().startswith("0:03.50")
+    assert page.evaluate("document.body.classList.contains('mending')")
+
+
+def test_what_is_refused_says_why_and_changes_nothing(place: Place, report: Callable[..., Page]) -> None:
+    page = report()
+    page.keyboard.press("e")
+    page.locator(".w", has_text="nobody").click()
+    page.get_by_label("Your name").fill("")
+    page.locator("#mend-now").fill("somebody")
+    page.get_by_role("button", name="Save").click()
+    page.locator("#mend-failed", has_text="say who corrects").wait_for()
+    assert "somebody" not in place.document(corrected=True).analyzers["speech_transcription"].segments[0].text  # type: ignore[attr-defined]
+
+
+def test_without_mending_a_click_on_a_word_goes_there(place: Place, report: Callable[..., Page]) -> None:
+    page = report()
+    page.locator(".w", has_text="Second,").click()
+    assert page.locator("#now-time").inner_text().startswith("0:07.00")
+    assert not page.locator("#mend").is_visible()
