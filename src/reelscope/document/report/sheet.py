@@ -16,6 +16,8 @@ Fields = Mapping[str, Any]
 
 SEEN_LEAST = 0.25  # share of the shot from which a face or thing is named, as in the sheet's own line
 ZOOM_LEAST = 0.02  # of the size: less is not seen
+# A row must fit on a page whatever is written or said in the shot; what is left out stands in the report.
+TEXTS_SHOWN, LONGEST_TEXT, LONGEST_SAID, LONGEST_TOLD = 5, 120, 300, 240
 MOVES_SHOWN = 4  # one after the other; a longer list is no direction for a camera
 
 
@@ -32,6 +34,7 @@ class SheetRow:
     part: str
     look: Sequence[str]
     texts: Sequence[tuple[str, str]]
+    more_texts: int
     said: str
     sound: Sequence[str]
     colours: Sequence[tuple[str, str]]
@@ -64,7 +67,7 @@ def sheet(found: Fields, document: Document) -> Sheet | None:
 
 def _row(shot: Fields, place: int | None) -> SheetRow:
     colours = [(h, clean(c.get("name") or h)) for c in shot.get("palette") or () if (h := hex_colour(c.get("hex")))]
-    sound = shot.get("sound") or {}
+    sound, texts = shot.get("sound") or {}, shot.get("texts") or ()
     own = [_name(k) for k in shot.get("not_measured") or {} if k in ("size", "camera")]
     return SheetRow(
         number=shot["index"] + 1,
@@ -75,8 +78,9 @@ def _row(shot: Fields, place: int | None) -> SheetRow:
         enters=_enters(shot.get("transition_in")),
         part=", ".join(w for w in (_words(shot.get("stage")), _scene(shot.get("scene"))) if w),
         look=[line for line in _look(shot) if line],
-        texts=[(clean(t["text"]), _text_note(t)) for t in shot.get("texts") or ()],
-        said=clean(sound.get("words") or ""),
+        texts=[(_cut(clean(t["text"]), LONGEST_TEXT), _text_note(t)) for t in texts[:TEXTS_SHOWN]],
+        more_texts=max(0, len(texts) - TEXTS_SHOWN),
+        said=_cut(clean(sound.get("words") or ""), LONGEST_SAID),
         sound=[line for line in _sound(sound) if line],
         colours=colours,
         tone=_words(shot.get("tone")),
@@ -90,6 +94,15 @@ def _name(key: str) -> str:
 
 def _words(name: object) -> str:
     return sentence(clean(name)).lower().replace("close up", "close-up") if name else ""
+
+
+def _cut(text: str, longest: int) -> str:
+    """A text as far as it fits, cut between words where it has any."""
+    text = " ".join(text.split())
+    if len(text) <= longest:
+        return text
+    kept = text[:longest].rsplit(" ", 1)[0] if " " in text[:longest] else text[:longest]
+    return f"{kept} …"
 
 
 def _first_up(text: str) -> str:
@@ -106,13 +119,13 @@ def _enters(found: Fields | None) -> str:
     variant = f" {_words(found.get('variant'))}" if found.get("variant") else ""
     kind = "jump cut" if found.get("jump_cut") else f"{_words(found['kind'])}{variant}"
     length = found.get("duration_s") or 0.0
-    return kind + (f", {number(round(length, 2))} s" if length else "")
+    return kind + (f", {number(round(length, 2))}{SPACE}s" if length else "")
 
 
 def _look(shot: Fields) -> Iterator[str]:
     """Lines of what the camera sees, the most needed first."""
     if shot.get("description"):
-        yield clean(shot["description"]).strip()
+        yield _cut(clean(shot["description"]).strip(), LONGEST_TOLD)
     yield _first_up(", ".join(w for w in (_words(shot.get("size")), _camera(shot.get("camera"))) if w))
     people = shot.get("people")
     seen = "" if people is None else "nobody recognised" if people == 0 else "1 person" if people == 1 else f"{people} people"
@@ -144,7 +157,7 @@ def _camera(camera: Fields | None) -> str:
 
 
 def _span(found: Fields) -> str:
-    return f"{found['from_s']:.1f}\N{EN DASH}{found['to_s']:.1f} s"
+    return f"{found['from_s']:.1f}\N{EN DASH}{found['to_s']:.1f}{SPACE}s"
 
 
 def _place(path: Fields | None) -> str:
