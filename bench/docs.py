@@ -77,12 +77,20 @@ def benchmarks() -> str:
     return benchmarks_page()
 
 
+def exports_tables() -> str:
+    """docs/exports/tables.md."""
+    from reelscope.document.exports.tables import tables_reference
+
+    return tables_reference()
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "models.md": models_page,
     "settings.md": settings_page,
     "cli.md": cli_page,
     "table.md": table_page,
     "reference.md": reference,
+    "exports/tables.md": exports_tables,
     "benchmarks.md": benchmarks,
     "schema/analysis.schema.json": schema_file,
     "analyzers/README.md": analyzers_page,
