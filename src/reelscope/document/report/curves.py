@@ -10,10 +10,12 @@ from statistics import median
 from reelscope.document.report.words import LEVEL_UNITS, clean, key_title, number
 from reelscope.document.schema import Series
 
-__all__ = ["WIDTH", "Curve", "curve", "limits", "thin_out", "words"]
+__all__ = ["WIDTH", "Curve", "Waveform", "curve", "limits", "thin_out", "waveform", "words"]
 
 WIDTH = 10_000
-"""Width of a curve's view box; the clip's duration. Whole units then suffice: 0.01 % of the clip."""
+"""Width of a curve's view box; the clip's duration. Whole units suffice for a short clip (0.01 % of it); longer ones get decimals, so that
+a point stays within a frame when the timeline is drawn at some pixels a frame."""
+WHOLE_UNITS_S = 100.0
 HEIGHT = 100
 
 # A screen shows about a thousand columns; two points (low and high) for each keep every peak visible at a bounded size.
@@ -31,6 +33,7 @@ GAP_STEPS = 4.0
 GAP_MIN_S = 0.75
 
 # Series of moments (a value for each beat) are drawn as stems: between them nothing was measured.
+LEAST_STEM = 30  # units of height: the weakest beat is still one that can be aimed at
 MOMENT_WORDS = ("beat", "onset", "event")
 
 PURE = frozenset({"1", "0-1", "ratio", "share", "norm"})  # pure numbers: the word says nothing beside the figure
@@ -174,7 +177,7 @@ def curve(series: Series, duration_s: float, bounds: tuple[float, float] | None 
         for run in _runs(t_s, values):
             xy = [(_x(t, duration_s), _y(v, low, high)) for t, v in run]
             if _moments(series.name):
-                path += [f"M{x} {HEIGHT}V{min(y, HEIGHT - 12):g}" for x, y in xy]
+                path += [f"M{x:g} {HEIGHT}V{min(y, HEIGHT - LEAST_STEM):g}" for x, y in xy]
                 continue
             if len(xy) == 1:  # a lone value is a dot, not nothing
                 xy.append((min(WIDTH, xy[0][0] + WIDTH // 600), xy[0][1]))
@@ -201,8 +204,68 @@ def curve(series: Series, duration_s: float, bounds: tuple[float, float] | None 
     )
 
 
-def _x(t_s: float, duration_s: float) -> int:
-    return round(min(1.0, max(0.0, t_s / duration_s)) * WIDTH)
+# Steps of the waveform drawn at most: of a longer clip the largest peak of neighbours stands for them.
+MAX_STEPS = 3000
+LEAST_HALF = 0.6  # units of height: where something is heard at all there is a line
+
+
+@dataclass(frozen=True, slots=True)
+class Waveform:
+    """The sound as an editor's timeline draws it: amplitude up and down from the middle, full scale at the edges.
+
+    Attributes:
+        path: Filled SVG path in a view box of WIDTH x 100, one step for each value; broken in digital silence.
+        clips: Path of the stretches at full scale; "" where none is.
+        data: As of a `Curve`. clipped: How many stretches there are. words_high: The largest peak, as words.
+    """
+
+    path: str
+    clips: str
+    data: dict[str, object]
+    clipped: int
+    words_high: str
+
+
+def waveform(series: Series, duration_s: float, clipping: Sequence[tuple[float, float]] = ()) -> Waveform | None:
+    """Draw peaks (dBFS, null in digital silence) as a waveform; None where nothing was measured. clipping: stretches (s)."""
+    known = [v for v in series.values if v is not None and math.isfinite(v)]
+    if not known or duration_s <= 0:
+        return None
+    t_s, values = series.t_s, series.values
+    step = median(b - a for a, b in zip(t_s, t_s[1:], strict=False)) if len(t_s) > 1 else 0.1
+    size = max(1, math.ceil(len(values) / MAX_STEPS))
+    halves: list[tuple[float, float, float]] = []  # begin and end (s), half the height
+    for i in range(0, len(values), size):
+        loud = [v for v in values[i : i + size] if v is not None and math.isfinite(v)]
+        if loud:
+            last = min(len(values), i + size) - 1
+            halves.append((t_s[i] - step / 2, t_s[last] + step / 2, max(LEAST_HALF, 50 * min(1.0, 10 ** (max(loud) / 20)))))
+    path: list[str] = []
+    run: list[tuple[float, float, float]] = []
+    for piece in halves:
+        if run and piece[0] - run[-1][1] > step / 2:
+            path.append(_mirrored(run, duration_s))
+            run = []
+        run.append(piece)
+    path.append(_mirrored(run, duration_s))
+    edges = [(_x(a, duration_s), _x(b, duration_s)) for a, b in clipping]
+    clips = "".join(f"M{a:g} 0H{max(b, a + 2):g}V100H{a:g}Z" for a, b in edges)
+    kept_t, kept = thin_out(t_s, values)
+    ends = (max(known) - LEVEL_SPAN_DB, max(known))
+    data = _data("Waveform", clean(series.unit), kept_t, kept, ends)
+    return Waveform("".join(path), clips, data, len(clipping), words(max(known), "dBFS", ends))
+
+
+def _mirrored(run: list[tuple[float, float, float]], duration_s: float) -> str:
+    """A closed path of steps: along the upper edge and back along the lower."""
+    there = [f"V{50 - h:.1f}H{_x(b, duration_s):g}" for _, b, h in run]
+    back = [f"V{50 + h:.1f}H{_x(a, duration_s):g}" for a, _, h in reversed(run)]
+    return f"M{_x(run[0][0], duration_s):g} 50{''.join(there)}{''.join(back)}Z"
+
+
+def _x(t_s: float, duration_s: float) -> float:
+    at = min(1.0, max(0.0, t_s / duration_s)) * WIDTH
+    return round(at) if duration_s <= WHOLE_UNITS_S else round(at, 1 if duration_s <= 10 * WHOLE_UNITS_S else 2)
 
 
 def _y(value: float, low: float, high: float) -> float:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from reelscope.document.report.words import MINUS, clean, hex_colour, key_title, percent, sentence, value_text
+from reelscope.document.report.words import MINUS, NA, clean, hex_colour, key_title, percent, sentence, value_text
 from reelscope.document.schema import Segment, Track
 
-__all__ = ["QUIET", "category_of", "colours_of", "details_of", "fields", "label_of", "tone_key"]
+__all__ = ["QUIET", "alarming", "category_of", "colours_of", "details_of", "fields", "label_of", "striking", "tone_key"]
 
 LABEL_KEYS = (
     "text",
@@ -36,6 +36,8 @@ NUMBER_KEYS = {"scene": "Scene", "scene_index": "Scene", "shot": "Shot", "shot_i
 
 # What is the absence of the thing measured, drawn quietly.
 QUIET = frozenset({"pause", "silence", "static", "none", "other", "unknown", "not_found"})
+# What an editor mends: these and whatever a shot is found wanting for stand out.
+FAULTS = frozenset({"black", "frozen", "clipping"})
 STRETCHES = frozenset({"shot", "clip"})
 MAX_DETAILS = 12
 
@@ -116,6 +118,8 @@ def category_of(extra: Mapping[str, Any]) -> str:
 def tone_key(extra: Mapping[str, Any]) -> str:
     """A shot that nothing is wrong with is drawn quietly, one with reasons in their colour."""
     category = category_of(extra)
+    if category == "class" and isinstance(extra.get("label"), str):
+        return str(extra["label"])
     if extra.get("holds") is False or (not category and "arousal" in extra and extra["arousal"] is None):
         return "none"
     if category in STRETCHES:
@@ -125,6 +129,18 @@ def tone_key(extra: Mapping[str, Any]) -> str:
     if category == "look" and "at_camera" in extra:
         return {True: "look", False: "away"}.get(extra["at_camera"], "none")
     return category
+
+
+def alarming(extra: Mapping[str, Any]) -> bool:
+    """Whether a bar is a fault of the picture or the sound."""
+    kind = extra.get("kind")
+    return isinstance(kind, str) and (kind in FAULTS or (kind in STRETCHES and bool(_reasons(extra))))
+
+
+def striking(extra: Mapping[str, Any]) -> bool:
+    """Whether a bar is what its lane is looked at for: eyes that meet the camera, a gesture."""
+    kind = extra.get("kind")
+    return (kind == "look" and extra.get("at_camera") is True) or (kind == "gesture" and isinstance(extra.get("gesture"), str))
 
 
 def colours_of(extra: Mapping[str, Any]) -> tuple[tuple[str, float], ...]:
@@ -140,8 +156,19 @@ def colours_of(extra: Mapping[str, Any]) -> tuple[tuple[str, float], ...]:
     return tuple((h, round(100 * w / total, 2)) for h, w in weighed)
 
 
+def _mended(found: object) -> list[tuple[str, str]]:
+    """What a reader corrected: what the analysis had said stays in sight."""
+    out = []
+    for change in found if isinstance(found, list) else []:
+        if isinstance(change, Mapping) and isinstance(change.get("field"), str):
+            was = change.get("was")
+            out.append(("Corrected", f"{key_title(clean(change['field'])).lower()} was {NA if was is None else clean(was)[:80]}"))
+    return out
+
+
 def details_of(extra: Mapping[str, Any], confidence: float | None, label: str) -> list[tuple[str, str]]:
     out = [("Confidence", percent(confidence))] if confidence is not None else []
+    out += _mended(extra.get("corrected"))
     for key, value in extra.items():
         if key == "palette":
             value = [f"{s.get('hex')}" for s in value or [] if isinstance(s, Mapping)]

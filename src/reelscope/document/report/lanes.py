@@ -5,70 +5,36 @@ Labels come from the typed fields that the document promises (text, label, move,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from reelscope.document.names import ANALYZER_TITLES
-from reelscope.document.report.curves import Curve, curve
-from reelscope.document.report.labels import QUIET, category_of, colours_of, details_of, fields, label_of, tone_key
-from reelscope.document.report.words import clean, sentence, timecode
+from reelscope.document.names import title_of
+from reelscope.document.report.curves import Curve, Waveform, curve, waveform
+from reelscope.document.report.items import MANY_POINTS, MAX_ITEMS, Item, Maker, Row, Tips, pack, row
+from reelscope.document.report.labels import category_of, fields
+from reelscope.document.report.speech_rows import speech_rows
+from reelscope.document.report.words import clean, sentence
 from reelscope.document.schema import AnalyzerEntry, Document, Segment, Series
 
-__all__ = ["Item", "Lane", "Row", "Tips", "lane", "lanes", "pack"]
+__all__ = ["MAX_ITEMS", "Item", "Lane", "Row", "Tips", "lane", "lanes", "pack"]
 
 # What an `index` counts, where the word is not "No.".
 INDEX_WORDS = {"scene_segmentation": "Scene"}
-TONES = 8
-
-POINT_S = 1e-6
-MANY_POINTS = 12
 MAX_GROUPS = 8
-MAX_ITEMS = 1500  # of one row: beyond it bars are thinner than a pixel and the file grows for nothing; the document has them all
 SHOWN_ROWS = 4
+SHOWN_VOICES = 8
 SHOWN_CURVES = 2
 TOLD_SHARE = 0.9
 
+# Who is seen comes before what is seen.
+PEOPLE = ("person", "face", "hand")
+PLURALS = {"person": "People", "face": "Faces", "hand": "Hands", "event": "Sounds"}
+
+PEAKS = "peak_dbfs"  # of audio_analysis: the waveform
+
 # Curves that people look for first, by a word of their name.
 FIRST_CURVES = ("momentary", "loudness", "pitch", "brightness", "luma", "sharp", "speed", "zoom", "energy")
-
-
-@dataclass(slots=True)
-class Tips:
-    """Details of every item, read by the page's script: {"h": title, "t": time, "d": [[name, value], ...]}."""
-
-    entries: list[dict[str, Any]] = field(default_factory=list)
-    curves: list[dict[str, object]] = field(default_factory=list)
-
-    def add(self, title: str, time: str, details: list[tuple[str, str]]) -> int:
-        self.entries.append({"h": title, "t": time, "d": [list(d) for d in details]})
-        return len(self.entries) - 1
-
-    def add_curve(self, data: dict[str, object]) -> int:
-        self.curves.append(data)
-        return len(self.curves) - 1
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One bar (or mark, where it has no length) of a lane; left and width in percent of the clip."""
-
-    tip: int
-    left: float
-    width: float
-    label: str
-    aria: str
-    tone: str
-    point: bool
-    colours: tuple[tuple[str, float], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    title: str | None
-    items: tuple[Item, ...]
-    omitted: int = 0
-    marks: bool = False  # only moments and many of them: thin ticks
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +43,7 @@ class Lane:
 
     name: str
     title: str
+    wave: tuple[int, Waveform] | None
     rows: tuple[Row, ...]
     curves: tuple[tuple[int, Curve], ...]
     more_rows: tuple[Row, ...]
@@ -84,63 +51,14 @@ class Lane:
 
     @property
     def empty(self) -> bool:
-        return not (self.rows or self.curves)
+        return not (self.rows or self.curves or self.wave)
 
-
-def _time_words(start_s: float, end_s: float) -> str:
-    if end_s - start_s <= POINT_S:
-        return timecode(start_s)
-    return f"{timecode(start_s)} \N{EN DASH} {timecode(end_s)} ({timecode(end_s - start_s)})"
-
-
-@dataclass(slots=True)
-class _Maker:
-    duration_s: float
-    tips: Tips
-    noun: str = ""
-    tones: dict[str, str] = field(default_factory=dict)
-
-    def tone(self, category: str) -> str:
-        if category in QUIET:
-            return "tq"
-        return self.tones.setdefault(category, f"t{len(self.tones) % TONES}")
-
-    def item(self, start_s: float, end_s: float, extra: Mapping[str, Any], confidence: float | None, number: int, fallback: str) -> Item:
-        label, named = label_of(extra, self.noun)
-        colours = colours_of(extra)
-        if not named:
-            label = fallback or str(number)
-        words = _time_words(start_s, end_s)
-        point = end_s - start_s <= POINT_S
-        whole = self.duration_s or 1.0
-        left = min(100.0, max(0.0, 100 * start_s / whole))
-        return Item(
-            tip=self.tips.add(label, words, details_of(extra, confidence, label)),
-            left=round(left, 4),
-            width=0.0 if point else round(min(100.0 - left, 100 * (end_s - start_s) / whole), 4),
-            label="" if colours and not named else label,
-            aria=f"{label}, {words}",
-            tone=self.tone(tone_key(extra)),
-            point=point,
-            colours=colours,
-        )
-
-
-def pack(items: Iterable[Item]) -> list[list[Item]]:
-    """First-fit into as few rows as bars without overlap need; the order of `items` is the order in time."""
-    rows: list[list[Item]] = []
-    ends: list[float] = []
-    for item in items:
-        end = item.left + item.width
-        for i, last in enumerate(ends):
-            if item.left >= last - 1e-3:
-                rows[i].append(item)
-                ends[i] = max(end, item.left + 1e-2)
-                break
-        else:
-            rows.append([item])
-            ends.append(max(end, item.left + 1e-2))
-    return rows
+    @property
+    def height_px(self) -> int:
+        """About how tall the lane is drawn; a browser that leaves out what is off the screen takes it until it has seen the lane."""
+        heads = 1 if self.rows and self.rows[0].title is None and not self.wave else 0
+        rows = 26 * (1 + len(self.rows) - heads) + 46 * len(self.curves) + (64 if self.wave else 0)
+        return 12 + rows + (22 if self.more_rows or self.more_curves else 0)
 
 
 def _overlap(spans: list[tuple[float, float]]) -> bool:
@@ -152,41 +70,57 @@ def _overlap(spans: list[tuple[float, float]]) -> bool:
     return False
 
 
-def _row(title: str | None, items: list[Item]) -> Row:
-    shown = items[:MAX_ITEMS]
-    return Row(title, tuple(shown), len(items) - len(shown), len(shown) > 2 * MANY_POINTS and all(i.point for i in shown))
+def _group(extra: Mapping[str, Any]) -> str:
+    """What shares a row where bars overlap: things of a kind; where sound is sorted into classes, the class."""
+    if extra.get("kind") == "class" and isinstance(extra.get("label"), str):
+        return str(extra["label"])
+    return category_of(extra)
 
 
-def _segment_rows(segments: list[Segment], maker: _Maker) -> list[Row]:
-    # What does not hold comes after what does, where rows are short of room.
-    ordered = sorted(segments, key=lambda s: (getattr(s, "holds", True) is False, s.start_s, s.end_s))
-    made = [
-        (category_of(extra := fields(s)), s, maker.item(s.start_s, s.end_s, extra, s.confidence, n, "")) for n, s in enumerate(ordered, 1)
-    ]
-    groups = list(dict.fromkeys(category for category, _, _ in made))
-    points = sum(item.point for _, _, item in made)
-    crowded = _overlap([(s.start_s, s.end_s) for _, s, _ in made]) or (points > MANY_POINTS and points < len(made))
-    if not crowded:
-        return [_row(None, [item for _, _, item in made])] if made else []
-    if len(groups) > MAX_GROUPS or len(groups) == 1:
-        return [_row(None, row) for row in pack(item for _, _, item in made)]
+def _grouped(made: list[tuple[str, Item]]) -> list[Row]:
+    """Rows by group, people before things, each packed."""
+    groups = list(dict.fromkeys(group for group, _ in made))
+    people = [group for group in PEOPLE if group in groups]
+    rest = [group for group in groups if group not in PEOPLE]
+    sets: list[tuple[str | None, set[str]]] = [(PLURALS[group], {group}) for group in people]
+    if rest and (people or len(groups) > MAX_GROUPS):
+        sets.append(("Objects" if people else None, set(rest)))
+    elif len(groups) == 1:
+        sets = [(PLURALS[groups[0]] if people else None, set(groups))]
+    else:
+        sets += [(PLURALS.get(group) or (sentence(clean(group)) if group else "Other"), {group}) for group in rest]
     rows = []
-    for group in groups:
-        title = sentence(clean(group)) if group else "Other"
-        for i, row in enumerate(pack(item for category, _, item in made if category == group)):
-            rows.append(_row(title if i == 0 else None, row))
+    for title, of in sets:
+        rows += [row(title if i == 0 else None, packed) for i, packed in enumerate(pack(item for group, item in made if group in of))]
     return rows
 
 
-def _track_rows(entry: AnalyzerEntry, maker: _Maker) -> list[Row]:
+def _segment_rows(segments: list[Segment], maker: Maker) -> list[Row]:
+    # What does not hold comes after what does, where rows are short of room.
+    ordered = sorted(segments, key=lambda s: (getattr(s, "holds", True) is False, s.start_s, s.end_s))
+    made = [(_group(extra := fields(s)), maker.item(s.start_s, s.end_s, extra, s.confidence, n, "")) for n, s in enumerate(ordered, 1)]
+    points = sum(item.point for _, item in made)
+    people = {group for group, _ in made} & set(PEOPLE)
+    crowded = _overlap([(s.start_s, s.end_s) for s in ordered]) or (points > MANY_POINTS and points < len(made))
+    if not crowded and not people:
+        return [row(None, [item for _, item in made])] if made else []
+    return _grouped(made)
+
+
+def _track_rows(entry: AnalyzerEntry, maker: Maker) -> list[Row]:
     told: dict[Any, float] = {}
     for s in entry.segments:
         told[getattr(s, "track_id", None)] = told.get(getattr(s, "track_id", None), 0.0) + s.end_s - s.start_s
     # A track of which segments speak most of the time is on the timeline already.
     tracks = [t for t in entry.tracks if told.get(t.track_id, 0.0) < TOLD_SHARE * (t.end_s - t.start_s) or t.track_id not in told]
     ordered = sorted(tracks, key=lambda t: (t.start_s, t.end_s))
-    items = [maker.item(t.start_s, t.end_s, fields(t), None, n, f"Track {t.track_id}") for n, t in enumerate(ordered, 1)]
-    return [_row("Tracks" if i == 0 and entry.segments else None, row) for i, row in enumerate(pack(items))]
+    made = []
+    for n, track in enumerate(ordered, 1):
+        extra = fields(track)
+        made.append((_group(extra), maker.item(track.start_s, track.end_s, extra, None, n, f"Track {track.track_id}")))
+    if {group for group, _ in made} & set(PEOPLE):
+        return _grouped(made)
+    return [row("Tracks" if i == 0 and entry.segments else None, packed) for i, packed in enumerate(pack(item for _, item in made))]
 
 
 def _curve_order(series: Series) -> int:
@@ -198,17 +132,24 @@ def _curve_order(series: Series) -> int:
 
 def lane(name: str, entry: AnalyzerEntry, duration_s: float, tips: Tips) -> Lane:
     """The lane of one analyzer that ran."""
-    maker = _Maker(duration_s, tips, INDEX_WORDS.get(name, ""))
-    rows = _segment_rows(entry.segments, maker) + _track_rows(entry, maker)
-    drawn = [curve(s, duration_s) for s in sorted(entry.series, key=_curve_order)]
+    maker = Maker(duration_s, tips, INDEX_WORDS.get(name, ""))
+    made = speech_rows if any(hasattr(s, "words") and hasattr(s, "text") for s in entry.segments) else _segment_rows
+    rows = [tips.add_row(found) for found in made(entry.segments, maker) + _track_rows(entry, maker)]
+    wave = None
+    if peaks := next((s for s in entry.series if s.name == PEAKS), None):
+        wave = waveform(peaks, duration_s, [(s.start_s, s.end_s) for s in entry.segments if getattr(s, "kind", None) == "clipping"])
+    drawn = [curve(s, duration_s) for s in sorted(entry.series, key=_curve_order) if wave is None or s is not peaks]
     curves = [(tips.add_curve(c.data), c) for c in drawn if c.path]
-    shown = [pair for n, pair in enumerate(curves) if n < SHOWN_CURVES or "beat" in pair[1].name]  # editors cut on beats
+    room = SHOWN_CURVES - (wave is not None)
+    shown = [pair for n, pair in enumerate(curves) if n < room or "beat" in pair[1].name]  # editors cut on beats
+    most = SHOWN_VOICES if made is speech_rows else SHOWN_ROWS
     return Lane(
         name=name,
-        title=ANALYZER_TITLES.get(name, sentence(name)),
-        rows=tuple(rows[:SHOWN_ROWS]),
+        title=clean(title_of(name, getattr(entry, "title", None))),
+        wave=(tips.add_curve(wave.data), wave) if wave else None,
+        rows=tuple(rows[:most]),
         curves=tuple(shown),
-        more_rows=tuple(rows[SHOWN_ROWS:]),
+        more_rows=tuple(rows[most:]),
         more_curves=tuple(pair for pair in curves if pair not in shown),
     )
 

@@ -3,7 +3,7 @@
   // ---- tips ------------------------------------------------------------------------------------------------------------------
   let shown = null;
   const showTip = (item) => {
-    const entry = data.tips[+item.dataset.t];
+    const entry = many.get(item) ?? data.tips[+item.dataset.t];
     if (!entry) return;
     const title = document.createElement("b"), when = document.createElement("time"), list = document.createElement("dl");
     title.textContent = entry.h;
@@ -40,6 +40,7 @@
   body.addEventListener("focusin", (event) => { const item = itemOf(event); if (item && item.matches(":focus-visible")) showTip(item); });
   body.addEventListener("focusout", hideTip);
   document.addEventListener("click", (event) => { const item = itemOf(event); if (item) showTip(item); else hideTip(); });
+  addEventListener("keydown", (event) => { if (event.key === "Escape") hideTip(); }); // wherever the focus is
   // Scrolling takes the pointer off its bar; a bar with the focus keeps its tip and takes it along.
   const moved = () => { if (shown && shown === document.activeElement) place(); else hideTip(); };
   addEventListener("scroll", moved, { passive: true });
@@ -47,16 +48,18 @@
 
   // ---- keys: one tab stop a row, arrows inside -----------------------------------------------------------------------------------
   body.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") { hideTip(); return; }
     const item = itemOf(event);
-    if (!item) return;
-    const row = $$(".it", item.parentElement), rows = $$(".tl-row", body).filter((r) => r.offsetParent && $(".it", r));
-    const i = row.indexOf(item), middle = (e) => { const r = e.getBoundingClientRect(); return (r.left + r.right) / 2; };
+    if (!item || event.altKey || event.ctrlKey || event.metaKey) return;
+    const row = $$(".it", item.parentElement), rows = $$(".tl-row", body).filter((r) => r.offsetParent && $(".it, [data-dense]", r));
+    const i = row.indexOf(item), middle = (e) => parseFloat(e.style.left) + (parseFloat(e.style.width) || 0) / 2;
+    const dense = denseRows.get(item.parentElement);
     const near = (step) => {
       const other = rows[rows.indexOf(item.closest(".tl-row")) + step];
-      return other && $$(".it", other).reduce((a, b) => (Math.abs(middle(b) - middle(item)) < Math.abs(middle(a) - middle(item)) ? b : a));
+      if (!other) return null;
+      denseRows.get($(".tl-track", other))?.draw();
+      return $$(".it", other).reduce((a, b) => (Math.abs(middle(b) - middle(item)) < Math.abs(middle(a) - middle(item)) ? b : a));
     };
-    const next = { ArrowRight: () => row[i + 1], ArrowLeft: () => row[i - 1], Home: () => row[0], End: () => row.at(-1), ArrowDown: () => near(1), ArrowUp: () => near(-1) }[event.key];
+    const next = { ArrowRight: () => row[i + 1], ArrowLeft: () => row[i - 1], Home: () => dense?.edge(false) ?? row[0], End: () => dense?.edge(true) ?? row.at(-1), ArrowDown: () => near(1), ArrowUp: () => near(-1) }[event.key];
     if (!next) return;
     event.preventDefault();
     const target = next();
