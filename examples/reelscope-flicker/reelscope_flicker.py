@@ -30,6 +30,7 @@ class FlickerOptions(Options):
 class Flashing(Segment):
     """A stretch with more flashes than allowed. per_s: the most within a second; area: median share of the picture that changed."""
 
+    label: str
     flashes: int
     per_s: int
     area: Value
@@ -101,8 +102,9 @@ class Flicker(Analyzer[FlickerResult]):
         before = [sum(t - 1 < turn <= t for turn in times) // 2 for t in ticks]
         segments = []
         for i, j in stretches(times, turns=2 * (self.options.most + 1)):
-            area = sorted(shares[i:j])[(j - i) // 2]
-            segments.append(Flashing(start_s=times[i], end_s=times[j - 1], flashes=(j - i) // 2, per_s=most(times[i:j]), area=area))
+            area, per_s = sorted(shares[i:j])[(j - i) // 2], most(times[i:j])
+            label = f"{per_s} flashes a second"
+            segments.append(Flashing(start_s=times[i], end_s=times[j - 1], label=label, flashes=(j - i) // 2, per_s=per_s, area=area))
         over_s = sum(s.end_s - s.start_s for s in segments)
         summary = FlickerSummary(
             flashes=len(times) // 2, per_s=most(times), over_s=over_s, within_limit=not segments, frames=self.frame_count
