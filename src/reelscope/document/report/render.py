@@ -25,7 +25,23 @@ from reelscope.document.schema import Document
 
 __all__ = ["render_report", "report_policy", "script_json"]
 
-SCRIPTS = ("core", "timeline", "bars", "lanes", "tips", "viewer", "player", "overlay", "now", "shots", "sound", "print", "transcript", "mend", "page")
+SCRIPTS = (
+    "core",
+    "timeline",
+    "bars",
+    "lanes",
+    "tips",
+    "viewer",
+    "player",
+    "overlay",
+    "now",
+    "shots",
+    "sound",
+    "print",
+    "transcript",
+    "mend",
+    "page",
+)
 """Parts of the script in their order; each keeps its names in a block, and all stand in one function."""
 
 STYLES = ("base", "stage", "header", "timeline", "shots", "insights", "sections", "transcript", "mend", "print")
