@@ -30,6 +30,7 @@ from reelscope.server.blobs import LocalBlobs
 from reelscope.usable import catalog
 from tests.clips import moving_frames, write_clip
 from tests.plugin_tools import Site, plugin_site
+from tests.server.conftest import in_process
 
 __all__ = ["plugin_site"]
 
@@ -415,6 +416,19 @@ def test_the_server_takes_a_plugins_name_and_tells_another_package_from_it(plugi
     off = Asking(Settings.model_validate({"plugins": {"enabled": False}}), LocalBlobs(tmp_path / "blobs"))
     with pytest.raises(InputError, match="'counter' is no analyzer"):
         off.check(AnalysisRequest(path="/x", analyzers=["counter"]))
+
+
+def test_the_servers_catalogue_tells_where_it_is_from(plugin_site: Site, tmp_path: Path) -> None:
+    plugin_site.add("counter", spec='title="How many",')
+    plugin_site.declare("broken-package", {"nowhere": "plugin_nowhere:A"})
+    with in_process(tmp_path, f"sqlite:///{tmp_path / 'server.sqlite3'}") as api:
+        rows = {row["name"]: row for row in api.client.get("/analyzers").json()["items"]}
+    assert list(rows) == [*ANALYZER_NAMES, "counter", "nowhere"]
+    counter, nowhere = rows["counter"], rows["nowhere"]
+    assert (counter["title"], counter["status"], counter["distribution"]) == ("How many", "usable", "package-counter 1.0")
+    assert (nowhere["status"], nowhere["distribution"]) == ("unavailable", "broken-package 1.0")
+    assert "broken-package 1.0: plugin_nowhere:A cannot be imported" in nowhere["reason"]
+    assert rows["text_overlay"]["distribution"] is None
 
 
 # --- names ----------------------------------------------------------------------------------------------------------------------------

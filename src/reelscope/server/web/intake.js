@@ -57,9 +57,9 @@ export const intake = (refs) => {
       say(asking, `Which of them can run here is not known: ${error.message}.`);
     }
     const before = new Set(checks().length ? picked() : found.map((a) => a.name));
-    boxes.replaceChildren(...found.map(({ name, status, reason, hint }) => h("li", {},
+    boxes.replaceChildren(...found.map(({ name, title, status, reason, hint }) => h("li", {},
       h("label", { class: "check" }, h("input", { type: "checkbox", value: name, checked: before.has(name) }),
-        h("span", {}, TITLES[name] ?? name, h("small", {}, status === "unavailable" ? `cannot run here: ${[reason, hint].filter(Boolean).join(". ")}` : name))))));
+        h("span", {}, TITLES[name] ?? title ?? name, h("small", {}, status === "unavailable" ? `cannot run here: ${[reason, hint].filter(Boolean).join(". ")}` : name))))));
     summarise();
   };
   let asked = false;

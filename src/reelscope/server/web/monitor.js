@@ -10,6 +10,7 @@ import { ago, mib, NA, number, percent, PHASES, plural, rate, sentence, span } f
 
 const SPAN_S = 300;
 const ORDER = Object.keys(TITLES);
+const rank = (name) => (ORDER.includes(name) ? ORDER.indexOf(name) : ORDER.length); // a plugin's come last
 const FULL = 0.9; // from here on a disk, a memory or a GPU's memory is shown as nearly full
 const SERVER = { starting: "Starting", ready: "Ready", draining: "Ending: takes no more clips" };
 const WORKER = { starting: "Starting", ready: "Ready", draining: "Ending", gone: "Gone" };
@@ -220,7 +221,7 @@ export const monitor = (main) => {
     workers.update(refs.workers, now.workers, (w) => w.id);
     show(refs.noWorkers, now.workers.length === 0);
     say(refs.restarts, now.restarts || now.engine_restarts ? `${plural(now.restarts, "restart")}, ${number(now.engine_restarts)} of their engines` : "no restart since the server's start");
-    const ran = now.analyzers.filter((a) => a.runs_1h > 0).sort((a, b) => ORDER.indexOf(a.name) - ORDER.indexOf(b.name));
+    const ran = now.analyzers.filter((a) => a.runs_1h > 0).sort((a, b) => rank(a.name) - rank(b.name));
     rates.update(refs.rates, ran, (a) => a.name);
     show(refs.ratesBox, ran.length > 0);
     show(refs.noRates, ran.length === 0);
