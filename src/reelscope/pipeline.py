@@ -114,7 +114,9 @@ def analyze_to(
     """
     settings = settings or Settings()
     with out_folder(Path(out_dir), settings.system.min_free_disk_mib) as out, Session(settings, events) as session:
-        return write(session.analyze(source, only=only, skip=skip), out, formats=formats or settings.output.formats)
+        analysis = session.analyze(source, only=only, skip=skip)
+        clip = None if is_url(source) else Path(source)  # what was fetched is gone again
+        return write(analysis, out, formats=formats or settings.output.formats, clip=clip)
 
 
 @dataclass(frozen=True, slots=True)
@@ -421,8 +423,11 @@ def _cache_info(outcome: Outcome, reused: list[str]) -> CacheInfo:
     )
 
 
-def write(analysis: Analysis, out_dir: Path, *, formats: Sequence[str] = ("json", "html")) -> Written:
+def write(analysis: Analysis, out_dir: Path, *, formats: Sequence[str] = ("json", "html"), clip: Path | None = None) -> Written:
     """Write the document's files, all of them or none.
+
+    Args:
+        clip: The clip's file where it stays, which the report then plays.
 
     Raises:
         InputError: The folder cannot be written to. OutputError: the disk fails.
@@ -433,9 +438,11 @@ def write(analysis: Analysis, out_dir: Path, *, formats: Sequence[str] = ("json"
     paths: dict[str, Path] = {}
     if "html" in formats:
         from reelscope.document.report import render_report
+        from reelscope.document.report.beside import clip_address
 
+        address = clip_address(clip, out_dir) if clip is not None else None
         written = type(document).model_validate_json(text)  # its figures are rounded: the report says what the document says
-        files["report.html"] = render_report(written, keyframes=analysis.keyframes).encode()
+        files["report.html"] = render_report(written, keyframes=analysis.keyframes, clip=address).encode()
         paths["html"] = out_dir / "report.html"
     if "json" in formats:
         files["analysis.json"] = text.encode()  # last: who sees it may rely on the rest

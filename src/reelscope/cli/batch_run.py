@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reelscope.cli.batch_ledger import Ledger
@@ -57,7 +58,8 @@ def run_local(session: Session, items: Sequence[Item], ledger: Ledger, *, only: 
                 analyze_fetched(session, Target(item.source, base / item.folder, item.folder), Names(()), only=only, skip=skip)
             else:
                 with out_folder(base / item.folder, settings.system.min_free_disk_mib) as folder:
-                    write(session.analyze(item.source, only=only, skip=skip, job=item.folder), folder, formats=settings.output.formats)
+                    analysis = session.analyze(item.source, only=only, skip=skip, job=item.folder)
+                    write(analysis, folder, formats=settings.output.formats, clip=Path(item.source))
         except EngineError as error:
             if error.code in GIVEN_UP:
                 raise

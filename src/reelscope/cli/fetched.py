@@ -70,7 +70,7 @@ def analyze_fetched(session: Session, target: Target, names: Names, *, only: Seq
                 before = clip.exists()
                 try:
                     got.path.replace(clip)
-                    return write(analysis, folder, formats=settings.output.formats)
+                    return write(analysis, folder, formats=settings.output.formats, clip=clip)
                 except BaseException as error:
                     if not before:  # else the results of then still lie there
                         clip.unlink(missing_ok=True)

@@ -61,7 +61,7 @@ def analyze_all(
                     return analyze_fetched(session, target, names, only=only, skip=skip)
             with out_folder(target.folder, settings.system.min_free_disk_mib), view.clip(target.job, label(target.source)):
                 analysis = session.analyze(target.source, only=only, skip=skip, job=target.job, origin=target.origin)
-                return write(analysis, target.folder, formats=settings.output.formats)
+                return write(analysis, target.folder, formats=settings.output.formats, clip=Path(target.source))
 
         for target, done in session.each(work, targets):
             if isinstance(done, Exception):

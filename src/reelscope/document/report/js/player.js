@@ -5,61 +5,110 @@ const stage = $("#stage"), video = $("#video");
   const still = $("#still"), scrub = $("#scrub"), none = $("#no-clip"), words = $("#no-clip-words"), play = $(".play");
   const tells = "requestVideoFrameCallback" in video; // which frame is on the screen
   const HAIR = 0.001; // a browser that is sent to a frame's very time may round to the frame before; no frame is as short as this
-  const SETTLED_MS = 400; // for the first frame to be told; a page in the background is told none
+  const SETTLED_MS = 2000; // for the first frame to be told; a page in the background is told none
+  const UNTOLD_MS = 80; // after a seek to the frame that is shown already nothing is told
   const STALLED_MS = 300; // without a frame the clip's own clock goes on: sound alone, slides
   let there = false; // a clip is loaded
   let sees = false; // and its picture plays
+  let aim = null; // the frame that it is on its way to
   let offset = 0; // what the browser's clock is ahead of the document's: containers may begin anywhere
   let shown = null; // time of the frame on the screen, by the browser's clock
-  let heard = 0, rate = 1, turn = 0, blob = null;
+  let heard = 0, rate = 1, turn = 0, blob = null, creeping = false;
 
   // ---- the clip as what the playhead runs by -----------------------------------------------------------------------------------
   const landed = (at) => new Promise((done) => { // goes there; the time of the frame that is shown then
     let timer = 0;
     const id = video.requestVideoFrameCallback((_, told) => { clearTimeout(timer); shown = told.mediaTime; done(shown); });
-    video.addEventListener("seeked", () => { timer = setTimeout(() => { video.cancelVideoFrameCallback(id); done(shown); }, 150); }, { once: true });
+    video.addEventListener("seeked", () => { timer = setTimeout(() => { video.cancelVideoFrameCallback(id); done(shown); }, UNTOLD_MS); }, { once: true });
     video.currentTime = Math.max(0, at);
   });
 
-  // Where frames have no common length, Chromium may land one too early, because it takes a mean for their length. A cut's time is
-  // that of a frame: then go on from there until that very frame is shown.
-  const exactly = async (goal) => {
-    const mine = ++turn;
-    let low = goal, high = null, at = goal + HAIR;
-    for (let tries = 0; tries < 14; tries++) {
-      const frame = await landed(at);
-      if (mine !== turn || frame === null || Math.abs(frame - goal) <= HAIR) return;
-      if (frame < goal) { low = at; at = high === null ? at + 0.25 / fps : (low + high) / 2; } else { high = at; at = (low + high) / 2; }
-      if (high !== null && high - low < HAIR / 2) return;
+  // Where frames have no common length, Chromium takes a mean for it when it seeks: it may land a frame or two early, and some frames
+  // it never lands on. It shows every one when it plays. So there the last bit of the way is played, slowly and without sound.
+  const SPEEDS = [0.25, 0.125, 0.0625], PATIENCE_MS = 500, GIVEN_UP_MS = 5000;
+  const creep = (mine, until, slow = SPEEDS[1]) => new Promise((done) => {
+    const silent = video.muted, began = performance.now();
+    let id = 0;
+    const end = (frame) => {
+      clearInterval(hurry);
+      video.cancelVideoFrameCallback(id);
+      if (!playhead.playing) video.pause(); // else somebody has pressed play meanwhile
+      video.muted = silent;
+      video.playbackRate = rate;
+      creeping = false;
+      done(frame);
+    };
+    const hurry = setInterval(() => { // a frame that stands for long
+      if (mine !== turn) end(null);
+      else if (video.ended || performance.now() - began > GIVEN_UP_MS) end(shown);
+      else video.playbackRate = Math.min(4, video.playbackRate * 2);
+    }, PATIENCE_MS);
+    const see = (_, told) => {
+      shown = told.mediaTime;
+      if (mine !== turn) end(null); else if (until(shown)) end(shown); else id = video.requestVideoFrameCallback(see);
+    };
+    creeping = true;
+    video.muted = true;
+    video.playbackRate = slow;
+    id = video.requestVideoFrameCallback(see);
+    video.play().catch(() => end(null));
+  });
+  const REACH_S = 0.06, FAR_S = 12, LEAST_S = 1 / 120;
+  const landedBefore = async (mine, goal) => { // the place from which a frame before goal is shown; null at the start
+    for (let reach = REACH_S; reach < FAR_S; reach *= 2) {
+      const at = Math.max(0, goal - reach), frame = await landed(at);
+      if (mine !== turn) return null;
+      if (frame !== null && frame < goal - HAIR) return at;
+      if (at === 0) return null;
     }
+    return null;
   };
-
-  // The next frame, or the one before. With a constant rate the middle of its time is known. Else: away until another frame is shown,
-  // then back by halves as long as one between might be missed.
-  const LEAST_S = 0.004, FAR_S = 12;
-  const neighbour = async (by) => {
-    const mine = ++turn, from = shown;
-    if (!data.vfr) return landed(by > 0 ? from + 1.5 / fps : from - 0.5 / fps);
-    let near = from, far = null, best = null, reach = 0.5 / fps;
-    for (;;) {
-      const at = far === null ? Math.max(0, from + by * reach) : (near + far) / 2;
+  const creepTo = async (mine, goal) => { // from wherever it stands, before that; again and slower where a busy machine has skipped it
+    let frame = shown;
+    for (const slow of SPEEDS) {
+      frame = await creep(mine, (m) => m >= goal - HAIR, slow);
+      if (mine !== turn || frame === null || frame <= goal + HAIR || (await landedBefore(mine, goal)) === null) break;
+    }
+    return frame;
+  };
+  const exactly = async (goal) => { // to the frame of this very time
+    const mine = ++turn, here = () => mine === turn;
+    aim = goal;
+    const frame = await landed(goal + HAIR);
+    if (here() && frame !== null && Math.abs(frame - goal) > HAIR && (frame < goal || (await landedBefore(mine, goal)) !== null) && here()) await creepTo(mine, goal);
+    if (here()) aim = null;
+  };
+  const neighbour = async (by) => { // the next frame, or the one before; null where there is none
+    const mine = ++turn, from = aim ?? shown ?? (await landed(video.currentTime)) ?? video.currentTime; // a seek may still be on its way
+    if (mine !== turn) return null;
+    aim = null;
+    if (!data.vfr) {
+      for (let k = 1; k < 8; k++) { // the middle of its time; a frame may be missing
+        const frame = await landed(Math.max(0, by > 0 ? from + (k + 0.5) / fps : from - (k - 0.5) / fps));
+        if (mine !== turn) return null;
+        if (frame === null || (frame - from) * by > HAIR) return frame;
+      }
+      return null;
+    }
+    // In small steps away, until another frame is shown. Chromium passes over some where rates vary: those it cannot be stopped at.
+    let at = from;
+    for (let reach = LEAST_S; reach < FAR_S; reach += reach < 0.25 ? LEAST_S : reach) {
+      at = Math.min(video.duration, Math.max(0, from + by * reach));
       const frame = await landed(at);
       if (mine !== turn) return null;
-      if (frame === null || (frame - from) * by <= HAIR) {
-        near = at;
-        if (far === null && (reach > FAR_S || at === 0 || at >= video.duration)) return frame;
-        if (far === null) reach *= 2;
-      } else { far = at; best = frame; }
-      if (far !== null && Math.abs(far - near) <= LEAST_S) return shown === best ? best : landed(far);
+      if (frame !== null && (frame - from) * by > HAIR) return frame;
+      if (at === 0 || at === video.duration) return null;
     }
+    return null;
   };
 
   let steps = Promise.resolve(), waiting = 0;
   const clip = {
-    play() { video.play().catch((error) => { if (error.name !== "AbortError") playhead.pause(); }); },
+    play() { turn += 1; video.play().catch((error) => { if (error.name !== "AbortError") playhead.pause(); }); },
     pause() { video.pause(); },
     seek(t) {
       const goal = t + offset;
+      shown = aim = null;
       if (tells && sees && data.vfr && !playhead.playing && data.shots.some((shot) => Math.abs(shot.s - t) < 1e-6)) { exactly(goal); return; }
       turn += 1;
       video.currentTime = Math.max(0, goal + HAIR);
@@ -67,10 +116,10 @@ const stage = $("#stage"), video = $("#video");
     speed(to) { video.defaultPlaybackRate = video.playbackRate = to; },
     // Frame by frame; false where the browser does not tell its frames, and the playhead counts by the mean rate.
     step(by, came) {
-      if (!tells || !sees || shown === null) return false;
+      if (!tells || !sees) return false;
       if (waiting > 3) return true; // a key held down is not to go on for seconds after it is let go
       waiting += 1;
-      steps = steps.then(() => neighbour(by)).then((frame) => { waiting -= 1; if (frame !== null) came(frame - offset); });
+      steps = steps.then(() => neighbour(by)).then((frame) => { waiting -= 1; if (frame !== null) came(frame - offset); }, () => { waiting -= 1; });
       return true;
     },
   };
@@ -100,9 +149,10 @@ const stage = $("#stage"), video = $("#video");
     notice(unlike());
     show(playhead.t);
   };
+  video.addEventListener("loadstart", () => { shown = null; });
   video.addEventListener("loadeddata", () => {
     sees = video.videoWidth > 0;
-    if (!tells || !sees) { settle(null); return; }
+    if (!tells || !sees || shown !== null) { settle(shown); return; }
     const timer = setTimeout(() => { video.cancelVideoFrameCallback(id); settle(null); }, SETTLED_MS);
     const id = video.requestVideoFrameCallback((_, told) => { clearTimeout(timer); settle(told.mediaTime); });
   });
@@ -198,7 +248,7 @@ const stage = $("#stage"), video = $("#video");
   };
   mute.addEventListener("click", () => { video.muted = !video.muted; if (!video.muted && video.volume === 0) video.volume = 0.5; });
   volume.addEventListener("input", () => { video.muted = false; video.volume = +volume.value; });
-  video.addEventListener("volumechange", () => { loudness(); kept.set("sound", [video.volume, video.muted]); });
+  video.addEventListener("volumechange", () => { if (creeping) return; loudness(); kept.set("sound", [video.volume, video.muted]); });
   key("m", "Mute", () => { if (mute.disabled) say(mute.title); else mute.click(); });
   const [loud, silent] = [kept.get("sound", [1, false])].map((was) => (Array.isArray(was) ? was : [1, false]))[0];
   if (loud >= 0 && loud <= 1) { video.volume = loud; video.muted = silent === true; loudness(); }
@@ -224,7 +274,7 @@ const stage = $("#stage"), video = $("#video");
   });
   // Keys of a keyboard or headset, another tab's call: what stops or starts the clip stops or starts the page.
   video.addEventListener("pause", () => { if (there && playhead.playing && !video.ended && !video.seeking) playhead.pause(); });
-  video.addEventListener("play", () => { if (there && !playhead.playing) playhead.play(); });
+  video.addEventListener("play", () => { if (there && !creeping && !video.paused && !playhead.playing) playhead.play(); });
 
   let written = "";
   playhead.follow((t, why) => {
