@@ -147,12 +147,18 @@ const toShot = (step) => { // to the next shot, or to the start of this one and 
 // A key works anywhere but in a field, and never takes one from a control that has a meaning for it.
 const keyList = [];
 const key = (name, words, action) => keyList.push({ name, words, action });
+let pointed = null; // what was clicked last: Space after a click plays, as editors expect; Space on a button that was reached by keys presses it
+addEventListener("pointerdown", (event) => { pointed = event.target.closest?.("button, a[href], summary") ?? null; }, true);
+addEventListener("keydown", (event) => { if (event.key === "Tab" || event.key === "Enter") pointed = null; }, true);
+addEventListener("keyup", (event) => { if (event.key === " " && pointed && event.target === pointed && !document.querySelector("dialog[open]")) event.preventDefault(); }, true);
 addEventListener("keydown", (event) => {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
   const at = event.target;
-  if (at.closest?.("input, textarea, select, [contenteditable]")) return;
+  if (at.closest?.("input:not([type=range]), textarea, select, [contenteditable]")) return;
+  if (at.matches?.("[type=range]") && /^(Arrow|Home|End|Page)/.test(event.key)) return;
   const pressed = `${event.shiftKey && event.key.length > 1 ? "Shift+" : ""}${event.key}`;
-  if ((event.key === " " || event.key === "Enter") && at.closest?.("button, a[href], summary")) return;
+  const control = at.closest?.("button, a[href], summary");
+  if (control && (event.key === "Enter" || (event.key === " " && control !== pointed))) return;
   const found = keyList.find(({ name }) => name === pressed);
   if (!found) return;
   event.preventDefault();
