@@ -36,8 +36,8 @@ test: setup-dev  ## the tests: no network, no weights; those that want Debian's 
 	$(BIN)/python -m pytest -q -n 2 $(ARGS)
 
 check: setup-dev  ## what CI runs: style, then the tests
-	$(BIN)/ruff check src tests bench
-	$(BIN)/ruff format --check -q src tests bench
+	$(BIN)/ruff check src tests bench examples
+	$(BIN)/ruff format --check -q src tests bench examples
 	$(MAKE) test
 
 accuracy: setup-dev  ## measure against known truth, a row for each of the nineteen
