@@ -1,4 +1,4 @@
-"""The player in headless Chromium: the frame that the document names, the clip that is there, is not, cannot be played or is another one."""
+"""The player in headless Chromium: the frame that the document names; a clip that is there, is gone, cannot be played, is another."""
 
 from __future__ import annotations
 
@@ -276,8 +276,8 @@ def test_nothing_moves_when_the_clip_has_come(clips: tuple[dict[str, Numbered], 
     assert len(made["30"].times) == FRAMES
     page = look("about:blank")
     page.add_init_script(
-        "window.moved = 0; new PerformanceObserver(list => { for (const e of list.getEntries()) "
-        "for (const s of e.sources) if (s.node?.closest?.('#stage')) moved += e.value; }).observe({ type: 'layout-shift', buffered: true });"
+        "window.moved = 0; new PerformanceObserver(list => { for (const e of list.getEntries()) for (const s of e.sources) "
+        "if (s.node?.closest?.('#stage')) moved += e.value; }).observe({ type: 'layout-shift', buffered: true });"
     )
     page.goto(f"{base}/30.html")
     assert comes_to(page, READY)

@@ -19,7 +19,8 @@ CODECS = {
     "mpeg2video": "MPEG-2", "mjpeg": "Motion JPEG",
 }  # fmt: skip
 CONTAINERS = (
-    ("mov", "MP4 or MOV"), ("mp4", "MP4"), ("matroska", "Matroska"), ("avi", "AVI"), ("mpegts", "MPEG-TS"), ("asf", "ASF"), ("flv", "FLV"), ("ogg", "Ogg"),
+    ("mov", "MP4 or MOV"), ("mp4", "MP4"),
+    ("matroska", "Matroska"), ("avi", "AVI"), ("mpegts", "MPEG-TS"), ("asf", "ASF"), ("flv", "FLV"), ("ogg", "Ogg"),
 )  # fmt: skip
 
 WEB_CODECS = frozenset({"vp8", "vp9", "av1"})  # in a Matroska container they are what is called WebM

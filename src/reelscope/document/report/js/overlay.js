@@ -34,7 +34,7 @@
     const a = track.p[i], b = track.p[i + 1];
     if (b && ms >= a[0] && b[0] - a[0] <= gap) {
       const f = (ms - a[0]) / (b[0] - a[0]);
-      return a.map((v, k) => (k === 0 ? v : v === HIDDEN || b[k] === HIDDEN ? HIDDEN : mix(v, b[k], f)));
+      return a.map((v, k) => (k === 0 ? v : v === HIDDEN || b[k] === HIDDEN ? (f < 0.5 ? v : b[k]) : mix(v, b[k], f)));
     }
     const near = b && Math.abs(b[0] - ms) < Math.abs(a[0] - ms) ? b : a;
     return Math.abs(near[0] - ms) <= alone * 2 ? near : null;
