@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -208,6 +209,20 @@ def test_report_renders_a_document_again(cli: Any, place: Path, clip: Path) -> N
     assert (place / "o/report.html").read_bytes() == first
     assert cli(["report", "o/analysis.json", "--out", "again/r.html"]).code == 0
     assert (place / "again/r.html").read_bytes() == first
+
+
+def test_a_report_plays_the_clip_where_it_lies_and_names_no_folder_of_the_machine(cli: Any, place: Path, clip: Path) -> None:
+    mine = place / "my #1.mp4"
+    shutil.copy(clip, mine)
+    assert cli(["analyze", mine, "--only", "color_analysis", "--out", "o", "--quiet"]).code == 0
+    first = (place / "o/report.html").read_bytes()
+    assert b'src="../my%20%231.mp4"' in first
+    assert str(place).encode() not in first
+    assert cli(["report", "o/analysis.json", "--out", "deep/er/r.html"]).code == 0
+    assert b'src="../../my%20%231.mp4"' in (place / "deep/er/r.html").read_bytes()
+    mine.write_bytes(b"another one")
+    assert cli(["report", "o/analysis.json"]).code == 0
+    assert b'id="video" src=' not in (place / "o/report.html").read_bytes(), "a file of another size is another clip"
 
 
 def test_a_report_shows_the_figures_as_the_document_has_them(cli: Any, place: Path) -> None:

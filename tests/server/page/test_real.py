@@ -46,7 +46,13 @@ def test_a_clip_from_its_upload_to_its_report(browser: Browser, serve: Callable[
     assert page.locator("video").evaluate("v => v.error") is None, "the clip plays from the server"
     with context.expect_page() as popup:
         page.get_by_role("link", name="Open the report, in a new tab").click()
-    assert comes(popup.value, lambda: popup.value.locator("#shots tbody tr").count() > 0)
+    reports = Opened(popup.value, page.base)
+    assert comes(reports, lambda: popup.value.locator("#shots tbody tr").count() > 0)
+    video = popup.value.locator("#video")
+    assert comes(reports, lambda: video.evaluate("v => v.readyState >= 2 && !v.error")), "it plays under the server's policy"
+    video.evaluate("v => { v.currentTime = v.duration / 2; }")
+    assert comes(reports, lambda: video.evaluate("v => !v.seeking && v.currentTime > 0")), "ranges let it seek"
+    assert popup.value.locator("#no-clip").is_hidden()
     page.get_by_role("link", name="Monitor").click()
     assert comes(page, lambda: page.locator(".worker").count() == 1 and "Ready" in page.locator(".worker").inner_text())
     assert comes(page, lambda: page.locator(".rates tbody tr").count() == len(CHEAP))
