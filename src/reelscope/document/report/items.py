@@ -38,8 +38,8 @@ class Tips:
         return len(self.entries) - 1
 
     def add_row(self, row: Row) -> Row:
-        """A row of many bars is drawn by the page's script, as far as it is in sight; others stay as they are."""
-        if len(row.items) <= DENSE:
+        """A row of many bars, or of words, is drawn by the page's script, as far as it is in sight; others stay as they are."""
+        if len(row.items) <= DENSE and not row.words:
             return row
         tones = list(dict.fromkeys(item.tone for item in row.items))
         data: dict[str, object] = {

@@ -37,8 +37,8 @@ NUMBER_KEYS = {"scene": "Scene", "scene_index": "Scene", "shot": "Shot", "shot_i
 # What is the absence of the thing measured, drawn quietly.
 QUIET = frozenset({"pause", "silence", "static", "none", "other", "unknown", "not_found"})
 # What an editor mends: these and whatever a shot is found wanting for stand out.
-FAULTS = frozenset({"black", "frozen", "clipping"})
-STRETCHES = frozenset({"shot", "clip"})
+FAULTS = ("black", "frozen", "clipping")
+STRETCHES = ("shot", "clip")  # no sets: a document of others may hold what no set can be asked for
 MAX_DETAILS = 12
 
 
@@ -134,7 +134,7 @@ def tone_key(extra: Mapping[str, Any]) -> str:
 def alarming(extra: Mapping[str, Any]) -> bool:
     """Whether a bar is a fault of the picture or the sound."""
     kind = extra.get("kind")
-    return isinstance(kind, str) and (kind in FAULTS or (kind in STRETCHES and bool(_reasons(extra))))
+    return kind in FAULTS or (kind in STRETCHES and bool(_reasons(extra)))
 
 
 def striking(extra: Mapping[str, Any]) -> bool:

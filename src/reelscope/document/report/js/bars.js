@@ -3,6 +3,7 @@ const many = new WeakMap(); // a bar that stands for several: its details
 const denseRows = new Map(); // track: {draw(), edge(last)}
 {
   const CELL_PX = 12; // bars narrower than this share a place with their neighbours in the same cell
+  const WORD_PX = 30, PHRASE_PX = 120, PAUSE_S = 0.35; // words narrower than that stand in phrases, which end where a voice rests
   const COARSE = 1.7, SETTLED_MS = 110; // while a zoom goes on its bars keep their company until they are this much off
   const unitName = (tips, count, joined) => (joined ? tips.map((t) => t.h).join(" ") : new Set(tips.map((t) => t.h)).size === 1 ? `${count} × ${tips[0].h}` : `${count} bars`);
   const span = (tips, from, to) => `${tips[0].t.split(" ")[0]} – ${clock((to / 100) * duration)}`;
@@ -13,19 +14,31 @@ const denseRows = new Map(); // track: {draw(), edge(last)}
     const there = new Map(); // key: element
     let units = [], unitsAt = 0, drawn = [1, 0]; // drawn: from and to in percent of the clip
 
-    // All units at this zoom; a cell of the grid keeps its place wherever the view is.
+    // All units at this zoom, for the whole row: they do not depend on where the view is.
+    const widths = order.map((n) => row.w[n]).sort((a, b) => a - b), usual = widths[widths.length >> 1];
+    const cells = (px) => {
+      let open = null;
+      for (const n of order) {
+        const width = row.w[n], cell = Math.floor((row.l[n] * px) / CELL_PX), l = row.l[n], r = l + Math.max(0, width);
+        if (width * px >= CELL_PX) { units.push({ key: n, l, r, all: [n] }); open = null; }
+        else if (open?.cell === cell) { open.all.push(n); open.key = `c${cell}`; open.r = Math.max(open.r, r); }
+        else { open = { cell, key: n, l, r, all: [n] }; units.push(open); }
+      }
+    };
+    const phrases = (px) => {
+      const rest = (100 * PAUSE_S) / duration;
+      let open = null;
+      for (const n of order) {
+        const l = row.l[n], r = l + Math.max(0, row.w[n]);
+        if (open && l - open.r <= rest && (r - open.l) * px <= PHRASE_PX) { open.all.push(n); open.key = `p${open.all[0]}-${open.all.length}`; open.r = Math.max(open.r, r); }
+        else { open = { key: n, l, r, all: [n] }; units.push(open); }
+      }
+    };
     const cluster = () => {
       units = [];
       unitsAt = view.width;
       const px = view.width / 100;
-      let open = null;
-      for (const n of order) {
-        const width = row.w[n], cell = Math.floor((row.l[n] * px) / CELL_PX);
-        if (width * px >= CELL_PX) { units.push({ key: n, l: row.l[n], r: row.l[n] + width, all: [n] }); continue; }
-        if (open?.cell === cell) { open.all.push(n); open.key = `c${cell}`; open.r = Math.max(open.r, row.l[n] + Math.max(0, width)); continue; }
-        open = { cell, key: n, l: row.l[n], r: row.l[n] + Math.max(0, width), all: [n] };
-        units.push(open);
-      }
+      if (joined && usual * px < WORD_PX) phrases(px); else cells(px);
     };
     const build = ({ l, r, all }) => {
       const n = all[0], entry = data.tips[row.i[n]], one = all.length === 1, moment = one && row.w[n] < 0;
@@ -63,10 +76,18 @@ const denseRows = new Map(); // track: {draw(), edge(last)}
         if (before ? before.nextElementSibling !== button : track.firstElementChild !== button) { if (before) before.after(button); else track.prepend(button); }
         before = button;
       }
+      // What has the focus stays until it loses it; it stands on the side that it was left on.
+      for (const [key, button] of there) if (!keys.has(key) && parseFloat(button.style.left) < low) track.prepend(button);
       const stops = $$(".it", track);
       if (stops.length && !stops.some((b) => b.tabIndex === 0)) stops[0].tabIndex = 0;
     };
-    denseRows.set(track, { draw, lane: track.closest(".lane"), edge: (last) => { body.scrollLeft = last ? body.scrollWidth : 0; view.scroll = body.scrollLeft; draw(); return last ? $$(".it", track).at(-1) : $(".it", track); } });
+    const edge = (last) => {
+      body.scrollLeft = last ? body.scrollWidth : 0;
+      view.scroll = body.scrollLeft;
+      draw();
+      return there.get(units.at(last ? -1 : 0)?.key);
+    };
+    denseRows.set(track, { draw, edge, lane: track.closest(".lane") });
   }
 
   const near = new Set(); // lanes on the screen or just off it

@@ -111,7 +111,8 @@ const view = { left: 0, width: 1, gut: 0, seen: 1, scroll: 0, moved: [] };
   };
 
   // ---- the playhead ----------------------------------------------------------------------------------------------------------
-  let free = false; // somebody looks elsewhere while it plays
+  const LOOK_MS = 1000;
+  let free = false, looked = 0; // somebody looks elsewhere while it plays, and when the hand last moved the view
   let shotNow = -1;
   const band = $(".shot-now"), cells = $$(".cell");
   const draw = () => {
@@ -134,7 +135,7 @@ const view = { left: 0, width: 1, gut: 0, seen: 1, scroll: 0, moved: [] };
   playhead.follow((t, why) => {
     if (wide !== null && why !== "state") {
       const x = view.left + xOf(t), inSight = x >= view.scroll + view.left && x <= view.scroll + view.seen * (why === "play" ? 0.94 : 1);
-      if (inSight || why !== "play") free = false;
+      if (why !== "play" || (inSight && performance.now() - looked > LOOK_MS)) free = false;
       if (!inSight && !free) scrollTo(x - view.left - (view.seen - view.left) * (why === "play" ? 0.08 : 0.4));
     }
     if (why === "state") free = false;
@@ -142,9 +143,10 @@ const view = { left: 0, width: 1, gut: 0, seen: 1, scroll: 0, moved: [] };
     inShot(t);
     if (needle.hidden) time.textContent = clock(t);
   });
-  const elsewhere = () => { if (playhead.playing) free = true; };
+  const elsewhere = () => { if (playhead.playing) { free = true; looked = performance.now(); } };
   for (const kind of ["wheel", "touchmove", "pointerdown"]) body.addEventListener(kind, elsewhere, { passive: true });
   body.addEventListener("scroll", () => {
+    if (free) looked = performance.now();
     view.scroll = body.scrollLeft;
     head.scrollLeft = view.scroll;
     ruler();
@@ -252,12 +254,11 @@ const view = { left: 0, width: 1, gut: 0, seen: 1, scroll: 0, moved: [] };
     measure();
     zoomTo(phone.matches ? Math.min(duration * PHONE_PX_PER_S, PHONE_PX) : null, view.left);
   };
-  let seen = 0;
+  start();
+  let seen = body.clientWidth;
   new ResizeObserver(() => {
     if (body.clientWidth === seen) return;
-    const first = seen === 0;
     seen = body.clientWidth;
-    if (first) { start(); return; }
     measure();
     zoomTo(wide);
   }).observe(body);
