@@ -137,6 +137,8 @@ def test_lanes_are_walked_by_keyboard(at: tuple[Opened, Document]) -> None:
     page = opened.page
     page.locator(".tl-body").focus()
     page.keyboard.press("Tab")
+    assert page.locator(":focus").get_attribute("aria-label") == "Move or hide the lane Cuts and shots"
+    page.keyboard.press("Tab")
     cut = page.locator(":focus")
     assert cut.get_attribute("aria-label") == "Cut, 0:02.40"
     assert page.locator("#tip").is_visible()
@@ -186,7 +188,7 @@ def test_zoom_more_and_the_viewer(at: tuple[Opened, Document]) -> None:
     more.click()
     assert more.get_attribute("aria-expanded") == "true"
     assert page.locator(f"#{more.get_attribute('aria-controls')}").is_visible()
-    page.locator("#shot-0 .key").focus()
+    page.locator("#shot-0 .grow").focus()
     page.keyboard.press("Enter")
     assert page.locator("#viewer").is_visible()
     page.keyboard.press("ArrowRight")
