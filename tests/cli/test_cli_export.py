@@ -279,6 +279,8 @@ def test_the_clip_as_it_is_told(cli: Cli, place: Path) -> None:
     save(place / "done", full_document())
     (place / "b.mp4").write_bytes(b"1")
     assert (place / "b.mp4").as_uri() in named(cli, place, "--clip", "b.mp4")[0]
+    for no_file in ("done", "", "b" * 400 + ".mp4"):
+        assert (place / no_file).resolve().as_uri() + '"' not in named(cli, place, "--clip", no_file)[0]
     text, said = named(cli, place, "--clip", "/Volumes/Footage/b.mp4")  # of the machine on which it will be edited
     assert "/Volumes/Footage/b.mp4" in text and said == ""
 

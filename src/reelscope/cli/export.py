@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -152,7 +153,7 @@ def _material(document: Document, path: Path, clip: str | None, corrections: Pat
     from reelscope.cli.rerender import keyframes_beside
     from reelscope.document.exports import Material, title_of
 
-    where = _given(clip) if clip is not None else find_clip(document, path)
+    where = _given(clip) if clip else find_clip(document, path)
     shown, notes = _corrected(document, path, corrections)
     names = (shot.keyframe for shot in document.shots if shot.keyframe)
     material = Material(shown, keyframes_beside(path.parent, names), title_of(document), str(where) if where is not None else None, options)
@@ -160,8 +161,11 @@ def _material(document: Document, path: Path, clip: str | None, corrections: Pat
 
 
 def _given(clip: str) -> str:
-    """A path that is here as an absolute one; anything else may be right on another machine and stays as it is."""
-    return str(Path(clip).resolve()) if Path(clip).exists() else clip
+    """A file that is here by its absolute path; anything else may be right on another machine and stays as it is."""
+    with contextlib.suppress(OSError):  # a name that no file here can have
+        if Path(clip).is_file():
+            return str(Path(clip).resolve())
+    return clip
 
 
 def find_clip(document: Document, path: Path) -> Path | None:
@@ -184,6 +188,7 @@ def find_clip(document: Document, path: Path) -> Path | None:
 
 def _corrected(document: Document, path: Path, file: Path | None) -> tuple[Document, list[str]]:
     """The document as its user corrected it, and a note where that changed it or could not."""
+    from reelscope.cli.terminal import one_line
     from reelscope.document.corrections import beside, corrected, read_corrections
     from reelscope.errors import InputError
 
@@ -194,7 +199,8 @@ def _corrected(document: Document, path: Path, file: Path | None) -> tuple[Docum
         raise InputError(f"{file}: is of another clip", code="other_clip", hint="give the corrections of this document's clip")
     done = corrected(document, found)
     notes = [f"{len(done.applied)} of {len(found.edits)} corrections applied"] if found.edits else []
-    return done.document, notes + [f"a correction has no place in this analysis: {one.reason}" for one in done.unplaced[:UNPLACED_TOLD]]
+    unplaced = [f"a correction has no place in this analysis: {one_line(one.reason or '')}" for one in done.unplaced[:UNPLACED_TOLD]]
+    return done.document, notes + unplaced
 
 
 def _check(folder: Path, names: Sequence[str], inputs: Sequence[Path]) -> None:

@@ -156,6 +156,7 @@ def test_a_document_with_nothing_to_say_has_no_cues() -> None:
         ("a.srt", b"1\n00:00:00,000 --> 00:00:01,000\nx\n", "1 cue"),
         ("a.csv", b'a\n"x\ny"\n', "1 row"),
         ("a.csv", b"a\n", "0 rows"),
+        ("a.csv", b'a,b\n"""x""\ny","' + b"z\n" * 100_000 + b'"\n', "1 row"),
         ("a.jsonl", b"", "0 rows"),
         ("a.edl", b"001  A V C\n001  A V D 020\n002  A V C\n* 003  A V C\n", "2 events"),
     ],

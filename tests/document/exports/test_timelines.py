@@ -15,6 +15,7 @@ from reelscope.document.evidence import Evidence
 from reelscope.document.exports import FORMATS, Material
 from reelscope.document.exports.timelines import edl, fcpxml
 from reelscope.document.exports.timelines import otio as otio_json
+from reelscope.document.exports.timelines._notes import notes_of
 from reelscope.document.insights import measure_insights
 from reelscope.document.schema import Document, ShotTransition
 from tests.document.exports.timelines_made import EDGES, GRADUAL, RATES, Rate, document_at, material
@@ -263,6 +264,13 @@ def test_insights_become_markers_with_their_claim_and_figure() -> None:
     assert len(marks) < 100, "beats are no markers"
     for clip, mark in ((c, m) for c in clips for m in c.markers):
         assert frames(clip.source_range)[0] <= frames(mark.marked_range)[0] < frames(mark.marked_range)[1] <= frames(clip.source_range)[1]
+
+
+def test_speakers_count_from_one_as_in_subtitles() -> None:
+    from tests.document.corrections.made import spoken
+
+    said = [n.comment for n in notes_of(spoken()) if n.kind == "speech"]
+    assert [re.search(r"speaker (\d)", comment)[1] for comment in said] == ["1", "1", "2", "2", "1", "3"]  # type: ignore[index]
 
 
 def test_texts_that_cannot_be_read_are_marked() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -29,7 +27,8 @@ def _said(number: int, one: str) -> str:
 
 
 def _csv(data: bytes) -> str:
-    return _said(sum(1 for _ in csv.reader(io.StringIO(data.decode(), newline=""))) - 1, "row")
+    """Line ends outside of quotes; Python's reader refuses cells of more than 128 KiB, and a `summary` can be longer."""
+    return _said(sum(part.count(b"\n") for part in data.split(b'"')[::2]) - 1, "row")
 
 
 def _parquet(data: bytes) -> str:

@@ -116,7 +116,8 @@ def _speech(document: Document) -> Iterator[Note]:
 def _speaker(row: Fields) -> str:
     if row.get("speaker_name"):
         return str(row["speaker_name"])
-    return "" if row.get("speaker") is None else f"speaker {row['speaker']}"
+    number = row.get("speaker")
+    return f"speaker {number + 1}" if isinstance(number, int) else ""  # from 1, as in the report and in subtitles
 
 
 def _transitions(document: Document) -> Iterator[Note]:
