@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, get_args
 
@@ -14,6 +15,11 @@ from tests.document.corrections.made import SENTENCES, Overlay, said_of, sentenc
 from tests.document.fixtures import empty_document, full_document
 
 CLIP = spoken()
+ONE = {
+    "id": "a", "kind": "word", "field": "text", "anchor": {"analyzer": "speech_transcription", "part": "words"}, "was": "a", "now": "b",
+    "author": "ana", "at": "2026-11-24T09:00:00Z",
+}  # fmt: skip
+TWICE = json.dumps({"sha256": "0" * 64, "edits": [ONE, ONE]}).encode()
 
 
 def entry_of(document: Document, name: str) -> Any:
@@ -52,6 +58,7 @@ def test_a_corrected_document_is_not_corrected_by_others() -> None:
         (b'{"sha256": "abc", "edits": []}', "not_corrections"),
         (b'{"sha256": "%s", "edits": [{"id": "a"}]}' % (b"0" * 64), "not_corrections"),
         (b'{"schema_version": "2.0", "sha256": "%s"}' % (b"0" * 64), "other_schema"),
+        (TWICE, "not_corrections"),
     ],
 )
 def test_a_file_that_holds_none_is_refused_by_name(tmp_path: Path, content: bytes, code: str) -> None:
@@ -303,6 +310,37 @@ def test_an_overlay_of_a_newer_version_is_said_to_be_unplaced() -> None:
     newer = made.model_copy(update={"field": "colour"})
     (outcome,) = corrected(CLIP, overlay.all.model_copy(update={"edits": [newer]})).outcomes
     assert outcome.state == "unplaced" and "colour" in (outcome.reason or "")
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"kind": "label"}, "cannot correct size of shots"),
+        ({"kind": "speaker", "field": "speaker_name"}, "cannot correct speaker_name of shots"),
+        ({"kind": "word", "field": "text"}, "cannot correct text of shots"),
+        ({"anchor": {"part": "speakers"}}, "cannot correct size of shots"),
+        ({"anchor": {"analyzer": "nobody"}}, "cannot correct size of nobody"),
+        ({"now": "huge"}, "'huge' is no value of size"),
+        ({"now": ""}, "'' is no value of size"),
+    ],
+)
+def test_a_file_written_by_hand_says_only_what_can_be_said(change: dict[str, Any], told: str) -> None:
+    overlay = Overlay(CLIP)
+    (made,) = overlay.add("shot", field="size", start_s=0.0, end_s=2.4, was="close_up", now="medium")
+    raw = made.model_dump(mode="json")
+    raw |= change | {"anchor": raw["anchor"] | change.get("anchor", {})}
+    found = corrected(CLIP, Corrections.model_validate({"sha256": CLIP.source.sha256, "edits": [raw]}))
+    assert [(o.state, told in (o.reason or "")) for o in found.outcomes] == [("unplaced", True)]
+    assert found.document.shots == CLIP.shots
+
+
+def test_shots_are_corrected_only_where_what_is_in_them_was() -> None:
+    raw = CLIP.model_dump(mode="json")
+    raw["shots"][3]["text"] = ["as another version wrote it"]
+    overlay = Overlay(Document.model_validate(raw))
+    overlay.add("text", start_s=0.2, end_s=2.3, was="Three things nobody tells you", now="Three things")
+    found = corrected(overlay.document, overlay.all).document
+    assert [s.index for s in found.shots if (s.model_extra or {}).get("corrected")] == [0]
 
 
 def test_allowed_values_are_those_of_the_analyzers() -> None:

@@ -130,7 +130,7 @@ class _Work:
         words = self._words()
         self._names()
         self._take_away()
-        renew_shots(self.out, self.stands)
+        renew_shots(self.raw, self.out, self.stands)
         if words:
             renew_summary(self.out, [s.correction for s in self.stands if s.correction.kind == "word"])
         if self.stands:

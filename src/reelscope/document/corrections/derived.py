@@ -15,19 +15,22 @@ from reelscope.timebase import overlap_s
 __all__ = ["renew_insights", "renew_shots", "renew_summary"]
 
 
-def renew_shots(out: dict[str, Any], stands: Sequence[Stand]) -> None:
-    """`speech` and `text` of the shots in which corrected words and texts are, by the rules of document.merge."""
+def renew_shots(raw: Mapping[str, Any], out: dict[str, Any], stands: Sequence[Stand]) -> None:
+    """`speech` and `text` of the shots in which corrected words and texts are, by the rules of document.merge.
+
+    A shot in which nothing changed stays as it was written, by whichever version: nobody corrected it.
+    """
     words = [s.correction for s in stands if s.correction.kind == "word"]
     texts = [s.correction for s in stands if s.what is not None and (s.what.analyzer, s.what.field) == ("text_overlay", "text")]
     for shot in out.get("shots") or ():
         if words and shot.get("speech") is not None:
-            _renew(shot, "speech", _speech(out, shot), words)
+            _renew(shot, "speech", _speech(raw, shot), _speech(out, shot), words)
         if texts:
-            _renew(shot, "text", _texts(out, shot), texts)
+            _renew(shot, "text", _texts(raw, shot), _texts(out, shot), texts)
 
 
-def _renew(shot: dict[str, Any], field: str, now: Any, by: Sequence[Correction]) -> None:
-    if shot[field] != now:
+def _renew(shot: dict[str, Any], field: str, was: Any, now: Any, by: Sequence[Correction]) -> None:
+    if now not in (was, shot[field]):
         near = min(by, key=lambda c: (_away(c, shot), -c.at.timestamp(), c.id))
         mark(shot, field, shot[field], now, near)
 

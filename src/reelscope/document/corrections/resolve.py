@@ -14,8 +14,10 @@ from reelscope.document.corrections.words import find_words
 
 __all__ = ["Outcome", "Places", "Resolved", "Stand", "resolve"]
 
+SHOWN = 80  # characters of a value, in a reason
 NO_RESULT = "{analyzer} has no result in this analysis: {status}"
 UNKNOWN = "this version of reelscope cannot correct {field} of {analyzer}"
+NO_VALUE = "{now!r} is no value of {field} that this version of reelscope knows"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class Places:
         # by the correction's id: they do not depend on the others
         self._found: dict[str, tuple[Found, Editable | None]] = {}
         self._identities: dict[str, Hashable] = {}
+        self._briefs: dict[str, tuple[PlaceBrief, ...]] = {}
 
     def of(self, what: Editable) -> list[Item]:
         """All places that have a field."""
@@ -70,6 +73,11 @@ class Places:
 
     def _find(self, correction: Correction) -> tuple[Found, Editable | None]:
         anchor = correction.anchor
+        what = _what(correction)
+        if what is None:
+            return Found(reason=UNKNOWN.format(field=correction.field, analyzer=anchor.analyzer)), None
+        if not (correction.now or what.empty) or (what.values is not None and correction.now not in what.values):
+            return Found(reason=NO_VALUE.format(now=correction.now[:SHOWN], field=correction.field)), None
         entry = self.raw["analyzers"].get(anchor.analyzer)
         if entry is not None and entry["status"] != "ok":
             return Found(reason=NO_RESULT.format(analyzer=anchor.analyzer, status=entry["status"].replace("_", " "))), None
@@ -78,13 +86,16 @@ class Places:
         if correction.kind == "speaker":
             found = find_voice(correction, self.segments) if anchor.part == "speakers" else find_segments(correction, self.segments)
             return found, None
-        for what in EDITABLE:
-            if (what.kind, what.analyzer, what.field, what.when) == (correction.kind, anchor.analyzer, correction.field, anchor.of_kind):
-                return find(correction, self.of(what), fuzzy=what.kind == "text"), what
-        return Found(reason=UNKNOWN.format(field=correction.field, analyzer=anchor.analyzer)), None
+        return find(correction, self.of(what), fuzzy=what.kind == "text"), what
 
-    def briefs(self, correction: Correction, indices: tuple[int, ...], what: Editable | None) -> Iterator[PlaceBrief]:
+    def briefs(self, correction: Correction) -> tuple[PlaceBrief, ...]:
         """The same for people: when."""
+        if correction.id not in self._briefs:
+            found, what = self.find(correction)
+            self._briefs[correction.id] = tuple(self._told(correction, found.indices, what))
+        return self._briefs[correction.id]
+
+    def _told(self, correction: Correction, indices: tuple[int, ...], what: Editable | None) -> Iterator[PlaceBrief]:
         part, analyzer = correction.anchor.part, correction.anchor.analyzer
         if correction.kind == "word" and indices:
             first, last = self.words[indices[0]], self.words[indices[-1]]
@@ -100,6 +111,14 @@ class Places:
                 item = next(i for i in self.of(what) if i.index == index)  # type: ignore[arg-type]
                 start, end = item.start_s, item.end_s
             yield PlaceBrief(analyzer=analyzer, part=part, index=index, start_s=start, end_s=end)
+
+
+def _what(correction: Correction) -> Editable | None:
+    """The row of the table that a correction is of; None where it is of none: a newer version wrote it, or somebody by hand."""
+    anchor = correction.anchor
+    part = "speakers" if correction.kind == "speaker" and anchor.part == "segments" else anchor.part
+    of = (correction.kind, anchor.analyzer, correction.field, part, anchor.of_kind)
+    return next((e for e in EDITABLE if (e.kind, e.analyzer, e.field, e.part, e.when) == of), None)
 
 
 @dataclass(slots=True)
@@ -125,7 +144,7 @@ def resolve(places: Places, corrections: Corrections) -> Resolved:
         keys = {i: (correction.anchor.analyzer, correction.anchor.part, i, correction.field) for i in found.indices}
         free = tuple(i for i in found.indices if keys[i] not in taken)
         whole = correction.kind == "word"  # words that were corrected together are not taken apart
-        briefs = tuple(places.briefs(correction, found.indices, what))
+        briefs = places.briefs(correction)
         if anchor in anchors or (found.indices and (not free or (whole and len(free) < len(found.indices)))):
             outcomes.append(Outcome(correction, "superseded", places=briefs))
             continue

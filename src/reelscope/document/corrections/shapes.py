@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -144,6 +145,13 @@ class Correction(Shape):
     withdrawn: Withdrawn | None = None
 
 
+def _told_apart(edits: list[Correction]) -> list[Correction]:
+    for id, count in Counter(edit.id for edit in edits).most_common(1):
+        if count > 1:
+            raise ValueError(f"{count} corrections have the id {id}")
+    return edits
+
+
 class Corrections(Shape):
     """The corrections of one clip, oldest first: the file `corrections.json`.
 
@@ -154,7 +162,7 @@ class Corrections(Shape):
     schema_version: str = OVERLAY_VERSION
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
     revision: int = 0
-    edits: Annotated[list[Correction], Field(max_length=MOST_EDITS)] = []
+    edits: Annotated[list[Correction], Field(max_length=MOST_EDITS), AfterValidator(_told_apart)] = []
 
 
 class Edit(BaseModel):
