@@ -105,10 +105,6 @@ def render_comparison(
     return environment().get_template("comparison.html.j2").render(page)
 
 
-def _tone(index: int, clips: int) -> str:
-    return f"t{index}" if clips <= TONES else "tq"
-
-
 def _strip(index: int, clip: Figures, longest: float, keyframes: Mapping[str, bytes]) -> Strip:
     about = [timecode(clip.clip.duration_s), f"{len(clip.shots)} shots" if len(clip.shots) != 1 else "1 shot"]
     if clip.clip.views is not None:
