@@ -141,6 +141,32 @@ def test_a_speaker_is_named_in_the_whole_clip(place: Place, report: Callable[...
     assert page.locator(".who", has_text="Ada Lovelace").count() == 3 and page.locator(".who", has_text="Speaker 2").count() == 1
 
 
+def test_only_what_was_mended_at_a_place_is_told_there(place: Place, report: Callable[..., Page]) -> None:
+    def told(selector: str, text: str = "") -> list[str]:
+        page.locator(selector, has_text=text).first.click()
+        page.locator("#mend-now").wait_for()
+        rows = [row.partition("”A")[0] for row in page.locator("#mend-history li span").all_text_contents()]
+        page.keyboard.press("Escape")
+        return rows
+
+    for edit in (
+        {"kind": "speaker", "was": 0, "now": "Grace"},
+        {"kind": "word", "start_s": 0.0, "end_s": 9.0, "was": "nobody", "now": "hardly any body"},
+        {"kind": "shot", "field": "transition", "start_s": place.document().shots[1].start_s, "end_s": place.document().shots[1].end_s,
+         "was": "cut", "now": "fade"},
+    ):  # fmt: skip
+        answer = httpx.post(f"{place.url}/analyses/{place.id}/corrections", json={"edits": [edit], "author": "Ada"}, trust_env=False)
+        assert answer.status_code == 201, answer.text
+    page = report()
+    page.keyboard.press("e")
+    assert len(told(".who span", "Grace")) == 1 and told(".who span", "Speaker 2") == []
+    assert len(told(".w", "hardly")) == 1 and len(told(".w", "body")) == 1
+    assert len(told("#shot-1 [data-mend]", "Fade")) == 1
+    page.locator(".who span", has_text="Grace").first.click()
+    page.locator("#mend-now").wait_for()
+    assert page.locator("#mend-now").input_value() == "Grace"
+
+
 def test_a_shot_has_a_choice_of_values(place: Place, report: Callable[..., Page]) -> None:
     page = report()
     page.keyboard.press("e")

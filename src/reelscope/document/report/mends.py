@@ -20,18 +20,18 @@ class Mends:
     served: bool = False
     edits: list[dict[str, Any]] = field(default_factory=list)
 
-    def add(self, kind: str, what: str, was: Any, **place: Any) -> Markup:
+    def add(self, kind: str, what: str, was: Any, *, shown: str | None = None, **place: Any) -> Markup:
         """Attributes for the element that shows the value; none where nothing can be mended.
 
         Args:
             kind: word, text, speaker, shot or label.
             what: In words, for the one who mends.
             was: The value as it stands; null: not measured.
+            shown: What the page shows in its place: the name of a speaker.
             place: analyzer, field, start_s, end_s, track_id, xywh_norm.
         """
         if not self.served:
             return Markup("")
         edit = {"kind": kind, "was": was, **{k: v for k, v in place.items() if v is not None}}
-        self.edits.append({"what": what, "edit": edit})
+        self.edits.append({"what": what, "edit": edit} | ({"shown": shown} if shown else {}))
         return Markup(f' data-mend="{len(self.edits) - 1}"')  # noqa: S704 - a number
-

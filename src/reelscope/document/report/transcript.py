@@ -61,7 +61,13 @@ def transcript(document: Document, mends: Mends) -> list[dict[str, Any]]:
                 "mend": mends.add("word", "What is said", found.get("text"), start_s=segment.start_s, end_s=segment.end_s),
                 "mend_speaker": ""
                 if voice is None
-                else mends.add("speaker", f"Name of speaker {voice + 1}, in the whole clip", voice, analyzer="speech_transcription"),
+                else mends.add(
+                    "speaker",
+                    f"Name of speaker {voice + 1}, in the whole clip",
+                    voice,
+                    shown=clean(name) if name else None,
+                    analyzer="speech_transcription",
+                ),
                 "speaker_corrected": _told(mended_rows(found.get("corrected")), ("speaker_name", "speaker")),
             }
         )

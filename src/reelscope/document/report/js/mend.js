@@ -45,7 +45,7 @@ if (data.mends) {
 
   // ---- the form ---------------------------------------------------------------------------------------------------------------
   const near = (a, b) => Math.abs((a ?? 0) - (b ?? 0)) < 0.02;
-  const allowed = (edit) => list.editable.find((one) => one.kind === edit.kind && (!edit.analyzer || one.analyzer === edit.analyzer) && (!edit.field || one.field === edit.field) && (!edit.of_kind || !one.segments_of_kind || one.segments_of_kind === edit.of_kind));
+  const allowed = (edit) => list.editable.find((one) => one.kind === edit.kind && (!edit.analyzer || one.analyzer === edit.analyzer) && (!edit.field || one.field === edit.field));
   const show = async (chosen) => {
     index = chosen;
     failed.hidden = true;
@@ -54,7 +54,7 @@ if (data.mends) {
     $("#mend-what").textContent = edit.start_s === undefined ? what : `${what}, ${clock(edit.start_s)}`;
     const value = edit.kind === "speaker" ? (data.mends[index].shown ?? "") : (edit.was ?? "");
     const field = rule?.values
-      ? make("select", { id: "mend-now", name: "now" }, ...rule.values.map((v) => make("option", { value: v, selected: v === value }, v.replaceAll("_", " "))))
+      ? make("select", { id: "mend-now", name: "now", required: true }, ...(rule.values.includes(value) ? [] : [make("option", { value: "", selected: true, disabled: true }, "choose")]), ...rule.values.map((v) => make("option", { value: v, selected: v === value }, v.replaceAll("_", " "))))
       : String(value).length > 60 || String(value).includes("\n")
         ? make("textarea", { id: "mend-now", name: "now", rows: 4, value, maxLength: rule?.longest ?? 500 })
         : make("input", { id: "mend-now", name: "now", value, maxLength: rule?.longest ?? 500, autocomplete: "off" });
@@ -66,9 +66,18 @@ if (data.mends) {
     field.focus();
     field.select?.();
   };
+  // Whether a correction stands where an edit would: of a voice its number says so. Of words all that lie in the line or share their time
+  // with the word. Of a transition the middle, where the shots meet: the edit has the times of the shot.
+  const within = (edit) => (place) => {
+    if (edit.analyzer && place.analyzer !== edit.analyzer) return false;
+    if (edit.start_s === undefined) return place.part === "speakers" && place.index === edit.was;
+    if (edit.kind === "word") return place.start_s < edit.end_s && place.end_s > edit.start_s;
+    if (place.part === "transitions") return near((place.start_s + place.end_s) / 2, edit.start_s);
+    return near(place.start_s, edit.start_s) && near(place.end_s, edit.end_s);
+  };
   // What was mended here before, with who and when; each can be taken back.
   const told = (edit) => {
-    const here = list.items.filter((one) => one.kind === edit.kind && one.state !== "withdrawn" && (one.places ?? []).some((p) => edit.start_s === undefined || (near(p.start_s, edit.start_s) && near(p.end_s, edit.end_s))) && (!edit.field || one.field === edit.field));
+    const here = list.items.filter((one) => one.kind === edit.kind && one.state !== "withdrawn" && (!edit.field || one.field === edit.field) && one.places.some(within(edit)));
     history.replaceChildren(...here.map((one) => {
       const back = make("button", { type: "button", class: "quiet-button" }, "Take back");
       back.addEventListener("click", () => {
@@ -97,9 +106,8 @@ if (data.mends) {
     event.preventDefault();
     const now = $("#mend-now").value, author = $("#mend-author").value.trim(), note = $("#mend-note").value.trim();
     const { edit } = data.mends[index];
-    const { of_kind, ...place } = edit;
     kept.set("author", author);
-    send(() => asked("POST", url, { edits: [{ ...place, now, ...(note ? { note } : {}) }], ...(author ? { author } : {}) }), "Saved; the measurement is kept beside it");
+    send(() => asked("POST", url, { edits: [{ ...edit, now, ...(note ? { note } : {}) }], ...(author ? { author } : {}) }), "Saved; the measurement is kept beside it");
   });
   dialog.addEventListener("click", (event) => { if (event.target === dialog || event.target.closest("[data-close]")) dialog.close(); });
 
