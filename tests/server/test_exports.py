@@ -190,6 +190,20 @@ def test_what_the_client_has_is_not_made_again(api: InProcess, base: str, monkey
             assert (answer.status_code, answer.content, answer.headers["etag"]) == (304, b"", tag)
 
 
+@pytest.mark.parametrize("path", ["export/json", "export/html", "report", "document?corrected=true"])
+def test_the_document_and_the_report_are_not_sent_twice(api: InProcess, base: str, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from reelscope.server import corrections, reports
+
+    url = f"{base.removesuffix('export')}{path}"
+    tag = api.client.get(url).headers["etag"]
+    again = api.client.get(url, headers={"If-None-Match": tag})
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+    for part in (corrections, reports):
+        monkeypatch.setattr(part, "VERSION", "99.0")
+    answer = api.client.get(url, headers={"If-None-Match": tag})
+    assert answer.status_code == (304 if path == "export/json" else 200), "what is made by another version is another"
+
+
 def test_corrections_are_in_every_export_and_change_its_tag(api: InProcess, base: str) -> None:
     before = {format: api.client.get(f"{base}/{format}") for format in FORMATS}
     edit = {"kind": "word", "start_s": 1.0, "end_s": 1.4, "was": "word0", "now": "Bonjour"}

@@ -34,6 +34,7 @@ from reelscope.server.answers import not_found
 from reelscope.server.blobs import LocalBlobs
 from reelscope.server.db import Database, now
 from reelscope.server.db import corrections as table
+from reelscope.version import VERSION
 
 if TYPE_CHECKING:
     from reelscope.server.parts import Parts
@@ -270,7 +271,7 @@ def corrected_document(p: Parts, files: Files) -> tuple[Document, str]:
     """
     measured = p.corrections.documents.of(files, p.blobs)
     found = p.corrections.of(measured.source.sha256)
-    return corrected(measured, found).document, f'"{files["analysis.json"][0]}-c{found.revision}"'
+    return corrected(measured, found).document, f'"{files["analysis.json"][0]}-{VERSION}-c{found.revision}"'
 
 
 def revision_of(p: Parts, files: Files) -> int:

@@ -12,6 +12,7 @@ from reelscope.document.corrections.shapes import Corrections
 from reelscope.document.schema import Document
 from reelscope.server.answers import not_found
 from reelscope.server.blobs import LocalBlobs
+from reelscope.version import VERSION
 
 __all__ = ["Reports"]
 
@@ -48,7 +49,7 @@ class Reports:
 
         if "analysis.json" not in files:
             raise not_found("document of this analysis")
-        key = f"{files['analysis.json'][0]}-{zlib.crc32(title.encode()):08x}"
+        key = f"{files['analysis.json'][0]}-{VERSION}-{zlib.crc32(title.encode()):08x}"  # another version renders another page
         if corrections is not None and corrections.revision:
             key = f"{key}-c{corrections.revision}"
         clip = CLIP if served and "clip" in files and blobs.has(files["clip"][0]) else None

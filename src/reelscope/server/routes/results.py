@@ -130,7 +130,9 @@ async def export(
     """The document in another format (docs/exports.md)."""
     p = parts(request)
     if format in OWN:
-        return await run_in_threadpool(OWN[format], p, job)
+        answer = await run_in_threadpool(OWN[format], p, job)
+        tag = answer.headers["ETag"]
+        return Response(status_code=304, headers={"ETag": tag}) if unchanged(request, tag) else answer
     if format not in FORMATS:
         raise InputError("there is no such format", code="unknown_format", hint=f"there are: {', '.join([*OWN, *FORMATS])}")
     names = chosen(format, asked.file)
