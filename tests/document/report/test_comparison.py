@@ -48,6 +48,10 @@ def cells(html: str, path: str) -> list[str]:
     ]
 
 
+def paths(html: str) -> list[str]:
+    return re.findall(r'<tr data-same="[^>]*>\s*<th scope="row" title="([^"]*)"', html)
+
+
 def test_a_pair_shows_both_values_and_their_difference() -> None:
     html = page_of(clips(2))
     assert cells(html, "media.duration_s") == ["24 s", "25 s", "+1 s"]
@@ -62,6 +66,11 @@ def test_what_one_lacks_says_why_and_is_no_zero() -> None:
     assert (first, second, difference) == ("−14.3 LUFS", "—not measured", "")
     reason = given[1].lack("audio_analysis.integrated_lufs")
     assert reason and f"not measured: {reason}".replace("'", "&#39;") in html
+    told = re.search(r"(\d+) of (\d+) figures differ, (\d+) are not measured in every clip", html)
+    assert told is not None
+    differ, total, lacking = map(int, told.groups())
+    assert total == len(paths(html)) and lacking == sum("—not measured" in cells(html, path) for path in paths(html))
+    assert differ == sum(a != b and "—not measured" not in (a, b) for a, b, _ in (cells(html, path) for path in paths(html)))
 
 
 def test_shots_stand_beside_each_other() -> None:

@@ -47,11 +47,15 @@ class Strip:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One figure. values: words per clip, None where not measured, then why; dots: clip number, place 0-100, words."""
+    """One figure. values: words per clip, None where not measured, then why; dots: clip number, place 0-100, words.
+
+    same: measured in all clips, and alike. differs: measured in two or more, and not alike.
+    """
 
     path: str
     title: str
     same: bool
+    differs: bool
     values: Sequence[tuple[str | None, str]]
     dots: Sequence[tuple[int, float, str]]
     box: tuple[float, float, float] | None
@@ -89,7 +93,8 @@ def render_comparison(
         "pair": isinstance(found, Pair),
         "columns": [clean(c.clip.name) for c in clips] if len(clips) <= COLUMNS else [],
         "groups": groups,
-        "differ": sum(not row.same for _, _, rows in groups for row in rows),
+        "differ": sum(row.differs for _, _, rows in groups for row in rows),
+        "lacking": sum(row.measured < len(clips) for _, _, rows in groups for row in rows),
         "total": sum(len(rows) for _, _, rows in groups),
         "shots": _shot_pairs(found) if isinstance(found, Pair) else [],
         "shots_reason": clean(found.shots_reason) if isinstance(found, Pair) and found.shots_reason else None,
@@ -201,6 +206,7 @@ def _row(path: str, rest: str, clips: Sequence[Figures], box: tuple[float, float
         path=path,
         title=title,
         same=len(told) <= 1 and all(f is not None for f in facts),
+        differs=len(told) > 1,
         values=values,
         dots=dots if len(numbers) > 1 else (),
         box=None if box is None or not span else (place(box[0]), place(box[1]), place(box[2])),
@@ -230,7 +236,7 @@ def _shot_pairs(pair: Pair) -> list[dict[str, Any]]:
             a, b, _ = shot.figures.get(key, (None, None, None))
             both = shot.a is not None and shot.b is not None
             told = [NA if v is None else figure(key, v) for v, i in ((a, shot.a), (b, shot.b)) if i is not None]
-            cells.append((told[0] if len(set(told)) == 1 else " → ".join(told), both and len(set(told)) > 1))
+            cells.append((told[0] if len(set(told)) == 1 else " → ".join(told), both and len(set(told)) > 1 and NA not in told))
         rows.append(
             {
                 "a": None if shot.a is None else (shot.a + 1, timecode(shot.start_a_s)),

@@ -183,7 +183,7 @@ def figure(key: str, value: Any) -> str:
             return percent(value) if key.endswith("_share") else f"{number(value)}{SPACE}%"
         if unit in LEVEL_UNITS and math.isfinite(value):
             return f"{number(round(value, 1))}{SPACE}{unit}"
-        if unit == "bit/s" and value >= 1e6:
+        if unit == "bit/s" and abs(value) >= 1e6:
             return f"{number(value / 1e6)}{SPACE}Mbit/s"
         if unit == "°":
             return f"{number(value)}°"
