@@ -46,12 +46,12 @@ class _Page:
         yield from self._entry()
         for name in SHARED:
             yield from self._class(name, 3)
-        yield "## The analyzers\n"
+        yield "## Analyzers\n"  # as the class is called: the keys of the document link here
         for name, title in ANALYZER_TITLES.items():
             yield f"### {name}\n"
             yield f"{title}: [method, figures, limits](analyzers/{name}.md).\n"
             yield from self._own(_target(self.defs["Analyzers"]["properties"][name]))
-        yield "## The insights\n"
+        yield "## Insights\n"
         for name, title in INSIGHTS.items():
             yield f"### {name}\n"
             yield f"{title}: [formula](insights.md).\n"
