@@ -302,6 +302,8 @@ def test_an_answer_lost_after_the_commit_is_no_second_edit(book: CorrectionBook)
     book.edit(CLIP, [Edit.model_validate(WORD), Edit.model_validate(SIZE)], "ana")
     found = book.of(CLIP.source.sha256)
     assert (tries, found.revision, len(found.edits)) == ([1], 2, 2)
+    assert book.clear(CLIP.source.sha256, "ana", expected=2) == 2
+    assert (len(tries), book.revision(CLIP.source.sha256)) == (2, 3)
 
 
 def test_a_database_of_before_gets_the_table(database_url: str) -> None:

@@ -103,6 +103,13 @@ def test_what_is_gone(api: InProcess, base: str) -> None:
     error(api.client.get(f"{base}/contact-sheet"), 410, "blob_missing")
 
 
+def test_a_picture_that_is_gone_keeps_nothing_back_that_shows_none(api: InProcess, base: str) -> None:
+    for path in api.parts.blobs.folder.glob("*/*"):
+        if path.read_bytes().startswith(b"\xff\xd8\xff"):
+            path.unlink()
+    assert {f for f in FORMATS if api.client.get(f"{base}/{f}").status_code != 200} == {"contact-sheet"}
+
+
 @pytest.mark.parametrize(
     "query",
     [

@@ -124,17 +124,21 @@ class CorrectionBook:
         Raises:
             InputError: `stale_corrections`.
         """
+        row, count = uuid.uuid4().hex, 0
 
         def body(c: sa.Connection) -> int:
+            nonlocal count
             _hold(c, sha256)
             revision = _revision(c, sha256)
+            if _are_there(c, sha256, revision - 1, [("clear", row, "", "")]):
+                return count  # this transaction was committed, and its answer was lost on the way
             _check(revision, expected)
             count = c.execute(sa.select(sa.func.count()).where(table.c.sha256 == sha256, table.c.action == "add")).scalar_one()
             if revision:
                 c.execute(sa.delete(table).where(table.c.sha256 == sha256))
                 # one row stays, without anything of what was said: a page that still shows the old ones must see that they are gone
                 c.execute(
-                    table.insert().values(sha256=sha256, seq=revision + 1, action="clear", id="", at=now(), author=author or "", body="")
+                    table.insert().values(sha256=sha256, seq=revision + 1, action="clear", id=row, at=now(), author=author or "", body="")
                 )
             return count
 

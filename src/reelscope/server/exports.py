@@ -42,14 +42,15 @@ Files = Mapping[str, tuple[str, int]]
 """What a job has: sha256 and bytes by name."""
 
 
-def material_of(p: Parts, job: Job, files: Files, options: ExportOptions, clip: str | None) -> Material:
+def material_of(p: Parts, job: Job, files: Files, format: str, options: ExportOptions, clip: str | None) -> Material:
     """What exporters are given of a job. What changes it must also change `key_of`.
 
     Raises:
         InputError: It has no document. OutputError: a file of it is gone.
     """
     document, _ = corrected_document(p, files)
-    pictures = {name: p.blobs.path(sha256).read_bytes() for name, (sha256, _) in files.items() if name.startswith("keyframes/")}
+    names = [name for name in files if name.startswith("keyframes/")] if FORMATS[format].pictures else []
+    pictures = {name: p.blobs.path(files[name][0]).read_bytes() for name in names}
     return Material(document, pictures, job.title, clip, options)
 
 

@@ -20,12 +20,14 @@ class Format:
         function: Takes the material, returns bytes by file name.
         files: Names of the files that it makes, with their media types.
         what: A line for people.
+        pictures: Whether it shows keyframes: others need not be given any.
     """
 
     module: str
     function: str
     files: Mapping[str, str]
     what: str
+    pictures: bool = False
 
     def make(self, material: Material) -> dict[str, bytes]:
         """The files."""
@@ -55,7 +57,7 @@ FORMATS: Mapping[str, Format] = {
     "fcpxml": Format("reelscope.document.exports.timelines", "fcpxml", {"timeline.fcpxml": "application/xml"},
                      "Final Cut Pro XML"),
     "contact-sheet": Format("reelscope.document.exports.contact_sheet", "contact_sheet", {"contact-sheet.png": "image/png"},
-                            "every shot's keyframe on one picture"),
+                            "every shot's keyframe on one picture", pictures=True),
 }  # fmt: skip
 
 

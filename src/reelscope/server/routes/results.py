@@ -140,7 +140,7 @@ async def export(
     tag = tag_of(await run_in_threadpool(key_of, p, job, files), format, names, asked.options, asked.clip)
     if unchanged(request, tag):
         return Response(status_code=304, headers={"ETag": tag})
-    content, kind, name = await p.exports.run(lambda: packed(format, names, material_of(p, job, files, asked.options, asked.clip)))
+    content, kind, name = await p.exports.run(lambda: packed(format, names, material_of(p, job, files, format, asked.options, asked.clip)))
     return Response(content, media_type=kind, headers={"ETag": tag, "Content-Disposition": f'attachment; filename="{name}"'})
 
 
