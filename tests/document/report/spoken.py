@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from reelscope.document.evidence import Evidence
+from reelscope.document.insights import measure_insights
 from reelscope.document.schema import Document
 from tests.document.fixtures import entry, full_document, seg, summary
 
@@ -17,7 +19,7 @@ WORD_S = 0.3
 
 
 def spoken(lines: Sequence[tuple[float, int | None, str]] = LINES) -> Document:
-    """The full document with a transcript: when, who, what; every word lasts WORD_S."""
+    """The full document with a transcript (when, who, what; every word lasts WORD_S) and what is measured from all of it."""
     document = full_document()
     segments = []
     for start, speaker, text in lines:
@@ -29,4 +31,6 @@ def spoken(lines: Sequence[tuple[float, int | None, str]] = LINES) -> Document:
     voices = {speaker for _, speaker, _ in lines if speaker is not None}
     told = summary(words=sum(len(t.split()) for _, _, t in lines), speakers=len(voices), language="en", text=" ".join(t for *_, t in lines))
     document.analyzers["speech_transcription"] = entry(segments=segments, summary=told)
-    return Document.model_validate_json(document.model_dump_json())
+    document = Document.model_validate_json(document.model_dump_json())
+    document.insights = measure_insights(Evidence.of(document))
+    return document
