@@ -17,8 +17,9 @@ __all__ = ["ASSETS", "HEADERS", "CutOff", "Shield"]
 log = logging.getLogger(__name__)
 
 ASSETS = "/assets/"
+POLICY_NAME = "content-security-policy"
 HEADERS = {
-    "content-security-policy": POLICY,
+    POLICY_NAME: POLICY,
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
     "x-frame-options": "DENY",
@@ -53,7 +54,7 @@ class Shield:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                _put_headers(MutableHeaders(scope=message), path_of(scope))
+                _put_headers(MutableHeaders(scope=message), path_of(scope), message["status"])
             await send(message)
 
         try:
@@ -68,11 +69,13 @@ class Shield:
             await failed(scope, receive, shielded)
 
 
-def _put_headers(headers: MutableHeaders, path: str) -> None:
+def _put_headers(headers: MutableHeaders, path: str, status: int) -> None:
+    same = status == 304  # a browser puts these headers over those that it kept: what the whole answer said goes on
     for name, value in HEADERS.items():
-        headers.setdefault(name, value)
+        if not same or name != POLICY_NAME:
+            headers.setdefault(name, value)
     kind = headers.get("content-type", "")
-    if not path.startswith(ASSETS):
+    if not same and not path.startswith(ASSETS):
         headers.setdefault("cache-control", KEEP_JSON if "json" in kind or not kind else KEEP_OTHER)
     if "server" in headers:
         del headers["server"]

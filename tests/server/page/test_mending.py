@@ -211,3 +211,12 @@ def test_without_mending_a_click_on_a_word_goes_there(place: Place, report: Call
     page.locator(".w", has_text="Second,").click()
     assert page.locator("#now-time").inner_text().startswith("0:07.00")
     assert not page.locator("#mend").is_visible()
+
+
+def test_the_report_opens_again_as_it_did(place: Place, report: Callable[..., Page]) -> None:
+    page = report()
+    for _ in range(3):  # the browser asks whether what it kept still holds, and takes headers from the answer
+        page.reload()
+        page.keyboard.press("?")
+        assert page.locator("#keys").is_visible()
+        assert page.locator(".stage").evaluate("e => getComputedStyle(e).position") == "sticky"
