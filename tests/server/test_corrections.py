@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import threading
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from reelscope.api import ErrorBody
 from reelscope.document.corrections import Corrections, Edit
 from reelscope.document.corrections.shapes import CorrectionList
 from reelscope.document.schema import Document
+from reelscope.errors import InputError
 from reelscope.server.corrections import CorrectionBook
 from reelscope.server.db import Database, corrections
 from reelscope.server.jobs import Handed, Job, Made
@@ -178,6 +179,27 @@ def test_the_measurement_stays_and_everything_shown_is_corrected(api: InProcess,
     assert same.status_code == 304
 
 
+OVER: list[tuple[dict[str, Any], dict[str, Any], str]] = [
+    (SIZE, {**SIZE, "now": "long"}, "ana changed this to “medium” on "),
+    (TEXT, {**TEXT, "now": "1. Night first"}, "ana changed this to “1. Lights first” on "),
+    ({**TEXT, "now": ""}, {**TEXT, "now": "1. Night first"}, "ana took this away on "),
+    (WORD, {**WORD, "now": "Welcome to real scope,"}, "ana changed this to “Welcome to reelscope,” on "),
+    ({**WORD, "was": "reel", "now": "reels"}, {**WORD, "now": "Welcome, reel scope,"}, "ana changed this to “Welcome to reels scope,” on "),
+    ({**WORD, "now": ""}, {**WORD, "now": "Welcome to real scope,"}, "ana took this away on "),
+]
+
+
+@pytest.mark.parametrize(("first", "second", "words"), OVER)
+def test_what_somebody_changed_meanwhile_is_not_written_over(
+    api: InProcess, job: Job, first: dict[str, Any], second: dict[str, Any], words: str
+) -> None:
+    correct(api, job, first)
+    found = correct(api, job, second, expect=409, author="ben")
+    assert found["code"] == "not_there" and found["message"].startswith(words), found
+    assert [c["author"] for c in listed(api, job)["items"]] == ["ana"]
+    assert correct(api, job, first, author="ben")["added"] == {"ids": []}  # who asks for what stands there has nothing to be told
+
+
 def test_asked_twice_is_once(api: InProcess, job: Job) -> None:
     correct(api, job, WORD, SIZE)
     found = correct(api, job, WORD, SIZE)
@@ -252,36 +274,64 @@ def book(database_url: str) -> Iterator[CorrectionBook]:
     database.close()
 
 
-def test_everybody_who_corrects_at_once_is_kept(book: CorrectionBook) -> None:
-    other = CorrectionBook(Database(book.database.url))
+def at_once(work: Callable[[int], None]) -> None:
+    """Four who do something at the same time."""
     failed: list[BaseException] = []
     start = threading.Barrier(4)
 
-    def work(number: int) -> None:
-        mine = (book, other)[number % 2]
+    def one(number: int) -> None:
         try:
             start.wait(timeout=30)
-            for k in range(5):
-                mine.edit(
-                    CLIP, [Edit.model_validate({**SIZE, "field": "description", "was": None, "now": f"{number}.{k}"})], f"user{number}"
-                )
+            work(number)
         except BaseException as error:
             failed.append(error)
 
-    book.edit(CLIP, [Edit.model_validate(WORD)], "ana")
-    threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
+    threads = [threading.Thread(target=one, args=(n,)) for n in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(timeout=120)
-    other.database.close()
     assert failed == []
+
+
+def described(number: int, was: str | None, now: str) -> Edit:
+    shot = CLIP.shots[number]
+    return Edit(kind="shot", field="description", start_s=shot.start_s, end_s=shot.end_s, was=was, now=now)
+
+
+def test_everybody_who_corrects_at_once_is_kept(book: CorrectionBook) -> None:
+    other = CorrectionBook(Database(book.database.url))
+
+    def work(number: int) -> None:
+        for k in range(5):
+            edit = described(number, f"{number}.{k - 1}" if k else None, f"{number}.{k}")
+            (book, other)[number % 2].edit(CLIP, [edit], f"user{number}")
+
+    book.edit(CLIP, [Edit.model_validate(WORD)], "ana")
+    at_once(work)
+    other.database.close()
     found = book.of(CLIP.source.sha256)
     assert (found.revision, len(found.edits)) == (21, 21)
     for number in range(4):  # nobody's were lost, and each in the order in which they were made
         assert [c.now for c in found.edits if c.author == f"user{number}"] == [f"{number}.{k}" for k in range(5)]
     states = [o.state for o in _outcomes(found)]
-    assert (states.count("applied"), states.count("superseded")) == (2, 19) and states[-1] == "applied"
+    assert (states.count("applied"), states.count("superseded")) == (5, 16) and states[-1] == "applied"
+
+
+def test_of_all_who_correct_the_same_at_once_one_is_taken_and_the_others_are_told(book: CorrectionBook) -> None:
+    other, told = CorrectionBook(Database(book.database.url)), []
+
+    def work(number: int) -> None:
+        try:
+            (book, other)[number % 2].edit(CLIP, [described(0, None, f"by {number}")], f"user{number}")
+        except InputError as error:
+            told.append((error.code, error.message))
+
+    at_once(work)
+    other.database.close()
+    (kept,) = book.of(CLIP.source.sha256).edits
+    words = f"{kept.author} changed this to “{kept.now}” on {kept.at:%Y-%m-%d} at {kept.at:%H:%M} UTC"
+    assert told == [("not_there", words)] * 3
 
 
 def _outcomes(found: Corrections) -> Any:

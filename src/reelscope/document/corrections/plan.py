@@ -118,11 +118,14 @@ class _Task:
             parts = [*((w.text, w.language) for w in shown[a : run[0]]), *([(now, row[0].language)] if now else [])]
             line = joined([*parts, *((w.text, w.language) for w in shown[run[1] : b])])
             return row[0].first, row[-1].after, line
+        inside = [k for k, w in enumerate(words) if w.start_s >= start_s - EXACT_S and w.end_s <= end_s + EXACT_S]
         run = _run([(w.start_s, w.end_s, w.text, w.language) for w in words], start_s, end_s, was)
-        if run is None:
-            there = [w.text for w in shown if w.start_s >= start_s - EXACT_S and w.end_s <= end_s + EXACT_S]
-            raise _not_there(" ".join(there) or None, hint="give the times and the text of the whole segment")
-        return run[0], run[1], now
+        first, after = run or ((inside[0], inside[-1] + 1) if inside else (0, 0))
+        held = [s for s in self.resolved.stands if s.correction.kind == "word" and not s.agreed and set(s.indices) & {*range(first, after)}]
+        there = joined((w.text, w.language) for w in shown if w.first < after and w.after > first)
+        if run is not None and (not held or plain(there) == plain(now)):
+            return first, after, now
+        raise _changed(held, there) or _not_there(there or None, hint="give the times and the text of the whole segment")
 
     # --- speakers ---------------------------------------------------------------------------------------------------------------------
 
@@ -164,9 +167,15 @@ class _Task:
             at = [(w, i) for w, i in at if i.track_id == edit.track_id]
         if edit.xywh_norm is not None:
             at = [(w, i) for w, i in at if any(iou(edit.xywh_norm, p.xywh_norm) >= STRICT_BOX for p in i.path)]
-        fitting = [(w, i) for w, i in at if _says(i.value, edit.was) or _says(self._shown(w, i), edit.was)]
+        fitting = [(w, i) for w, i in at if _says(self._shown(w, i), edit.was)]
         if not fitting:
-            raise _not_there(self._shown(*at[0]) if len(at) == 1 else None, hint="give the times and the value as the document has them")
+            before = [(w, i) for w, i in at if _says(i.value, edit.was)]  # what it was when it was measured, and is not by now
+            if len(before) == 1 and _says(self._shown(*before[0]), before[0][0].check(edit.now)):
+                return []  # asked twice is asked once
+            one = before[0] if len(before) == 1 else at[0] if len(at) == 1 else None
+            held = self._held(*one) if one else None
+            hint = "give the times and the value as the document has them"
+            raise _changed([held] if held else [], None) or _not_there(self._shown(*one) if one else None, hint=hint)
         if len(fitting) > 1:
             message = "several things with this value stand there at the same time"
             raise InputError(message, code="several_places", hint="say which one: track_id or xywh_norm")
@@ -187,10 +196,12 @@ class _Task:
 
     def _shown(self, what: Editable, item: Item) -> str | int | None:
         """What stands there by now."""
-        for stand in self.resolved.stands:
-            if stand.what is not None and (stand.what, True) == (what, item.index in stand.indices):
-                return stand.correction.now
-        return item.value
+        held = self._held(what, item)
+        return item.value if held is None else held.correction.now
+
+    def _held(self, what: Editable, item: Item) -> Stand | None:
+        """The correction that holds there."""
+        return next((s for s in self.resolved.stands if s.what == what and item.index in s.indices), None)
 
 
 def _run(words: Sequence[tuple[float, float, str, str | None]], start_s: float, end_s: float, was: str) -> tuple[int, int] | None:
@@ -226,9 +237,27 @@ def _says(value: str | int | None, given: str | int | None) -> bool:
 
 
 def _not_there(there: object, *, hint: str) -> InputError:
-    """What was said to stand there does not: somebody else corrected it, or it is another analysis."""
+    """What was said to stand there does not: it is another analysis, or another place."""
     if there is None:
         return InputError("nothing of the kind stands there", code="not_there", hint=hint)
-    text = plain(there)
-    shown = text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
-    return InputError(f"something else stands there: {shown}", code="not_there", hint=hint)
+    return InputError(f"something else stands there: {_brief(there)}", code="not_there", hint=hint)
+
+
+def _changed(held: Sequence[Stand], there: str | None) -> InputError | None:
+    """What was said to stand there does not by now: who changed it, to what and when. None where nobody did.
+
+    Args:
+        there: What stands there with all of it; None: what the last of them says.
+    """
+    if not held:
+        return None
+    c = max((s.correction for s in held), key=lambda c: (c.at, c.id))
+    value = c.now if there is None else there
+    did = f"changed this to “{_brief(value)}”" if value else "took this away"
+    message = f"{c.author} {did} on {c.at:%Y-%m-%d} at {c.at:%H:%M} UTC"
+    return InputError(message, code="not_there", hint="give as `was` what stands there now; DELETE takes a correction back")
+
+
+def _brief(value: object) -> str:
+    text = plain(value)
+    return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
