@@ -38,6 +38,31 @@ def test_space_plays_after_a_click_on_any_button(opens: Opens) -> None:
     assert not playing(page)
 
 
+def test_after_a_click_on_a_bar_the_keys_are_the_pages(opens: Opens) -> None:
+    """Who clicked a bar wants to see its moment. Only whoever came into the lanes by keys walks along the bars."""
+    page = opened(opens)
+    bar = page.get_by_role("button", name="Static, 0:00.00")
+    bar.click()
+    for pressed, there in (
+        ("ArrowDown", "0:02.40"),
+        ("ArrowUp", "0:00.00"),
+        ("End", "0:24.00"),
+        ("Home", "0:00.00"),
+        ("ArrowRight", "0:00.03"),
+    ):
+        page.keyboard.press(pressed)
+        assert page.locator("#now-time").inner_text().startswith(there), pressed
+        assert bar.evaluate("(bar) => bar === document.activeElement"), pressed
+    page.keyboard.press("Space")
+    assert playing(page)
+    page.keyboard.press("Space")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Shift+Tab")
+    walked = page.evaluate("document.activeElement.matches('.it') && document.activeElement.getAttribute('aria-label')")
+    page.keyboard.press("ArrowRight")
+    assert walked and page.evaluate("document.activeElement.matches('.it') && document.activeElement.getAttribute('aria-label')") != walked
+
+
 def test_space_presses_a_button_that_was_reached_by_keys(opens: Opens) -> None:
     page = opened(opens)
     page.get_by_role("button", name="Keys of this page").focus()

@@ -147,7 +147,8 @@ const toShot = (step) => { // to the next shot, or to the start of this one and 
 // A key works anywhere but in a field, and never takes one from a control that has a meaning for it.
 const keyList = [];
 const key = (name, words, action) => keyList.push({ name, words, action });
-let pointed = null; // what was clicked last: Space after a click plays, as editors expect; Space on a button that was reached by keys presses it
+// What was clicked last: after a click Space plays, as editors expect, and arrows are the page's; a button that was reached by keys keeps its own.
+let pointed = null;
 addEventListener("pointerdown", (event) => { pointed = event.target.closest?.("button, a[href], summary") ?? null; }, true);
 addEventListener("keydown", (event) => { if (event.key === "Tab" || event.key === "Enter") pointed = null; }, true);
 addEventListener("keyup", (event) => { if (event.key === " " && pointed && event.target === pointed && !document.querySelector("dialog[open]")) event.preventDefault(); }, true);

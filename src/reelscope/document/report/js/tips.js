@@ -47,9 +47,10 @@
   body.addEventListener("scroll", moved, { passive: true });
 
   // ---- keys: one tab stop a row, arrows inside -----------------------------------------------------------------------------------
+  // Only where the focus came by keys. Who clicked a bar wants to see its moment; the keys stay the page's, as after any other click.
   body.addEventListener("keydown", (event) => {
     const item = itemOf(event);
-    if (!item || event.altKey || event.ctrlKey || event.metaKey) return;
+    if (!item || item === pointed || event.altKey || event.ctrlKey || event.metaKey) return;
     const row = $$(".it", item.parentElement), rows = $$(".tl-row", body).filter((r) => r.offsetParent && $(".it, [data-dense]", r));
     const i = row.indexOf(item), middle = (e) => parseFloat(e.style.left) + (parseFloat(e.style.width) || 0) / 2;
     const dense = denseRows.get(item.parentElement);
