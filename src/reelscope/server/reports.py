@@ -61,7 +61,8 @@ class Reports:
         document = Document.model_validate_json(blobs.path(files["analysis.json"][0]).read_bytes())
         document = corrected(document, corrections).document
         pictures = {name: blobs.path(sha256).read_bytes() for name, (sha256, _) in files.items() if name.startswith("keyframes/")}
-        html = render_report(document, keyframes=pictures, title=title, clip=clip, served=served)
+        revision = corrections.revision if corrections is not None else 0
+        html = render_report(document, keyframes=pictures, title=title, clip=clip, served=served, revision=revision)
         with self._lock:
             self._made[key] = html
             while len(self._made) > REPORTS_KEPT:

@@ -33,6 +33,10 @@ class Place:
     url: str
     id: str
 
+    def correct(self, *edits: dict[str, Any], author: str) -> None:
+        answer = httpx.post(f"{self.url}/analyses/{self.id}/corrections", json={"edits": [*edits], "author": author}, trust_env=False)
+        assert answer.status_code == 201, answer.text
+
     def document(self, *, corrected: bool = False) -> Document:
         answer = httpx.get(f"{self.url}/analyses/{self.id}/document", params={"corrected": "true"} if corrected else {}, trust_env=False)
         return Document.model_validate(answer.json())
@@ -202,8 +206,47 @@ def test_what_is_refused_says_why_and_changes_nothing(place: Place, report: Call
     page.get_by_label("Your name").fill("")
     page.locator("#mend-now").fill("somebody")
     page.get_by_role("button", name="Save").click()
-    page.locator("#mend-failed", has_text="say who corrects").wait_for()
+    page.locator("#mend-failed", has_text="Please give your name.").wait_for()
+    assert page.get_by_label("Your name").evaluate("e => e === document.activeElement")
     assert "somebody" not in place.document(corrected=True).analyzers["speech_transcription"].segments[0].text  # type: ignore[attr-defined]
+
+
+def test_what_somebody_mended_meanwhile_is_told_and_not_written_over(place: Place, report: Callable[..., Page]) -> None:
+    page = report()
+    page.keyboard.press("e")
+    line = {"kind": "word", "start_s": 0.6, "end_s": 2.1, "was": "Three things nobody tells you.", "now": "Four things nobody tells you."}
+    page.get_by_role("button", name="Mend the line at 0:00.60").click()
+    page.locator("#mend-now").fill("Three things everybody tells you.")
+    page.get_by_label("Your name").fill("Ben")
+    place.correct(line, author="Ana")
+    page.get_by_role("button", name="Save").click()
+    page.locator("#mend-failed", has_text="Ana changed this to “Four” on ").wait_for()
+    assert "after this page was made. Nothing was saved." in page.locator("#mend-failed").inner_text()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Show anew").click()
+    page.locator("#mend-else", has_text="Here it says by now: “Four things nobody tells you.”").wait_for()
+    assert page.locator("#mend-now").input_value() == "Three things everybody tells you."
+    mend(page, "Four things everybody tells you.", author=None)
+    page.locator(".w", has_text="everybody").wait_for()
+    corrected = place.document(corrected=True).analyzers["speech_transcription"]
+    assert corrected.segments[0].text == "Four things everybody tells you."  # type: ignore[attr-defined]
+
+
+def test_what_was_mended_elsewhere_meanwhile_is_told_too(place: Place, report: Callable[..., Page]) -> None:
+    page = report()
+    page.keyboard.press("e")
+    page.locator(".w", has_text="nobody").click()
+    page.locator("#mend-now").fill("somebody")
+    page.get_by_label("Your name").fill("Ben")
+    place.correct({"kind": "speaker", "was": 1, "now": "Grace"}, author="Ana")
+    page.get_by_role("button", name="Save").click()
+    page.locator("#mend-failed", has_text="Ana mended something else of this clip on ").wait_for()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Show anew").click()
+    page.locator("#mend-else", has_text="nobody").wait_for()
+    mend(page, "somebody", author=None)
+    page.locator(".w", has_text="somebody").wait_for()
+    assert page.locator(".who", has_text="Grace").count() == 1
 
 
 def test_without_mending_a_click_on_a_word_goes_there(place: Place, report: Callable[..., Page]) -> None:

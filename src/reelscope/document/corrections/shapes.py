@@ -173,7 +173,7 @@ class Edit(BaseModel):
             for a voice (`was`: its number) or, with times, for one segment. shot: a field of a shot. label: a field of another analyzer.
         analyzer, field: For `label`, and for `text` of another analyzer than text_overlay; `field` also for `shot`.
         start_s, end_s: Of the segment, track, shot or words; for the field `transition` of the transition or of its shot.
-        was: What stands there by now, as measured or, where somebody corrected it, as corrected: the edit is refused where something else does.
+        was: What stands there by now, as measured or, where somebody corrected it, as corrected; refused where something else does.
             Of a speaker the number, which names the voice whatever it is called by now, or the name.
         now: What should. "" takes words or a text away.
         track_id, xywh_norm: Which one is meant, where several stand there at the same time.

@@ -7,7 +7,9 @@ from typing import Any
 
 from markupsafe import Markup
 
-__all__ = ["Mends"]
+from reelscope.document.schema import Document
+
+__all__ = ["Mends", "known"]
 
 
 @dataclass(slots=True)
@@ -35,3 +37,9 @@ class Mends:
         edit = {"kind": kind, "was": was, **{k: v for k, v in place.items() if v is not None}}
         self.edits.append({"what": what, "edit": edit} | ({"shown": shown} if shown else {}))
         return Markup(f' data-mend="{len(self.edits) - 1}"')  # noqa: S704 - a number
+
+
+def known(document: Document, revision: int) -> dict[str, Any]:
+    """Which corrections a page shows or left aside: their revision and ids. What else the server has was made after it."""
+    told = (document.model_extra or {}).get("corrections") or {}
+    return {"revision": revision, "ids": list(told.get("states") or ())}

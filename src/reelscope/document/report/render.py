@@ -14,7 +14,7 @@ from typing import Any
 from reelscope.document.report import facts, shotlist, tables
 from reelscope.document.report.insights import cards
 from reelscope.document.report.lanes import Tips, lanes
-from reelscope.document.report.mends import Mends
+from reelscope.document.report.mends import Mends, known
 from reelscope.document.report.now import ROWS, now, player, row_reason
 from reelscope.document.report.overlay import LAYERS, overlay
 from reelscope.document.report.page import environment, page_script, page_style, policy_of
@@ -92,7 +92,13 @@ def _data(
 
 
 def render_report(
-    document: Document, *, keyframes: Mapping[str, bytes], title: str | None = None, clip: str | None = None, served: bool = False
+    document: Document,
+    *,
+    keyframes: Mapping[str, bytes],
+    title: str | None = None,
+    clip: str | None = None,
+    served: bool = False,
+    revision: int = 0,
 ) -> str:
     """The report of a document as one self-contained HTML text.
 
@@ -102,6 +108,7 @@ def render_report(
         title: Heading instead of the file's name.
         clip: Address of the clip as seen from the report: a relative path, or the server's; None where it is not known.
         served: Whether a server shows it, so that its readers can mend what was misread.
+        revision: Of the clip's corrections that it shows: a served page sends it along, so that nothing is changed that it does not show.
 
     Returns:
         HTML that needs nothing beside it; encodes as UTF-8 whatever stands in the document.
@@ -159,6 +166,6 @@ def render_report(
         "css": Markup(page_style(STYLES)),  # noqa: S704 - our own package file
         "script": Markup(page_script(SCRIPTS)),
         "policy": report_policy(served=served),
-        "data": Markup(script_json(data | ({"mends": mends.edits} if served else {}))),
+        "data": Markup(script_json(data | ({"mends": mends.edits, "mended": known(document, revision)} if served else {}))),
     }
     return environment().get_template("report.html.j2").render(page)
