@@ -200,6 +200,32 @@ def test_report_refuses_what_is_no_document(cli: Any, place: Path) -> None:
     assert sorted(p.name for p in place.iterdir()) == ["a.json"]
 
 
+def test_report_takes_the_folder_of_a_document(cli: Any, place: Path) -> None:
+    (place / "o").mkdir()
+    cli(["report", "o"]).assert_refused(2, "o/analysis.json: cannot be read: No such file", "reelscope analyze")
+    write(Analysis(full_document()), place / "o")
+    (place / "o/report.html").unlink()
+    done = cli(["report", "o"])
+    assert (done.code, done.out) == (0, "report: o/report.html\n")
+    assert sorted(p.name for p in place.iterdir()) == ["o"] and (place / "o/report.html").is_file()
+
+
+@pytest.mark.parametrize("command", [["report"], ["export", "--to", "srt"], ["corrections"], ["compare", "b.json"]])
+def test_a_document_that_may_not_be_read_is_told_as_one(cli: Any, place: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]) -> None:
+    for name in ("a.json", "b.json"):
+        (place / name).write_text(full_document().model_dump_json())
+    granted, read = os.access, Path.read_bytes
+
+    def refused(path: Path) -> bytes:
+        if path.name == "a.json":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return read(path)
+
+    monkeypatch.setattr(os, "access", lambda path, mode, **kw: not str(path).endswith("a.json") and granted(path, mode, **kw))
+    monkeypatch.setattr(Path, "read_bytes", refused)
+    cli([*command, "a.json"]).assert_refused(2, "a.json: cannot be read: Permission denied")
+
+
 def test_report_renders_a_document_again(cli: Any, place: Path, clip: Path) -> None:
     assert cli(["analyze", clip, "--only", "color_analysis", "--out", "o", "--quiet"]).code == 0
     first = (place / "o/report.html").read_bytes()

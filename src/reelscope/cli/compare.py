@@ -26,7 +26,10 @@ def compare(
     documents: Annotated[
         list[Path],
         typer.Argument(
-            metavar="DOCUMENT...", help="Two documents or more: an analysis.json, its folder, or a folder of many.", show_default=False
+            metavar="DOCUMENT...",
+            help="Two documents or more: an analysis.json, its folder, or a folder of many.",
+            show_default=False,
+            readable=False,
         ),
     ],
     views: Annotated[

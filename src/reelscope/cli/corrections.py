@@ -18,7 +18,8 @@ LONGEST = 60  # characters of a value on a line
 
 def corrections(
     document: Annotated[
-        Path, typer.Argument(metavar="analysis.json", help="A document that `analyze` wrote, or its folder.", show_default=False)
+        Path,
+        typer.Argument(metavar="analysis.json", help="A document that `analyze` wrote, or its folder.", show_default=False, readable=False),
     ],
     file: Annotated[
         Path | None,
@@ -29,12 +30,12 @@ def corrections(
 
     The measurement stays as it is: `report` and `export` apply what lies in corrections.json beside a document.
     """
-    from reelscope.cli.rerender import read_document
+    from reelscope.cli.rerender import document_at, read_document
     from reelscope.cli.terminal import one_line
     from reelscope.document.corrections import FILE_NAME, beside, corrected, read_corrections
     from reelscope.errors import InputError
 
-    path = document / "analysis.json" if document.is_dir() else document
+    path = document_at(document)
     measured = read_document(path)
     found = read_corrections(file) if file is not None else beside(measured, path)
     if found is None:

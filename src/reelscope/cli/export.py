@@ -28,7 +28,8 @@ FORMATS_HELP = "Formats: srt, vtt, ass, csv, jsonl, parquet, otio, edl, fcpxml, 
 
 def export(
     document: Annotated[
-        Path, typer.Argument(metavar="analysis.json", help="A document that `analyze` wrote, or its folder.", show_default=False)
+        Path,
+        typer.Argument(metavar="analysis.json", help="A document that `analyze` wrote, or its folder.", show_default=False, readable=False),
     ],
     to: Annotated[
         str, typer.Option("--to", metavar="F,F", help="Formats, see docs/exports.md; `all` makes every one.", show_default=False)
@@ -66,7 +67,7 @@ def export(
 
     All files are written or none. A format with nothing to say writes its valid empty form.
     """
-    from reelscope.cli.rerender import read_document
+    from reelscope.cli.rerender import document_at, read_document
     from reelscope.document.exports import FORMATS, ExportOptions, count_of
     from reelscope.outputs import out_folder, write_files
 
@@ -74,7 +75,7 @@ def export(
     wanted = _files(file, [name for format in names for name in FORMATS[format].files])
     if out == STDOUT and len(wanted) != 1:
         raise _usage(f"--out -: one file fits on stdout, these are {len(wanted)}", f"choose one with --file: {', '.join(wanted)}")
-    path = document / "analysis.json" if document.is_dir() else document
+    path = document_at(document)
     given = {"words_per_line": words_per_line, "lines": lines, "chars_per_line": chars_per_line}
     options = ExportOptions(highlight=not no_highlight, **{key: value for key, value in given.items() if value is not None})
     material, notes = _material(read_document(path), path, clip, corrections, options)

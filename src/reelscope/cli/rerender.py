@@ -15,7 +15,7 @@ from reelscope.outputs import out_folder, write_files
 if TYPE_CHECKING:
     from reelscope.document.schema import Document
 
-__all__ = ["keyframes_beside", "read_document", "rerender"]
+__all__ = ["document_at", "keyframes_beside", "read_document", "rerender"]
 
 # A still of 540 px is some 60 kB; a document is a few MB. Far more is not ours, and is not read into memory.
 MAX_KEYFRAME_BYTES = 4 * 1024 * 1024
@@ -24,7 +24,7 @@ JPEG_START = b"\xff\xd8\xff"
 
 
 def rerender(path: Path, out: Path | None) -> Path:
-    """Render the report of the document at `path`, as corrected by what lies beside it; return where it was written.
+    """Render the report of the document at `path`, or in that folder, as corrected by what lies beside it; return where it was written.
 
     Raises:
         InputError: No document, corrections of another clip, or the place cannot be written to.
@@ -32,6 +32,7 @@ def rerender(path: Path, out: Path | None) -> Path:
     """
     from reelscope.document.corrections import beside, corrected
 
+    path = document_at(path)
     document = read_document(path)
     document = corrected(document, beside(document, path)).document
     target = out if out is not None else path.with_name("report.html")
@@ -58,6 +59,14 @@ def _clip_of(document: Document, path: Path) -> Path | None:
             if file.is_file() and file.stat().st_size == document.media.size_bytes:
                 return file
     return find_clip(document, path)
+
+
+def document_at(path: Path) -> Path:
+    """The document itself, where its folder is given.
+
+    Commands take it with `readable=False`: a file that may not be read is told here, with what to give, not as wrong usage.
+    """
+    return path / "analysis.json" if path.is_dir() else path
 
 
 def read_document(path: Path) -> Document:

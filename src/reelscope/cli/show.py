@@ -126,7 +126,10 @@ def config_path() -> None:
 
 
 def report(
-    document: Annotated[Path, typer.Argument(metavar="analysis.json", help="A document that `analyze` wrote.", show_default=False)],
+    document: Annotated[
+        Path,
+        typer.Argument(metavar="analysis.json", help="A document that `analyze` wrote, or its folder.", show_default=False, readable=False),
+    ],
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Where to write; without: report.html beside the document.")
     ] = None,
