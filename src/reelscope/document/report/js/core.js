@@ -171,12 +171,12 @@ const linked = () => { const found = /(?:^#|&)t=(\d+(?:\.\d+)?)/.exec(location.h
 const linkTo = (t) => `${location.href.split("#")[0]}#t=${Math.round(t * 1000) / 1000}`;
 addEventListener("hashchange", () => { const t = linked(); if (t !== null) playhead.seek(t); });
 let linkedAt = 0, linkLater = 0; // browsers refuse more than some ten of these a second
-const writeLink = () => {
+const writeLink = (t) => { // of the moment that was asked for; by now the clip may play
   linkedAt = performance.now();
-  try { history.replaceState(history.state, "", linkTo(playhead.t)); } catch { /* a page without an address of its own */ }
+  try { history.replaceState(history.state, "", linkTo(t)); } catch { /* a page without an address of its own */ }
 };
 playhead.follow((t, why) => {
   if (why !== "seek") return;
   clearTimeout(linkLater);
-  if (performance.now() - linkedAt > 300) writeLink(); else linkLater = setTimeout(writeLink, 300);
+  if (performance.now() - linkedAt > 300) writeLink(t); else linkLater = setTimeout(writeLink, 300, t);
 });

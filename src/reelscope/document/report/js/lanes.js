@@ -60,6 +60,14 @@
     const what = event.target.closest("[data-lane]")?.dataset.lane, lane = owner;
     if (!what) return;
     menu.hidePopover();
+    if (what === "only") {
+      lanes().forEach((other) => { other.hidden = other !== lane; });
+      keep();
+      told();
+      say(`Only ${titleOf(lane)} is shown`);
+      $(".lane-open", lane).focus();
+      return;
+    }
     if (what === "hide") {
       show(lane, false);
       say(`${titleOf(lane)} hidden`);

@@ -24,6 +24,7 @@
     for (const id of links.keys()) { const section = document.getElementById(id); if (section && section.getBoundingClientRect().top < innerHeight * 0.35) now = id; }
     for (const [id, link] of links) if (id === now) link.setAttribute("aria-current", "true"); else link.removeAttribute("aria-current");
   };
+  $(".bar-links").addEventListener("focusin", ({ target }) => target.scrollIntoView({ block: "nearest", inline: "nearest" })); // a sliver in sight is enough for browsers
   addEventListener("scroll", mark, { passive: true });
   mark();
 

@@ -264,7 +264,11 @@ const stage = $("#stage"), video = $("#video");
     if (!shot || playhead.t < shot.e - 1.5 / fps) return;
     again = setTimeout(() => playhead.seek(shot.s, { reveal: false }), Math.max(0, ((shot.e - playhead.t) / rate) * 1000 - 20));
   };
-  loop.addEventListener("click", () => loop.setAttribute("aria-pressed", String(loop.getAttribute("aria-pressed") !== "true")));
+  loop.addEventListener("click", () => { // who asks to see a shot again wants it to play
+    const on = loop.getAttribute("aria-pressed") !== "true";
+    loop.setAttribute("aria-pressed", String(on));
+    if (on) playhead.play();
+  });
   key("r", "Repeat the shot", () => { if (!loop.disabled) { loop.click(); say(loop.getAttribute("aria-pressed") === "true" ? "Repeats the shot" : "Repeats no more"); } });
   video.addEventListener("ended", () => {
     const shot = loop.getAttribute("aria-pressed") === "true" && playhead.playing ? data.shots.at(-1) : null;

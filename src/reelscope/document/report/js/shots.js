@@ -33,12 +33,25 @@ if (shotRows.length) {
       return had;
     };
     field.addEventListener("input", narrow);
+    field.addEventListener("keydown", (event) => { if (event.key === "Enter" && shown().length) playhead.seek(+shown()[0].dataset.start); });
     chips.forEach((chip) => chip.addEventListener("click", () => { chip.setAttribute("aria-pressed", String(chip.getAttribute("aria-pressed") !== "true")); narrow(); }));
     clear.addEventListener("click", () => { all(); field.focus(); });
     $(".filter").addEventListener("keydown", (event) => {
       if (event.key !== "Escape") return;
       event.preventDefault();
       if (!all()) field.blur();
+    });
+    // All chips are one stop of the Tab key; arrows go from one to the next.
+    const stop = (chip) => { for (const other of chips) other.tabIndex = other === chip ? 0 : -1; };
+    stop(chips[0]);
+    chips.forEach((chip, i) => {
+      chip.addEventListener("focus", () => stop(chip));
+      chip.addEventListener("keydown", (event) => {
+        const n = chips.length, to = { ArrowRight: (i + 1) % n, ArrowLeft: (i + n - 1) % n, Home: 0, End: n - 1 }[event.key];
+        if (to === undefined || event.altKey || event.ctrlKey || event.metaKey) return;
+        event.preventDefault();
+        chips[to].focus();
+      });
     });
     key("/", "Find in the shots", () => { field.focus(); field.select(); });
   }
@@ -75,6 +88,8 @@ if (shotRows.length) {
     const words = `${n} ${n === 1 ? "shot" : "shots"} copied`;
     if (button.dataset.table === "markdown") copy(asMarkdown(rows), `${words} as Markdown`); else both(asTabs(rows), asTable(rows), words);
   }));
+
+  key("c", "Copy this shot as text", () => shotRows[shotAt(playhead.t)]?.querySelector(".c-no [data-copy]").click());
 
   // ---- the shot under the playhead ------------------------------------------------------------------------------------------------
   let here = null;
