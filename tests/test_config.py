@@ -170,7 +170,7 @@ BAD_TOML = [
     ("[output]\nformats = []", 2, "at least one"),
     ("[output]\nformats = ['json', 'json']", 2, "none twice"),
     ("[output]\nformats = 'json'", 2, "must be a valid"),
-    ("[output]\nformats = ['xml']", 2, "did you mean 'html'?"),
+    ("[output]\nformats = ['htm']", 2, "did you mean 'html'?"),
     ("[system]\nlog_level = 'warn'", 2, "did you mean 'warning'?"),
     ("[analysis.backends]\ntext_overlay = 3", 2, "must be a valid string"),
     ("[analysis.options]\ntext_overlay = 3", 2, "is a table"),
@@ -206,6 +206,11 @@ BAD_ENV = [
     ("REELSCOPE_OUTPUT__FORMATS", ",", "at least one"),
     ("REELSCOPE_ANALYSIS__TIER", "ful", "did you mean 'full'?"),
 ]
+
+
+def test_a_variable_that_is_near_to_none_gets_no_guess(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"^environment variable REELSCOPE_FOO names no setting$"):
+        load(tmp_path, env={"REELSCOPE_FOO": "1"})
 
 
 @pytest.mark.parametrize(("name", "value", "said"), BAD_ENV)

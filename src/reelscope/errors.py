@@ -15,6 +15,7 @@ ReelscopeError                 code, retryable, hint
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Iterable
 
 __all__ = [
@@ -115,7 +116,22 @@ def _rebuild(kind: type[ReelscopeError], message: str, code: str, hint: str | No
     return kind(message, code=code, hint=hint, retryable=retryable)
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """Return ", did you mean 'x'?" for the known word closest to `word`, or an empty string."""
-    found = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
-    return f", did you mean {found[0]!r}?" if found else ""
+# Share of letters in common, in their order. A slip of one in three is over it ("vvt" of "vtt"); two letters of four that happen to be the
+# same are not ("foo" of "otio"): a guess that is far off sends people elsewhere.
+NEAR = 0.6
+BEGINS = 3  # letters at the beginning that two words must share, and half of what was written: "text" of "text_overlay"
+
+
+def nearest(word: str, known: Iterable[str], *, stem: str = "") -> str:
+    """Return ", did you mean 'x'?" for the known word closest to `word`, or an empty string where none is near.
+
+    Args:
+        stem: What all of them begin with, which makes none nearer than another.
+    """
+    bare = word.removeprefix(stem)
+    names = {name.removeprefix(stem): name for name in known}
+    found = difflib.get_close_matches(bare, names, n=1, cutoff=NEAR)
+    if not found:
+        alike = [name for name in names if len(os.path.commonprefix([bare, name])) >= max(BEGINS, len(bare) / 2)]
+        found = difflib.get_close_matches(bare, alike, n=1, cutoff=0.0)
+    return f", did you mean {names[found[0]]!r}?" if found else ""

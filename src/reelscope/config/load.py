@@ -176,7 +176,7 @@ def _from_env(env: Mapping[str, str], cwd: Path) -> Iterator[_Given]:
                 *(env_name(".".join((*leaf.path, *path[len(leaf.path) :]))) for leaf in known.values() if leaf.levels),
             ]
             raise ConfigError(
-                f"environment variable {name} names no setting{nearest(name.upper(), words)}",
+                f"environment variable {name} names no setting{nearest(name.upper(), words, stem=ENV_PREFIX)}",
                 code="unknown_setting",
                 hint="'reelscope config show' lists the settings; two underscores stand for the dot",
             )
