@@ -52,6 +52,16 @@ def test_json_has_every_check(cli: Any) -> None:
     assert "CPUExecutionProvider" in inference["detail"]
 
 
+def test_a_bad_setting_is_told_once(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REELSCOPE_SERVER__PORT", "abc")
+    result = cli(["doctor"])
+    assert result.code == 1
+    assert (result.err.count("server.port = abc"), result.out.count("server.port = abc")) == (1, 1), result.err
+    rows = {row["name"]: row for row in json.loads(cli(["doctor", "--json"]).out)}
+    assert [name for name, row in rows.items() if row["status"] == "fail"] == ["settings"]
+    assert (rows["disk"]["status"], rows["disk"]["detail"]) == ("warn", "not checked: what is wrong with settings stops it")
+
+
 def test_what_is_wrong_is_named_and_exit_is_one(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken() -> Check:
         raise OSError("no such library")

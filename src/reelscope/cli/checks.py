@@ -44,13 +44,18 @@ class Check:
 
 
 def all_checks() -> list[Check]:
-    """Run every check; one that breaks is itself a failure."""
+    """Run every check; one that breaks is itself a failure. What stops several, such as a bad setting, is told once."""
     found: list[Check] = []
+    told: dict[str, str] = {}  # what stopped a check: the first that it stopped
     for check in CHECKS:
         try:
             found.append(check())
         except ReelscopeError as error:
-            found.append(Check(check.__name__, "fail", error.message, error.hint))
+            first = told.setdefault(error.message, check.__name__)
+            if first == check.__name__:
+                found.append(Check(first, "fail", error.message, error.hint))
+            else:
+                found.append(Check(check.__name__, "warn", f"not checked: what is wrong with {first} stops it"))
         except Exception as error:  # a check that breaks must not hide the others
             found.append(Check(check.__name__, "fail", f"{type(error).__name__}: {error}", "set the environment up again: make setup"))
     return found
