@@ -131,7 +131,17 @@ def test_a_folder_with_nothing_known_is_told_by_the_exit_code(cli: Any, store: P
     (tmp_path / "junk").mkdir()
     (tmp_path / "junk" / "notes.txt").write_text("hello")
     result = cli(["models", "import", tmp_path / "junk"])
-    assert result.code == 1 and "nothing taken" in result.out and "notes.txt" in result.out
+    assert result.code == 1 and "notes.txt" in result.out
+    assert "error: nothing taken" in result.err and "hint: copy a store there whole" in result.err
+    (tmp_path / "junk" / "one").write_bytes(ONE)
+    assert "hint: bring the missing files of eyes" in cli(["models", "import", tmp_path / "junk"]).err
+    (tmp_path / "empty").mkdir()
+    assert "hint: copy a store there whole" in cli(["models", "import", tmp_path / "empty"]).err
+
+
+def test_no_help_claims_that_pull_alone_opens_connections(cli: Any) -> None:
+    """`analyze` fetches clips from addresses, `submit` and a server talk to others."""
+    assert "only command that opens" not in cli(["models", "--help"]).out + cli(["models", "pull", "--help"]).out
 
 
 def test_offline_is_refused_before_any_connection(cli: Any, store: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

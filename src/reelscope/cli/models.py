@@ -100,7 +100,7 @@ def pull(
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Write nothing but errors.")] = False,
 ) -> None:
-    """Fetch models into the store; the only command that opens a connection.
+    """Fetch models into the store; nothing else fetches any.
 
     What was interrupted goes on where it stopped. Files are verified before they get their names. A model of a hub is pinned by what came
     the first time.
@@ -181,7 +181,7 @@ def import_models(
 
     Other files do no harm and are listed. With --as the files are trusted as they are, and their sums recorded. Exit code 1: nothing taken.
     """
-    from reelscope.cli.terminal import read_settings
+    from reelscope.cli.terminal import read_settings, say_error
     from reelscope.models.importing import import_as, import_folder
     from reelscope.models.manifest import manifest
 
@@ -198,9 +198,17 @@ def import_models(
     if as_json:
         sys.stdout.write(json.dumps(_imported(done), indent=2) + "\n")
     else:
-        _tell(done, folder, trusted=as_name is not None)
+        _tell(done, trusted=as_name is not None)
     if not done.taken and not done.here:
+        say_error(f"nothing taken: {folder} has no whole model that the manifest pins", _what_would_do(done))
         raise typer.Exit(1)
+
+
+def _what_would_do(done: Imported) -> str:
+    """What to do where nothing was taken: what is lacking of a model that is there in part, else where files come from."""
+    if done.incomplete:
+        return f"bring the missing files of {next(iter(done.incomplete))} into the folder, too"
+    return "copy a store there whole (`reelscope models path` names it where the models are), or fetch: reelscope models pull NAME"
 
 
 def _imported(done: Imported) -> dict[str, Any]:
@@ -214,7 +222,7 @@ def _imported(done: Imported) -> dict[str, Any]:
     }
 
 
-def _tell(done: Imported, folder: Path, *, trusted: bool) -> None:
+def _tell(done: Imported, *, trusted: bool) -> None:
     from reelscope.cli.terminal import one_line
     from reelscope.models.manifest import manifest
 
@@ -225,8 +233,6 @@ def _tell(done: Imported, folder: Path, *, trusted: bool) -> None:
             lines.append("these files are trusted as they are: their sums are recorded, and other files of that name will be refused")
     if done.here:
         lines.append(f"here already: {', '.join(done.here)}")
-    if not done.taken and not done.here:
-        lines.append(f"nothing taken: {folder} has no whole model that the manifest pins")
     for name in done.not_accepted:
         lines.append(f"not used until its licence is accepted: {name} ({manifest()[name].terms}): --accept-licence {name}")
     for name, files in done.incomplete.items():
