@@ -53,6 +53,7 @@ def table(
     files = {f"{stem}.{name}": WRITERS[name](found.rows) for name in formats}
     with out_folder(where):
         write_files(where, files)
+    _count(found)
     for name in files:
         sys.stdout.write(f"table: {os.path.relpath(where / name)}\n")
 
@@ -108,8 +109,12 @@ def _tell(found: Table) -> None:
     several = {sha: n for sha, n in Counter(row["sha256"] for row in found.rows).items() if n > 1}
     if several:
         sys.stderr.write(f"{sum(several.values())} rows are of {len(several)} clips that were analysed several times (same sha256)\n")
-    if found.rows:
-        sys.stderr.write(f"rows: {len(found.rows)}; files left out: {len(found.skipped)}\n")
+    sys.stderr.flush()
+
+
+def _count(found: Table) -> None:
+    """How much the table has, once it is written: a figure before an error reads as a success."""
+    sys.stderr.write(f"rows: {len(found.rows)}; files left out: {len(found.skipped)}\n")
     sys.stderr.flush()
 
 
