@@ -13,6 +13,9 @@ from tests.client.stub import Answer, Call, Stub, event, job, refused, reply, st
 from tests.document.fixtures import full_document
 
 DOCUMENT = full_document().model_dump_json().encode()
+KEYFRAME = b"\xff\xd8\xffjpeg"
+SHA256 = full_document().source.sha256
+CORRECTIONS = json.dumps({"sha256": SHA256, "revision": 0, "edits": []}).encode()
 ERROR = {"code": "no_video", "message": "the clip holds no picture", "hint": "give a video", "retryable": False}
 
 
@@ -32,7 +35,8 @@ class Jobs:
         one = r"/analyses/([0-9a-f]{32})"
         stub.on("POST", "/analyses", self._submit).on("POST", "/analyses/upload", self._submit)
         stub.on("GET", one, self._get).on("DELETE", one, self._cancel).on("GET", f"{one}/events", self._events)
-        stub.on("GET", f"{one}/document", reply(200, DOCUMENT)).on("GET", f"{one}/report", reply(200, b"<p>report</p>"))
+        stub.on("GET", f"{one}/document", reply(200, DOCUMENT)).on("GET", f"{one}/export/html", reply(200, b"<p>report</p>"))
+        stub.on("GET", f"{one}/keyframes/shot-00[0-9].jpg", reply(200, KEYFRAME)).on("GET", f"{one}/corrections", reply(200, CORRECTIONS))
 
     def status(self, id: str) -> dict[str, Any]:
         source = self.sources[id]

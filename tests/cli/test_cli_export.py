@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -323,9 +324,9 @@ def test_corrections_are_what_exports_show(cli: Cli, done: Path, place: Path) ->
     assert sizes(cli, place) == ([MEASURED, NEXT], "")
     (place / "mine.json").write_text(corrections(full_document()))
     rows, said = sizes(cli, place, "--corrections", "mine.json")
-    assert (rows, said) == ([MENDED, NEXT], "note: 1 of 1 corrections applied\n")
+    assert (rows, said) == ([MENDED, NEXT], "note: corrections: 1 applied\n")
     (place / "mine.json").rename(done / "corrections.json")
-    assert sizes(cli, place) == ([MENDED, NEXT], "note: 1 of 1 corrections applied\n")  # beside the document, without a flag
+    assert sizes(cli, place) == ([MENDED, NEXT], "note: corrections: 1 applied\n")  # beside the document, without a flag
     assert (done / "analysis.json").read_bytes() == before
 
 
@@ -333,9 +334,31 @@ def test_a_correction_without_a_place_is_told(cli: Cli, done: Path, place: Path)
     (done / "corrections.json").write_text(corrections(full_document(), start_s=300.0))
     rows, said = sizes(cli, place)
     assert rows == [MEASURED, NEXT]
-    assert "note: 0 of 1 corrections applied" in said and "no place in this analysis" in said
+    assert "note: corrections: 1 without a place in this analysis\n" in said and "no place in this analysis" in said
 
 
 def test_corrections_are_never_overwritten(cli: Cli, done: Path) -> None:
     (done / "shots.csv").write_text(corrections(full_document()))
     cli(["export", "done", "--to", "csv", "--corrections", "done/shots.csv"]).assert_refused(2, "is what is read here")
+
+
+def test_keyframes_that_are_not_to_be_seen_are_told(cli: Cli, done: Path) -> None:
+    shots = len(full_document().shots)
+    assert cli(["export", "done", "--to", "contact-sheet"]).err == ""
+    first, *_ = sorted((done / "keyframes").iterdir())
+    first.write_bytes(first.read_bytes()[:200])
+    assert (
+        cli(["export", "done", "--to", "contact-sheet"]).err
+        == f"note: 1 of {shots} keyframes is unreadable: the contact sheet has empty places\n"
+    )
+    shutil.rmtree(done / "keyframes")
+    said = f"note: {shots} of {shots} keyframes are missing beside the document: the contact sheet has empty places\n"
+    assert cli(["export", "done", "--to", "contact-sheet"]).err == said
+    assert "keyframes" not in cli(["export", "done", "--to", "srt"]).err
+
+
+def test_what_became_of_corrections_counts_no_replaced_one_as_failed(cli: Cli, done: Path, place: Path) -> None:
+    found = json.loads(corrections(full_document()))
+    found["edits"].append(found["edits"][0] | {"id": "later", "now": "medium"})
+    (done / "corrections.json").write_text(json.dumps(found))
+    assert sizes(cli, place)[1] == "note: corrections: 1 applied, 1 replaced by later ones\n"

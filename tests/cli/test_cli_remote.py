@@ -8,16 +8,20 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from reelscope.cli import remote
 from reelscope.cli.remote import read_token, request_of
 from reelscope.cli.status import span
+from reelscope.document.corrections import FILE_NAME, Corrections, Edit, planned
 from reelscope.errors import ConfigError, InputError
-from tests.cli.jobs_stub import DOCUMENT, Jobs, jobs, lines
-from tests.client.stub import refused, told
+from tests.cli.jobs_stub import DOCUMENT, KEYFRAME, Jobs, jobs, lines
+from tests.client.stub import refused, reply, told
+from tests.document.fixtures import full_document
 
 URL = "https://example.com/v"
 
@@ -176,6 +180,38 @@ def test_submit_waits_and_writes_the_results(cli: Any, server: Jobs, place: Path
     assert "document: got/analysis.json" in result.out
     assert (place / "got/analysis.json").read_bytes() == DOCUMENT
     assert (place / "got/report.html").read_bytes() == b"<p>report</p>"
+    assert {p.name for p in (place / "got/keyframes").iterdir()} == {Path(s.keyframe or "").name for s in full_document().shots}
+    assert (place / "got/keyframes/shot-000.jpg").read_bytes() == KEYFRAME
+    assert not (place / "got/corrections.json").exists()
+
+
+def test_what_was_corrected_comes_with_the_results_and_exports_show_it(cli: Any, server: Jobs, place: Path) -> None:
+    document = full_document()
+    shot, text = document.shots[1], "A table by a window."
+    edit = Edit(kind="shot", field="description", start_s=shot.start_s, end_s=shot.end_s, was=shot.description, now=text)
+    book = Corrections(sha256=document.source.sha256)
+    book.edits += planned(document, book, [edit], author="Ana", at=datetime.now(UTC), new_id=lambda: "one")
+    server.stub.on("GET", r"/analyses/([0-9a-f]{32})/corrections", reply(200, book.model_dump_json().encode()))
+    result = cli(["submit", URL, "--wait", "--out", "got"])
+    assert result.code == 0 and "corrections: got/corrections.json" in result.out
+    exported = cli(["export", "got", "--to", "csv"])
+    assert exported.code == 0 and text in (place / "got/shots.csv").read_text()
+    assert "note: corrections: 1 applied" in exported.err
+
+
+def test_the_files_name_is_the_one_that_is_looked_for() -> None:
+    assert remote.FILE_NAME == FILE_NAME
+
+
+def test_keyframes_that_the_server_has_no_more_or_that_lead_elsewhere_are_left_out(cli: Any, server: Jobs, place: Path) -> None:
+    document = full_document()
+    document.shots[0].keyframe, document.shots[1].keyframe = "keyframes/../../escaped.jpg", "elsewhere.jpg"
+    server.stub.on("GET", r"/analyses/([0-9a-f]{32})/document", reply(200, document.model_dump_json().encode()))
+    server.stub.on("GET", r"/analyses/([0-9a-f]{32})/keyframes/shot-002.jpg", refused(410, "blob_missing"))
+    assert cli(["submit", URL, "--wait", "--out", "got"]).code == 0
+    names = {p.name for p in (place / "got/keyframes").iterdir()}
+    assert names == {Path(s.keyframe or "").name for s in document.shots[3:]}
+    assert sorted(p.name for p in place.iterdir()) == ["got"]
 
 
 def test_several_that_are_waited_for_have_a_folder_each_and_the_highest_exit_code(cli: Any, server: Jobs, place: Path) -> None:

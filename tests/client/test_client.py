@@ -358,6 +358,13 @@ def test_results(stub: Stub, client: Client) -> None:
     assert client.export(ID, "srt", file="speech.srt", lines=1, highlight=False) == b"1\n"
     assert stub.calls[-1].query == {"file": "speech.srt", "lines": "1", "highlight": "false"}
     assert client.document_json(ID) == b'{"x": 1}'
+    stub.on("GET", f"/analyses/{ID}/keyframes/shot-001.jpg", reply(200, b"jpeg"))
+    stub.on("GET", f"/analyses/{ID}/corrections", reply(200, b"{}"))
+    assert client.keyframe(ID, "keyframes/shot-001.jpg") == b"jpeg"
+    assert (client.corrections_file(ID), stub.calls[-1].query) == (b"{}", {"file": "true"})
+    for name in ("", "keyframes/", "../document", "keyframes/.x", "a/b"):
+        with pytest.raises(InputError, match="no name of a keyframe"):
+            client.keyframe(ID, name)
 
 
 def test_the_server_itself(stub: Stub, client: Client) -> None:

@@ -94,6 +94,7 @@ def test_what_is_not_done(api: InProcess) -> None:
     id = handed_in(api)
     for format in FORMATS:
         error(api.client.get(f"/analyses/{id}/export/{format}"), 409, "not_done")
+    error(api.client.get(f"/analyses/{id}/keyframes/shot-000.jpg"), 409, "not_done")
 
 
 def test_what_is_gone(api: InProcess, base: str) -> None:
@@ -180,6 +181,17 @@ def test_options_reach_the_exporter(api: InProcess, base: str) -> None:
 def test_the_keyframes_are_on_the_contact_sheet(api: InProcess, base: str) -> None:
     picture = Image.open(io.BytesIO(api.client.get(f"{base}/contact-sheet").content)).convert("RGB")
     assert len(picture.getcolors(1 << 24) or ()) > 500
+
+
+def test_keyframes_by_the_names_that_the_document_gives_them(api: InProcess, base: str) -> None:
+    one = base.removesuffix("/export")
+    for name, data in keyframes_of(told()).items():
+        answer = api.client.get(f"{one}/{name}")
+        assert (answer.status_code, answer.content, answer.headers["content-type"]) == (200, data, "image/jpeg")
+        assert api.client.get(f"{one}/{name}", headers={"If-None-Match": answer.headers["etag"]}).status_code == 304
+    error(api.client.get(f"{one}/keyframes/shot-999.jpg"), 404, "not_found")
+    assert api.client.get(f"{one}/keyframes/..%2Fanalysis.json").status_code in (404, 422)
+    assert api.client.get(f"{one}/keyframes/.analysis.json").status_code == 422
 
 
 def test_what_the_client_has_is_not_made_again(api: InProcess, base: str, monkeypatch: pytest.MonkeyPatch) -> None:

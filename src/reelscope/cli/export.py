@@ -82,6 +82,7 @@ def export(
     made = {name: (format, data) for format in names for name, data in FORMATS[format].make(material).items() if name in wanted}
     if material.clip is None and set(names) & set(TIMELINES):
         notes.append("the clip is not where it was analysed: editing programs will ask for it (or give --clip PATH)")
+    notes += _unseen(material) if any(FORMATS[name].pictures for name in names) else []
     if out == STDOUT:
         (_, data) = made[wanted[0]]
         sys.stdout.buffer.write(data)
@@ -199,9 +200,36 @@ def _corrected(document: Document, path: Path, file: Path | None) -> tuple[Docum
     if found.sha256 != document.source.sha256:
         raise InputError(f"{file}: is of another clip", code="other_clip", hint="give the corrections of this document's clip")
     done = corrected(document, found)
-    notes = [f"{len(done.applied)} of {len(found.edits)} corrections applied"] if found.edits else []
+    notes = [_became([outcome.state for outcome in done.outcomes])] if found.edits else []
     unplaced = [f"a correction has no place in this analysis: {one_line(one.reason or '')}" for one in done.unplaced[:UNPLACED_TOLD]]
     return done.document, notes + unplaced
+
+
+BECAME = {
+    "applied": "applied",
+    "agreed": "found by this analysis itself",
+    "superseded": "replaced by later ones",
+    "withdrawn": "taken back",
+    "unplaced": "without a place in this analysis",
+}
+
+
+def _became(states: Sequence[str]) -> str:
+    """What became of all corrections, in a line."""
+    told = [f"{states.count(state)} {words}" for state, words in BECAME.items() if state in states]
+    return f"corrections: {', '.join(told)}"
+
+
+def _unseen(material: Material) -> list[str]:
+    """A note on the shots whose keyframes are not to be seen."""
+    from reelscope.document.exports.contact_sheet import readable
+
+    named = [shot.keyframe for shot in material.document.shots if shot.keyframe]
+    missing = sum(name not in material.keyframes for name in named)
+    broken = sum(name in material.keyframes and not readable(material.keyframes[name]) for name in named)
+    told = {"missing beside the document": missing, "unreadable": broken}
+    all_of, end = len(named), "the contact sheet has empty places"
+    return [f"{n} of {all_of} keyframes {'is' if n == 1 else 'are'} {what}: {end}" for what, n in told.items() if n]
 
 
 def _check(folder: Path, names: Sequence[str], inputs: Sequence[Path]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,11 +13,25 @@ import typer
 
 if TYPE_CHECKING:
     from reelscope.client import Client
+    from reelscope.document.schema import Document
 
-__all__ = ["PATIENT", "PROMPT", "SERVER_VARIABLE", "TOKEN_VARIABLE", "Server", "TokenFile", "connect", "read_token", "request_of", "save"]
+__all__ = [
+    "PATIENT",
+    "PROMPT",
+    "SERVER_VARIABLE",
+    "TOKEN_VARIABLE",
+    "Server",
+    "TokenFile",
+    "connect",
+    "corrections_of",
+    "read_token",
+    "request_of",
+    "save",
+]
 
 SERVER_VARIABLE = "REELSCOPE_SERVER"
 TOKEN_VARIABLE = "REELSCOPE_TOKEN_FILE"
+FILE_NAME = "corrections.json"  # as text, because the help imports no document; a test holds it against the name that is looked for
 TOKEN_MAX_BYTES = 4096  # tokens have some dozen characters; somebody's video given as a token file is refused before it is read
 
 Server = Annotated[
@@ -132,14 +146,62 @@ def request_of(
 
 
 def save(client: Client, id: str, folder: Path) -> dict[str, Path]:
-    """Fetch the document and the report of an analysis that is done into a folder; return where they lie, by kind.
+    """Fetch the results of an analysis that is done into a folder: document, report, keyframes, and what was corrected of the clip, so that
+    exports made here show the same as those of the server. Return where document, report and corrections lie, by kind.
 
     Raises:
         ApiError: The server refused. InputError: the folder cannot be written to. OutputError: the disk is full.
     """
+    from reelscope.client.errors import bad_answer
+    from reelscope.document.schema import Document
     from reelscope.outputs import out_folder, write_files
 
     with out_folder(folder):
-        files = {"report.html": client.report(id).encode(), "analysis.json": client.document_json(id)}
+        data = client.document_json(id)
+        try:
+            document = Document.model_validate_json(data)
+        except ValueError as error:
+            raise bad_answer("a document") from error
+        files = dict(_keyframes(client, id, document))
+        corrections = corrections_of(client, id)
+        if corrections is not None:
+            files[FILE_NAME] = corrections
+        # without what it takes to mend, which only works where the server shows it
+        files |= {"report.html": client.export(id, "html"), "analysis.json": data}
         write_files(folder, files)
-    return {"document": folder / "analysis.json", "report": folder / "report.html"}
+    found = {"document": folder / "analysis.json", "report": folder / "report.html"}
+    return found | ({"corrections": folder / FILE_NAME} if corrections is not None else {})
+
+
+def corrections_of(client: Client, id: str) -> bytes | None:
+    """The file of what was corrected of an analysis's clip; None where nothing was.
+
+    Raises:
+        ApiError: The server refused, or answered with something else.
+    """
+    from reelscope.client.errors import bad_answer
+    from reelscope.document.corrections.shapes import Corrections
+
+    data = client.corrections_file(id)
+    try:
+        found = Corrections.model_validate_json(data)
+    except ValueError as error:
+        raise bad_answer("a file of corrections") from error
+    return data if found.edits else None
+
+
+def _keyframes(client: Client, id: str, document: Document) -> Iterator[tuple[str, bytes]]:
+    """Pictures of the shots. One that the server has no more, or whose name would lead out of the folder, is left out: exports say so."""
+    from reelscope.client import ApiError
+    from reelscope.client.client import KEYFRAME
+
+    for name in dict.fromkeys(shot.keyframe for shot in document.shots if shot.keyframe):
+        if not name.startswith("keyframes/") or not KEYFRAME.fullmatch(name.removeprefix("keyframes/")):
+            continue
+        try:
+            data = client.keyframe(id, name)
+        except ApiError as error:
+            if error.status not in (404, 410):
+                raise
+            continue
+        yield name, data

@@ -36,6 +36,7 @@ POLL_FIRST_S, POLL_LONGEST_S, POLL_GROWTH = 0.1, 2.0, 1.5
 PAGE = 100
 EVENT_KINDS = frozenset({"state", "progress", "log"})
 ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
+KEYFRAME = re.compile(r"[0-9A-Za-z_][0-9A-Za-z._-]{0,199}")  # no name that leads out of a folder
 
 S = TypeVar("S", bound=BaseModel)
 
@@ -265,6 +266,17 @@ class Client:
         """The report, one HTML page with its pictures in it."""
         return self._get(f"{_of(id)}/report", headers={"Accept": "text/html"}).decode("utf-8", "replace")
 
+    def keyframe(self, id: str, name: str) -> bytes:
+        """The picture of a shot, a JPEG.
+
+        Args:
+            name: As the document's shots name it, such as keyframes/shot-0001.jpg.
+        """
+        name = name.removeprefix("keyframes/")
+        if not KEYFRAME.fullmatch(name):
+            raise InputError(f"{name!r} is no name of a keyframe", code="bad_name", hint="the document's shots name them")
+        return self._get(f"{_of(id)}/keyframes/{name}", headers={"Accept": "image/jpeg"})
+
     def export(self, id: str, format: str, *, file: str | None = None, **options: str | int | bool) -> bytes:
         """The document in another format: subtitles, tables, timelines, a contact sheet.
 
@@ -296,6 +308,10 @@ class Client:
     def corrections(self, id: str) -> CorrectionList:
         """What was corrected of an analysis's clip, and what became of each correction in this analysis."""
         return _shaped(CorrectionList, self._get(f"{_of(id)}/corrections"))
+
+    def corrections_file(self, id: str) -> bytes:
+        """The same as the file corrections.json, which `reelscope report` and `export` apply where it lies beside the document."""
+        return self._get(f"{_of(id)}/corrections", params={"file": "true"})
 
     def correct(
         self, id: str, edits: Sequence[Edit | Mapping[str, Any]], *, author: str | None = None, revision: int | None = None

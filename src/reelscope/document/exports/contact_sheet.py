@@ -19,7 +19,7 @@ from reelscope.document.schema import Document, ShotRow
 if TYPE_CHECKING:
     from PIL import Image, ImageDraw, ImageFont
 
-__all__ = ["MOST_SHOTS", "contact_sheet"]
+__all__ = ["MOST_SHOTS", "contact_sheet", "readable"]
 
 # 200 vertical keyframes of 150 x 267 are 12 megapixels, some 15 MB: what a phone still opens, and more than anybody looks through.
 MOST_SHOTS = 200
@@ -30,6 +30,7 @@ NARROWEST, WIDEST = 9 / 21, 21 / 9
 SHEET_ASPECT = 1.6  # of the grid, about that of a screen
 LEAST_WIDTH, MOST_WIDTH = 760, 2600  # px: the heading's line fits; a wider sheet is too small to read when it fits a screen
 MARGIN, ROUND, FINE = 44, 8, 4  # px, px, times finer than the sheet while corners are drawn
+LOOK = (64, 64)  # a size at which a JPEG is decoded at an eighth: quick, and every byte of it is read
 BAR, BAR_GAP = 5, 9  # px: the palette's height, and its distance from the picture
 ZLIB_LEVEL = 6
 
@@ -175,6 +176,11 @@ def _picture(data: bytes, size: tuple[int, int]) -> Image.Image | None:
             return ImageOps.contain(found.convert("RGB"), size, Image.Resampling.LANCZOS)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning):
         return None
+
+
+def readable(data: bytes) -> bool:
+    """Whether a keyframe would be seen on the sheet."""
+    return _picture(data, LOOK) is not None
 
 
 def _corners(width: int, height: int) -> Image.Image:

@@ -29,6 +29,9 @@ TheJob = Annotated[Job, Depends(job_of)]
 HTML = {200: {"content": {"text/html": {"schema": {"type": "string"}}}, "description": "A page that needs nothing beside it"}}
 SAME: dict[int | str, dict[str, Any]] = {304: {"description": "It is what If-None-Match names"}}
 FILE = {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
+JPEG: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}, "description": "The picture"}
+}
 MEDIA = {200: {**FILE, "description": "All of it"}, 206: {**FILE, "description": "The range that was asked for"}}
 
 
@@ -118,6 +121,20 @@ def _report(p: Parts, job: Job, *, served: bool = False) -> Response:
     html, key = p.reports.of(files, p.blobs, job.title, corrections_of(p, files), served=served)
     policy = f"{report_policy(served=served)}; frame-ancestors 'none'"
     return Response(html, media_type="text/html; charset=utf-8", headers={"ETag": f'"{key}"', "Content-Security-Policy": policy})
+
+
+@router.get("/keyframes/{name}", response_model=None, responses=errors(404, 409, 410) | SAME | JPEG)
+def keyframe(
+    request: Request,
+    job: Done,
+    name: Annotated[str, Path(max_length=200, pattern=r"^[0-9A-Za-z_][0-9A-Za-z._-]*$", description="As the document's shots name it.")],
+) -> Response:
+    """The picture of a shot, a JPEG."""
+    p = parts(request)
+    found = p.jobs.files(job.id).get(f"keyframes/{name}")
+    if found is None:
+        raise not_found("such keyframe of this analysis")
+    return file_answer(request, p.blobs.path(found[0]), found[0], name=name, kind="image/jpeg")
 
 
 @router.get("/export/{format}", response_model=None, responses=errors(404, 409, 410) | EXPORTED | SAME)
