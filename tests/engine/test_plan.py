@@ -136,7 +136,7 @@ def test_a_backend_that_an_option_gives_a_server_runs_only_with_it(analysis: dic
 
 
 def test_a_missing_option_is_told_where_nothing_else_is_missing_or_the_backend_is_named() -> None:
-    why = ("the backend server needs the option server", "--option body_pose.server=http://127.0.0.1:8000/v1")
+    why = ("the backend server needs the option server", "reelscope analyze CLIP --option body_pose.server=http://127.0.0.1:8000/v1")
     gone = {"local": Unusable("no weights", "pull them")}
     both = plan({"body_pose": SERVED}, options=Address, unusable=gone).choices["body_pose"]
     assert (both.status, both.reason, both.hint) == ("unavailable", "no weights", "pull them")
@@ -287,4 +287,5 @@ def test_a_hint_towards_the_cpu_names_what_else_is_lacking() -> None:
         hardware=Hardware(cores=2, ram_mib=8000),
     )
     hint = plan.choices[spec.name].hint or ""
-    assert "runs it on the CPU" in hint and hint.endswith("make setup-full (the Python package torch is not installed)")
+    assert hint.startswith("reelscope analyze CLIP --backend object_detection=big runs it on the CPU"), "a command that stands whole"
+    assert hint.endswith("make setup-full (the Python package torch is not installed)")

@@ -313,7 +313,7 @@ def test_licences_stand_between_a_model_and_its_use(catalog: Catalog, store: Mod
     store.accept(MANIFEST["ears"])
     assert catalog.lack("left-ear") is None and state(catalog, MANIFEST["ears"]).word == "in store"
     strict = Catalog(store.root, licences="permissive").lack("ears")
-    assert strict is not None and strict.hint == "--licence any"
+    assert strict is not None and strict.hint == "reelscope analyze CLIP --licence any"
     brought = catalog.lack("exported")
     assert brought is not None and brought.hint == "reelscope models import exported.onnx --as exported --accept-licence exported"
 

@@ -20,6 +20,7 @@ from reelscope.plugins import known_names
 
 __all__ = [
     "BUDGET_MIB",
+    "COMMAND",
     "GpuGroup",
     "Unusable",
     "budgets",
@@ -34,6 +35,7 @@ __all__ = [
     "usable_gpus",
 ]
 
+COMMAND = "reelscope analyze CLIP"  # hints begin with it: a flag by itself is nothing that can be copied and run
 GIB = 1024
 BUDGET_MIB = {"language": 24 * GIB, "detection": 10 * GIB, "people": 7 * GIB}  # 7B weights in bf16 alone take 15.4 GiB
 DOUBLED_FROM_MIB = 95 * GIB  # twice the budgets fit easily; cards sold with 96 GB tell of a little less than 96 GiB
@@ -164,7 +166,7 @@ def fits_no_gpu(name: str, backend: Backend, gpus: Sequence[Gpu], settings: Sett
     if pin is None and (named or backend.tier != "full"):
         return None
     gib = f"{backend.vram_mib / GIB:.1f} GiB"
-    hint = f"--backend {name}={backend.name} runs it on the CPU, slowly"
+    hint = f"{COMMAND} --backend {name}={backend.name} runs it on the CPU, slowly"
     if pinned_cpu(name, settings) is not None:
         return Unusable(f"it is pinned to the CPU, where a backend of the full tier ({backend.name}) runs only when it is named", hint, 2)
     if not gpus:

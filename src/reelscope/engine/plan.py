@@ -12,7 +12,7 @@ from reelscope.analyzers.base import AnalyzerSpec, Backend, Options
 from reelscope.config import Settings
 from reelscope.document.names import ANALYZER_NAMES
 from reelscope.document.schema import Status
-from reelscope.engine.gpus import Unusable, check_pins, fits_no_gpu, pinned_gpu, usable_gpus
+from reelscope.engine.gpus import COMMAND, Unusable, check_pins, fits_no_gpu, pinned_gpu, usable_gpus
 from reelscope.engine.place import place
 from reelscope.engine.placement import Gpu, Hardware, Placement
 from reelscope.errors import ConfigError, PluginError, nearest
@@ -167,7 +167,7 @@ class _World:
     def _fits_no_gpu(self, spec: AnalyzerSpec, backend: Backend) -> Unusable | None:
         """What is lacking besides is told with it, so that the hint leads somewhere."""
         small = fits_no_gpu(spec.name, backend, self.gpus, self.settings, group=spec.group)
-        other = None if small is None or not (small.hint or "").startswith("--backend") else self._lacks(spec, backend)
+        other = None if small is None or not (small.hint or "").startswith(COMMAND) else self._lacks(spec, backend)
         return small if small is None or other is None else replace(small, hint=f"{small.hint}, after: {other.hint} ({other.reason})")
 
 
@@ -289,7 +289,7 @@ def _lacks_option(spec: AnalyzerSpec, backend: Backend, options: Options) -> Unu
         return None
     field = type(options).model_fields.get(name)
     example = next(iter((field.examples if field is not None else None) or ()), "VALUE")
-    return Unusable(f"the backend {backend.name} needs the option {name}", f"--option {spec.name}.{name}={example}", 3)
+    return Unusable(f"the backend {backend.name} needs the option {name}", f"{COMMAND} --option {spec.name}.{name}={example}", 3)
 
 
 def _check_gpu_pin(spec: AnalyzerSpec, backends: Sequence[Backend], settings: Settings) -> None:

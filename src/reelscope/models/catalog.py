@@ -88,7 +88,10 @@ class Catalog:
             return None if not self.missing(name) else Lack(f"the model {name} is missing")
         entry = self.entry(name)
         if not entry.permissive and self.licences == "permissive":
-            return Lack(f"the model {name} is under {entry.terms}; only permissive licences are allowed here", "--licence any")
+            return Lack(
+                f"the model {name} is under {entry.terms}; only permissive licences are allowed here",
+                "reelscope analyze CLIP --licence any",
+            )
         if entry.in_package:
             setup = "make setup-full" if entry.tier == "full" else "make setup"
             return Lack(f"the model {name} is missing from its package", setup) if self.missing(name) else None

@@ -120,6 +120,14 @@ def test_sections_of_the_page_of_formulas_exist() -> None:
             "--backend qwen2_vl_temporal=qwen2-vl-7b runs it on the CPU, slowly, after: make setup-full (the package is missing)",
             ["--backend qwen2_vl_temporal=qwen2-vl-7b", "make setup-full"],
         ),
+        (
+            "reelscope analyze CLIP --backend qwen2_vl_temporal=qwen2-vl-7b runs it on the CPU, slowly, after: make setup-full (no torch)",
+            ["reelscope analyze CLIP --backend qwen2_vl_temporal=qwen2-vl-7b", "make setup-full"],
+        ),
+        (
+            "reelscope analyze CLIP --option qwen2_vl_temporal.server_host=h allows it",
+            ["reelscope analyze CLIP --option qwen2_vl_temporal.server_host=h"],
+        ),
         ("--only hook,pacing", ["--only hook,pacing"]),
         ("reelscope analyze --only body_pose --option body_pose.n=1", ["reelscope analyze --only body_pose --option body_pose.n=1"]),
         ("make the file readable", []),

@@ -78,7 +78,7 @@ def find(url: str, allowed_host: str | None = None) -> Address:
     refused = ConfigError(
         f"qwen2_vl_temporal.server={url}: {host} is not this machine, and frames of the clip would be sent there",
         code="not_loopback",
-        hint=f"--option qwen2_vl_temporal.server_host={host} allows it",
+        hint=f"reelscope analyze CLIP --option qwen2_vl_temporal.server={url} --option qwen2_vl_temporal.server_host={host} allows it",
     )
     if not allowed and not _is_loopback(host) and host.casefold() != "localhost":
         raise refused  # any other name would have to be looked up, which is a connection of its own
