@@ -16,6 +16,7 @@ from typing import Any, Generic, TypeVar
 
 from reelscope.document.names import ANALYZER_NAMES
 from reelscope.document.schema import AnalyzerEntry, AnalyzerResult, Document, MediaInfo
+from reelscope.document.unread import unread_words
 from reelscope.timebase import Interval, clip_to
 
 __all__ = [
@@ -322,8 +323,7 @@ class Evidence:
     def _unread(self) -> Lack | None:
         """Why no text is no result where lines stood there that could not be read: of another script, too small, too blurred."""
         count = self.summary("text_overlay").get("unreadable_lines") or 0
-        what = "1 line stands on the screen" if count == 1 else f"{count} lines stand on the screen"
-        return Lack(f"text_overlay: {what} and could not be read", "unreadable_text") if count else None
+        return Lack(f"text_overlay: {unread_words(count)}", "unreadable_text") if count else None
 
     @cached_property
     def overlays(self) -> Channel[Text]:

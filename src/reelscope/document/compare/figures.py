@@ -15,6 +15,7 @@ from typing import Any
 from reelscope.document.insights import INSIGHTS
 from reelscope.document.names import ANALYZER_NAMES
 from reelscope.document.schema import Document
+from reelscope.document.unread import measured, unread_in
 
 __all__ = ["GROUPS", "Clip", "Fact", "Figures", "figures_of", "in_order", "shot_figures"]
 
@@ -128,7 +129,7 @@ def figures_of(document: Document, name: str, row: Mapping[str, float] | None = 
         views=_views(post),
     )
     account = next((str(post[key]) for key in ACCOUNT if post.get(key)), None)
-    shots = tuple(s.model_dump(mode="json") for s in document.shots)
+    shots = tuple(_shot(s.model_dump(mode="json"), document) for s in document.shots)
     out = Figures(clip=clip, shots=shots, row=row or {}, account=account)
     _read_media(document, out)
     _read_shots(out)
@@ -147,8 +148,13 @@ def figures_of(document: Document, name: str, row: Mapping[str, float] | None = 
             "models": sorted(m.sha256 or m.id for m in entry.models),
             "options": entry.options,
         }
-        _read_part(name_, entry.summary.model_dump(mode="json"), out)
+        _read_part(name_, measured(name_, entry.summary.model_dump(mode="json")), out)
     return out
+
+
+def _shot(shot: dict[str, Any], document: Document) -> dict[str, Any]:
+    """A row of the spine; its texts are null where lines stood in it that could not be read, and none that could."""
+    return shot if shot["text"] or not unread_in(document, shot["start_s"], shot["end_s"]) else shot | {"text": None}
 
 
 def _views(post: Mapping[str, Any]) -> int | None:
@@ -171,7 +177,7 @@ def shot_figures(shot: Mapping[str, Any]) -> dict[str, Fact | None]:
         "speed_fw_s": camera.get("speed_fw_s"),
         "zoom_rate_s": camera.get("zoom_rate_s"),
         "shake": camera.get("shake"),
-        "texts": len(shot.get("text") or ()),
+        "texts": None if "text" in shot and shot["text"] is None else len(shot.get("text") or ()),
         "speech_share": shot.get("speech_share"),
         "loudness_lufs": shot.get("loudness_lufs"),
         "sharpness": shot.get("sharpness"),

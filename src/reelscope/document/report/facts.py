@@ -9,9 +9,10 @@ from typing import Any
 
 from reelscope.document.names import in_order, title_of
 from reelscope.document.report.parts import Command, hint_parts
-from reelscope.document.report.summaries import Figure, null_reason, summary_of
+from reelscope.document.report.summaries import Figure, null_reason, summary_of, unread_lines
 from reelscope.document.report.words import NA, SPACE, bytes_, clean, figure, number, percent, sentence, timecode
 from reelscope.document.schema import AnalyzerEntry, Document
+from reelscope.document.unread import unread
 
 __all__ = ["GAPS_SHOWN", "STATUS_WORDS", "Gap", "badges", "damage", "facts", "gaps", "glance", "phases", "run_facts", "statuses"]
 
@@ -22,9 +23,10 @@ STATUS_WORDS = {
     "skipped": "Skipped",
     "failed": "Failed",
     "timeout": "Timed out",
+    "unread": "Not readable",
 }
 # What went wrong comes before what was never there.
-GAP_ORDER = ("failed", "timeout", "not_applicable", "unavailable", "skipped")
+GAP_ORDER = ("failed", "timeout", "unread", "not_applicable", "unavailable", "skipped")
 
 # Groups that stand open; a list that is longer is folded, and the fold says what is in it.
 GAPS_SHOWN = 5
@@ -173,6 +175,8 @@ def gaps(document: Document) -> list[Gap]:
             reason = clean(entry.reason) if entry.reason else "no reason was recorded"
             key = (entry.status, reason, clean(entry.hint) if entry.hint else None, clean(entry.code) if entry.code else None)
             groups.setdefault(key, []).append((name, clean(title_of(name, getattr(entry, "title", None)))))
+    if why := unread(summary_of(document, "text_overlay")):
+        groups[("unread", f"{why}: another script, too small or too blurred", None, None)] = [("text_overlay", title_of("text_overlay"))]
     found = [Gap(k[0], STATUS_WORDS[k[0]], tuple(names), k[1], k[2], k[3]) for k, names in groups.items()]
     return sorted(found, key=lambda g: GAP_ORDER.index(g.status))
 
@@ -189,8 +193,11 @@ def glance(document: Document) -> list[Figure]:
         out += [Figure("Shots", number(len(document.shots)), words), Figure("Mean shot length", f"{number(mean)} s")]
     else:
         out += [Figure("Shots", NA, why=_why(cuts))]
-    if text.status == "ok":
-        out.append(Figure("Texts", number(len(text.segments)), "on screen"))
+    lost = unread_lines(document)
+    if text.status == "ok" and lost and not text.segments:
+        out.append(Figure("Texts", NA, f"{lost} on screen, not readable"))
+    elif text.status == "ok":
+        out.append(Figure("Texts", number(len(text.segments)), f"on screen; {lost} not readable" if lost else "on screen"))
     else:
         out.append(Figure("Texts", NA, why=_why(text)))
     if speech.status == "ok" and document.media.duration_s > 0:

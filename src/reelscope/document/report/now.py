@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from reelscope.document.report.overlay import reason_of
+from reelscope.document.report.summaries import summary_of
 from reelscope.document.report.words import clean, sentence
 from reelscope.document.schema import Document
+from reelscope.document.unread import unread
 
 __all__ = ["ROWS", "now", "player", "row_reason"]
 
@@ -72,7 +74,7 @@ def now(document: Document, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]
     words = entries["speech_transcription"]
     return {
         "shots": [_shot(row) for row in rows],
-        "text": _row(reason_of(entries["text_overlay"]), _texts(document)),
+        "text": _row(reason_of(entries["text_overlay"]) or unread(summary_of(document, "text_overlay")), _texts(document)),
         "said": _row(reason_of(words), _said(document)),
         "flow": _spans(entries["speech_flow"].segments, "kind", {"speech"}) if words.status != "ok" else [],
         "sound": _row(reason_of(entries["audio_environment"]), _spans(entries["audio_environment"].segments, "label")),

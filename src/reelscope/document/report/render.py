@@ -18,7 +18,7 @@ from reelscope.document.report.mends import Mends, known
 from reelscope.document.report.now import ROWS, now, player, row_reason
 from reelscope.document.report.overlay import LAYERS, overlay
 from reelscope.document.report.page import environment, page_script, page_style, policy_of
-from reelscope.document.report.summaries import figures, missing, summary_of
+from reelscope.document.report.summaries import figures, missing, summary_of, unread_lines
 from reelscope.document.report.transcript import spoken_facts, transcript
 from reelscope.document.report.words import clean, timecode
 from reelscope.document.schema import Document
@@ -144,6 +144,7 @@ def render_report(
         "said_entry": document.analyzers["speech_transcription"],
         "served": served,
         "text_entry": document.analyzers["text_overlay"],
+        "unread_lines": unread_lines(document),
         "text_rows": tables.text_rows(document, mends),
         "sound": sound,
         "sound_entry": document.analyzers["audio_analysis"],

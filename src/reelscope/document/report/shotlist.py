@@ -11,6 +11,7 @@ from reelscope.document.report.mends import Mends
 from reelscope.document.report.parts import Mended, mended
 from reelscope.document.report.words import NA, SPACE, THIN, clean, hex_colour, number, percent, sentence, timecode
 from reelscope.document.schema import Document, ShotRow, ShotTransition
+from reelscope.document.unread import unread_in
 
 __all__ = ["SHOT_HEAD", "data_uri", "heard", "heard_in", "shots", "swatches"]
 
@@ -133,6 +134,7 @@ def shots(document: Document, keyframes: Mapping[str, bytes], mends: Mends | Non
             "camera": _camera(shot),
             "size": sentence(clean(shot.size)) if shot.size else None,
             "scene": shot.scene,
+            "unread": None if shot.text else unread_in(document, shot.start_s, shot.end_s),
             "text": [(clean(t), t in marks, fixed.get(t)) for t in sorted(shot.text, key=lambda t: t in marks)],
             "speech": clean(shot.speech) if shot.speech else None,
             "speech_share": None if shot.speech_share is None else percent(shot.speech_share),

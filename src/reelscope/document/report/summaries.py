@@ -8,8 +8,9 @@ from typing import Any
 
 from reelscope.document.report.words import NA, clean, key_title, sentence, unit_of, value_text
 from reelscope.document.schema import Document
+from reelscope.document.unread import measured
 
-__all__ = ["Figure", "figures", "missing", "null_reason", "summary_of"]
+__all__ = ["Figure", "figures", "missing", "null_reason", "summary_of", "unread_lines"]
 
 MOST_ENTRIES = 12  # of a table inside a summary: more belongs to a lane or to the document
 
@@ -35,7 +36,13 @@ class Figure:
 def summary_of(document: Document, name: str) -> dict[str, Any]:
     """Summary of an analyzer that ran, else nothing."""
     entry = document.analyzers[name]
-    return entry.summary.model_dump(mode="json") if entry.status == "ok" else {}
+    return measured(name, entry.summary.model_dump(mode="json")) if entry.status == "ok" else {}
+
+
+def unread_lines(document: Document) -> str:
+    """How many lines stood on the screen and could not be read, in words; empty where there are none."""
+    lines = summary_of(document, "text_overlay").get("unreadable_lines")
+    return f"{lines} {'line' if lines == 1 else 'lines'}" if isinstance(lines, int) and lines > 0 else ""
 
 
 def null_reason(summary: Mapping[str, Any], key: str) -> str | None:

@@ -20,6 +20,7 @@ from reelscope.document.names import ANALYZER_NAMES
 from reelscope.document.schema import SCHEMA_VERSION
 from reelscope.document.table.column import WHY, Column, Kind
 from reelscope.document.table.columns import COLUMNS
+from reelscope.document.unread import measured
 
 __all__ = ["MAX_BYTES", "Cell", "Row", "Skipped", "Table", "find_documents", "plain", "read_row", "read_table", "row_of", "typed"]
 
@@ -177,7 +178,8 @@ def _holder(document: Mapping[str, Any], source: str) -> tuple[Mapping[str, Any]
         return {}, f"the document has no {source}: it was written by reelscope {_version(document)}"
     status = entry.get("status")
     if status == "ok":
-        return entry, None
+        summary = entry.get("summary")
+        return (entry | {"summary": measured(source, summary)} if isinstance(summary, dict) else entry), None
     reason = entry.get("reason")
     return entry, f"{status}: {reason}" if reason else f"{status}"
 

@@ -9,6 +9,7 @@ from reelscope.document.exports.tables.columns import BOX, TABLES, TYPED, Kind
 from reelscope.document.names import title_of
 from reelscope.document.schema import AnalyzerEntry, Document, ShotRow
 from reelscope.document.table.read import plain, typed
+from reelscope.document.unread import unread_in
 from reelscope.timebase import overlap_s
 
 __all__ = ["Row", "rows_of", "timecode"]
@@ -65,7 +66,7 @@ def _shot(shot: ShotRow, document: Document) -> Row:
         "camera_speed_fw_s": camera.get("speed_fw_s"),
         "camera_zoom_rate_s": camera.get("zoom_rate_s"),
         "camera_shake": camera.get("shake"),
-        "text": looked_for(raw["text"], "text_overlay"),
+        "text": None if not raw["text"] and unread_in(document, shot.start_s, shot.end_s) else looked_for(raw["text"], "text_overlay"),
         "palette": looked_for([swatch["hex"] for swatch in palette], "color_analysis"),
         "palette_shares": [swatch["share"] for swatch in palette] or None,
         "palette_names": names if names and all(names) else None,
