@@ -23,8 +23,8 @@ STATUS_WORDS = {
     "skipped": "Skipped",
     "failed": "Failed",
     "timeout": "Timed out",
-    "unread": "Not readable",
 }
+UNREAD = "Not readable"  # no status of an analyzer: it ran, and what it found says nothing
 # What went wrong comes before what was never there.
 GAP_ORDER = ("failed", "timeout", "unread", "not_applicable", "unavailable", "skipped")
 
@@ -177,7 +177,7 @@ def gaps(document: Document) -> list[Gap]:
             groups.setdefault(key, []).append((name, clean(title_of(name, getattr(entry, "title", None)))))
     if why := unread(summary_of(document, "text_overlay")):
         groups[("unread", f"{why}: another script, too small or too blurred", None, None)] = [("text_overlay", title_of("text_overlay"))]
-    found = [Gap(k[0], STATUS_WORDS[k[0]], tuple(names), k[1], k[2], k[3]) for k, names in groups.items()]
+    found = [Gap(k[0], STATUS_WORDS.get(k[0], UNREAD), tuple(names), k[1], k[2], k[3]) for k, names in groups.items()]
     return sorted(found, key=lambda g: GAP_ORDER.index(g.status))
 
 
