@@ -42,7 +42,7 @@ OWN: tuple[TableColumn, ...] = (
     C("start_s", "float", "s", "When it begins."),
     C("end_s", "float", "s", "When it ends, which is no longer part of it; a hard cut or a beat has `end_s` = `start_s`."),
     C("confidence", "float", "0-1", "The analyzer's own; blank where it gives none."),
-    C("shot", "int", "", "The shot, from 0: as the analyzer says, else the one that shares most of its time."),
+    C("shot", "int", "", "`index` of the shot, from 0: as the analyzer says, else the one that shares most of its time."),
     C("corrected", "texts", "", "Fields that a person has corrected, what the row shows; what was measured is in `fields`."),
 )
 
@@ -54,8 +54,8 @@ TYPED: tuple[TableColumn, ...] = (
     C("text", "text", "", "What stands on the screen, or is said."),
     C("role", "text", "", "Of a text on the screen: caption, title, sticker, watermark, scene_text."),
     C("language", "text", "", "Of what is said."),
-    C("speaker", "int", "", "Who says it, from 0."),
-    C("utterance", "int", "", "Of the voice: number of the utterance."),
+    C("speaker", "int", "", "Who says it, from 0 in order of appearance; the report calls voice 0 Speaker 1."),
+    C("utterance", "int", "", "Of the voice: number of the utterance, from 0."),
     C("what_happens", "text", "", "What the vision-language model tells."),
     C("setting", "text", "", "Where it is."),
     C("mood", "text", "", "The mood, as the model tells it."),
@@ -67,8 +67,8 @@ TYPED: tuple[TableColumn, ...] = (
     C("strength", "float", "0-1", "Of a stage or claim."),
     C("posture", "text", "", "Of a person."),
     C("gesture", "text", "", "Of a person."),
-    C("track_id", "int", "", "Of the thing that is followed, in the analyzer's own numbers."),
-    C("face", "int", "", "Number of the face."),
+    C("track_id", "int", "", "Of the thing that is followed, in the analyzer's own numbers, which need not begin at 0 and may have gaps."),
+    C("face", "int", "", "Number of the face, from 0: `track_id` of its track."),
     C("at_camera", "bool", "", "Whether the gaze meets the camera."),
     C("age_low", "float", "years", "Lower end of the range."),
     C("age_high", "float", "years", "Upper end of the range."),
@@ -109,7 +109,7 @@ SEGMENTS: tuple[TableColumn, ...] = (
 )
 
 SHOTS: tuple[TableColumn, ...] = (
-    C("number", "int", "", "From 1, as people count."),
+    C("number", "int", "", "From 1, as people count and the report does: `index` and 1."),
     C("start", "text", "h:m:s", "When it begins."),
     C("end", "text", "h:m:s", "When it ends, which is no longer part of it."),
     C("length", "text", "h:m:s", "How long it is."),
@@ -134,12 +134,12 @@ SHOTS: tuple[TableColumn, ...] = (
     C("palette_names", "texts", "", "Their names, in the same order where all have one."),
     C("loudness_lufs", "float", "LUFS", "How loud it is; blank for silence and below 0.4 s."),
     C("sharpness", "float", "0-1", "How sharp the picture is."),
-    C("scene", "int", "", "The scene it belongs to, from 0."),
+    C("scene", "int", "", "The scene it belongs to, from 0: `index` of the segment of scene_segmentation; the report shows it from 1."),
     C("description", "text", "", "What happens in it."),
     C("keyframe_s", "float", "s", "When its keyframe is."),
     C("keyframe", "text", "", "The keyframe's file, beside the document."),
     C("corrected", "texts", "", "Fields that a person has corrected, what the row shows."),
-    C("index", "int", "", "From 0, as in the document; `shot` of `segments`."),
+    C("index", "int", "", "From 0, as in the document: what `shot` of `segments` refers to."),
     *WHOSE,
 )
 

@@ -44,6 +44,17 @@ segments = pq.read_table("segments.parquet").to_pandas()
 segments[(segments.analyzer == "cut_analysis") & (segments.kind == "cut")].start_s
 ```
 
+## Where counting begins
+
+At 0, as in the document, with one exception: `shots.number` counts from 1, as people and the report do. It is there to be read.
+
+| to join | with |
+|---|---|
+| `segments.shot` | `shots.index`, never `shots.number`, which is one more |
+| `shots.scene` | `segments.index` of scene_segmentation |
+| `speaker`, `utterance`, `face` | the same column of other rows |
+| `track_id` | the same column of rows of the same analyzer: each has its own numbers, text_overlay's from 1 |
+
 `segments.shot` is `shots.index`, and `segments.analyzer` is `analyzers.analyzer`.
 
 ## Nulls
