@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
@@ -444,3 +445,13 @@ def test_what_an_analyzer_is_called(name: str, told: str | None, title: str) -> 
 
 def test_the_nineteen_come_first(plugin_site: Site) -> None:
     assert in_order(["zebra", "text_overlay", "ape", "object_detection"]) == ("object_detection", "text_overlay", "ape", "zebra")
+
+
+@pytest.mark.parametrize(("heading", "kind"), [("Of the analyzer, in `AnalyzerSpec`", AnalyzerSpec), ("in `Backend`", Backend)])
+def test_each_table_of_the_guide_has_fields_of_one_class(heading: str, kind: type) -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "writing-an-analyzer.md").read_text(encoding="utf-8")
+    table = page.partition(f"{heading}:\n\n")[2].partition("\n\n")[0]
+    named = [name.strip(" `") for line in table.splitlines()[2:] for name in line.split("|")[1].split(",")]
+    known = {field.name for field in fields(kind)}
+    assert len(named) >= 5 and set(named) <= known
+    assert {field.name for field in fields(kind) if field.default is MISSING} <= set(named), "what has no default must be told"
