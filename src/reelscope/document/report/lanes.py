@@ -58,7 +58,7 @@ class Lane:
         """About how tall the lane is drawn; a browser that leaves out what is off the screen takes it until it has seen the lane."""
         heads = 1 if self.rows and self.rows[0].title is None and not self.wave else 0
         rows = 26 * (1 + len(self.rows) - heads) + 46 * len(self.curves) + (64 if self.wave else 0)
-        return 12 + rows + (22 if self.more_rows or self.more_curves else 0)
+        return rows + (22 if self.more_rows or self.more_curves else 0)
 
 
 def _overlap(spans: list[tuple[float, float]]) -> bool:
