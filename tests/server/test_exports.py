@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 import pytest
 from PIL import Image
@@ -22,6 +23,7 @@ from reelscope.server import exports as module
 from reelscope.server.exports import Making
 from reelscope.server.jobs import Made
 from reelscope.server.limits import Refusal
+from reelscope.server.ranges import saved_as
 from tests.document.fixtures import entry, full_document, keyframes_of
 from tests.server.conftest import InProcess, in_process
 
@@ -139,7 +141,7 @@ def test_a_format_that_fails_says_nothing_of_itself(api: InProcess, base: str, m
 @pytest.mark.parametrize("format", FORMATS)
 def test_every_format_is_what_the_exporter_makes(api: InProcess, base: str, format: str) -> None:
     document = Document.model_validate_json(told().model_dump_json())
-    made = make_export(format, Material(document, keyframes_of(document), "Mein Clip.mp4"))
+    made = make_export(format, Material(document, keyframes_of(document), "Mein Clip.mp4", "Mein Clip.mp4"))
     answer = api.client.get(f"{base}/{format}")
     assert answer.status_code == 200, answer.text
     assert answer.headers["x-content-type-options"] == "nosniff"
@@ -147,10 +149,10 @@ def test_every_format_is_what_the_exporter_makes(api: InProcess, base: str, form
         ((name, data),) = made.items()
         assert answer.content == data
         assert answer.headers["content-type"].partition(";")[0] == FORMATS[format].files[name]
-        assert answer.headers["content-disposition"] == f'attachment; filename="{name}"'
+        assert answer.headers["content-disposition"] == f'attachment; filename="Mein Clip-{name}"'
         return
     assert answer.headers["content-type"] == "application/zip"
-    assert answer.headers["content-disposition"] == f'attachment; filename="{format}.zip"'
+    assert answer.headers["content-disposition"] == f'attachment; filename="Mein Clip-{format}.zip"'
     with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
         assert archive.testzip() is None
         assert {name: archive.read(name) for name in archive.namelist()} == made
@@ -164,7 +166,32 @@ def test_every_format_is_what_the_exporter_makes(api: InProcess, base: str, form
 
 def test_document_and_report_as_before(api: InProcess, base: str) -> None:
     assert api.client.get(f"{base}/json").json() == json.loads(told().model_dump_json())
-    assert api.client.get(f"{base}/html").headers["content-disposition"] == 'attachment; filename="report.html"'
+    assert api.client.get(f"{base}/html").headers["content-disposition"] == 'attachment; filename="Mein Clip-report.html"'
+    assert api.client.get(f"{base}/json").headers["content-disposition"] == 'attachment; filename="Mein Clip-analysis.json"'
+
+
+NAMES = [
+    ("Mein Clip.mp4", 'attachment; filename="Mein Clip-csv.zip"'),
+    ("a.b.MOV", 'attachment; filename="a.b-csv.zip"'),
+    ("Über/uns: “ja”", "attachment; filename=\"_ber uns _ja_-csv.zip\"; filename*=UTF-8''%C3%9Cber%20uns%20%E2%80%9Cja%E2%80%9D-csv.zip"),
+    ("../../etc/passwd", 'attachment; filename="etc passwd-csv.zip"'),
+    ('a"; filename="b\r\nX-Y: z', 'attachment; filename="a ; filename= b X-Y z-csv.zip"'),
+    ("100 %", "attachment; filename=\"100 _-csv.zip\"; filename*=UTF-8''100%20%25-csv.zip"),
+    (".mp4", 'attachment; filename="csv.zip"'),
+    ("\ud800", 'attachment; filename="csv.zip"'),
+]
+
+
+@pytest.mark.parametrize(("title", "header"), NAMES)
+def test_downloads_are_named_after_the_clip(title: str, header: str) -> None:
+    assert saved_as(title, "csv.zip") == header
+    name = saved_as("\U0001f600" * 500, "contact-sheet.png").partition("UTF-8''")[2]
+    assert len(unquote_to_bytes(name)) <= 255
+
+
+def test_timelines_name_the_clip_without_being_told(api: InProcess, base: str) -> None:
+    assert "* FROM CLIP: Mein Clip.mp4" in api.client.get(f"{base}/edl").text
+    assert "* FROM CLIP: /footage/a.mp4" in api.client.get(f"{base}/edl", params={"clip": "/footage/a.mp4"}).text
 
 
 def test_options_reach_the_exporter(api: InProcess, base: str) -> None:

@@ -15,10 +15,13 @@ from starlette.concurrency import run_in_threadpool
 
 from reelscope.server.limits import Refusal
 
-__all__ = ["file_answer", "media_type", "range_of", "unchanged"]
+__all__ = ["file_answer", "media_type", "range_of", "saved_as", "unchanged"]
 
 BLOCK = 256 * 1024
 RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+ENDING = re.compile(r"\.(mp4|m4v|mov|mkv|webm|avi|m?ts|3gp|mpe?g|gif|jpe?g|png|webp|heic|m4a|mp3|wav|ogg|opus|flac|aac)$", re.IGNORECASE)
+UNFIT = frozenset('/\\:*?<>|"')  # of a file's name, on one system or another
+LONGEST_STEM = 50  # characters: of four bytes each they fit, with the file's own name, into the 255 bytes of a name
 ANYTHING = "application/octet-stream"
 
 
@@ -67,6 +70,19 @@ def unchanged(request: Request, tag: str) -> bool:
     """Whether the client has what this tag stands for: If-None-Match is a list, in which proxies make tags weak."""
     known = request.headers.get("if-none-match", "")
     return tag in (one.strip().removeprefix("W/") for one in known.split(","))
+
+
+def saved_as(title: str, name: str) -> str:
+    """Content-Disposition of a file that is saved, with the clip's name in front: of many clips' files none is called like another's.
+
+    Args:
+        title: Of the clip; an ending of media is left out, and what no disk takes in a name. name: Of the file.
+    """
+    stem = ENDING.sub("", title)
+    stem = " ".join("".join(" " if c in UNFIT or not c.isprintable() else c for c in stem).split())[:LONGEST_STEM].strip(" .-")
+    whole = f"{stem}-{name}" if stem else name
+    plain = "".join(c if c.isascii() and c not in '"%' else "_" for c in whole)
+    return f'attachment; filename="{plain}"' + ("" if plain == whole else f"; filename*=UTF-8''{quote(whole, safe='')}")
 
 
 def file_answer(request: Request, path: Path, etag: str, *, name: str | None = None, kind: str | None = None) -> Response:

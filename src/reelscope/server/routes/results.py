@@ -18,7 +18,7 @@ from reelscope.server.corrections import corrected_document, corrections_of
 from reelscope.server.exports import ZIP, chosen, key_of, material_of, packed, tag_of
 from reelscope.server.jobs import Job
 from reelscope.server.parts import Parts, parts
-from reelscope.server.ranges import file_answer, unchanged
+from reelscope.server.ranges import file_answer, saved_as, unchanged
 from reelscope.server.routes.analyses import NO_NUL, document_answer, job_of
 
 __all__ = ["OWN", "ExportAsked", "router"]
@@ -37,13 +37,13 @@ MEDIA = {200: {**FILE, "description": "All of it"}, 206: {**FILE, "description":
 
 def _json(p: Parts, job: Job) -> Response:
     answer = document_answer(p, job)
-    answer.headers["Content-Disposition"] = 'attachment; filename="analysis.json"'
+    answer.headers["Content-Disposition"] = saved_as(job.title, "analysis.json")
     return answer
 
 
 def _html(p: Parts, job: Job) -> Response:
     answer = _report(p, job)
-    answer.headers["Content-Disposition"] = 'attachment; filename="report.html"'
+    answer.headers["Content-Disposition"] = saved_as(job.title, "report.html")
     return answer
 
 
@@ -57,7 +57,7 @@ class ExportAsked(ExportOptions):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     file: str | None = Field(None, max_length=100, description="One of the format's files, such as speech.srt; without: all, as a ZIP.")
-    clip: str | None = Field(None, max_length=1000, pattern=NO_NUL, description="Path or address of the clip for editing programs.")
+    clip: str | None = Field(None, max_length=1000, pattern=NO_NUL, description="Where editing programs find the clip; without: its name.")
 
     @property
     def options(self) -> ExportOptions:
@@ -154,11 +154,12 @@ async def export(
         raise InputError("there is no such format", code="unknown_format", hint=f"there are: {', '.join([*OWN, *FORMATS])}")
     names = chosen(format, asked.file)
     files = await run_in_threadpool(p.jobs.files, job.id)
-    tag = tag_of(await run_in_threadpool(key_of, p, job, files), format, names, asked.options, asked.clip)
+    clip = asked.clip or job.source_name  # the name under which the clip is saved from here
+    tag = tag_of(await run_in_threadpool(key_of, p, job, files), format, names, asked.options, clip)
     if unchanged(request, tag):
         return Response(status_code=304, headers={"ETag": tag})
-    content, kind, name = await p.exports.run(lambda: packed(format, names, material_of(p, job, files, format, asked.options, asked.clip)))
-    return Response(content, media_type=kind, headers={"ETag": tag, "Content-Disposition": f'attachment; filename="{name}"'})
+    content, kind, name = await p.exports.run(lambda: packed(format, names, material_of(p, job, files, format, asked.options, clip)))
+    return Response(content, media_type=kind, headers={"ETag": tag, "Content-Disposition": saved_as(job.title, name)})
 
 
 @router.head("/media", response_model=None, responses={**errors(404, 410, 416), **MEDIA}, include_in_schema=False)
