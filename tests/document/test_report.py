@@ -297,12 +297,20 @@ def test_small_tables_of_a_summary_are_told_line_by_line() -> None:
             "checks": [{"check": "short_side", "value": 1080.0, "unit": "px", "ok": True, "reason": None}],
             "reasons_s": {"blocky": 9.9},
             "far": [[1, 2]] * 3,
+            "near": [{"start_s": 0.0, "of": [1]}] * 3,
+            "stages": {
+                "hook": {"status": "found", "reason": None, "start_s": 0.0, "end_s": 3.0},
+                "turn": {"status": "not_found", "reason": "no"},
+            },
+            "told": {"shots": {"share": 1.0, "reason": None}},
         }
     )
     assert [(f.name, f.value) for f in shown] == [
         ("Checks: short side", "1\u202f080 px, ok yes"),
-        ("Reasons: Blocky", "9.9\xa0s"),
-        ("Far", "3 entries"),
+        ("Reasons: blocky", "9.9\xa0s"),
+        ("Stages: hook", "found, 0:00.00 to 0:03.00"),
+        ("Stages: turn", "not found, reason no"),
+        ("Told: shots", "100\xa0%"),
     ]
 
 

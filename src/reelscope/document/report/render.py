@@ -18,8 +18,9 @@ from reelscope.document.report.mends import Mends, known
 from reelscope.document.report.now import ROWS, now, player, row_reason
 from reelscope.document.report.overlay import LAYERS, overlay
 from reelscope.document.report.page import environment, page_script, page_style, policy_of
-from reelscope.document.report.summaries import figures, missing, summary_of, unread_lines
+from reelscope.document.report.summaries import figures, summary_of, unread_lines
 from reelscope.document.report.transcript import spoken_facts, transcript
+from reelscope.document.report.whole import whole
 from reelscope.document.report.words import clean, timecode
 from reelscope.document.schema import Document
 
@@ -151,13 +152,8 @@ def render_report(
         "palette": tables.palette(document),
         "colour_entry": document.analyzers["color_analysis"],
         "colour_figures": [f for f in figures(summary_of(document, "color_analysis")) if f.name != "Palette"],
-        "figures": [
-            (lane.title, lane.name, found)
-            for lane in made
-            if lane.name != "color_analysis" and (found := figures(summary_of(document, lane.name)))
-        ],
+        "figures": whole(document, [(lane.name, lane.title) for lane in made if lane.name != "color_analysis"]),
         "statuses": facts.statuses(document),
-        "missing": missing,
         "insights": cards(document),
         "clip": clip,
         "data_player": data["player"],

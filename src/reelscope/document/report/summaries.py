@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from reelscope.document.report.words import NA, clean, key_title, sentence, unit_of, value_text
+from reelscope.document.report.words import NA, clean, figure, key_title, percent, sentence, timecode, unit_of, value_text
 from reelscope.document.schema import Document
 from reelscope.document.unread import measured
 
 __all__ = ["Figure", "figures", "missing", "null_reason", "summary_of", "unread_lines"]
 
+MOST_LISTED = 8  # plain values on a line
 MOST_ENTRIES = 12  # of a table inside a summary: more belongs to a lane or to the document
 
 
@@ -60,16 +61,18 @@ def _tells_why(key: str, value: object) -> bool:
 
 
 def figures(summary: Mapping[str, Any]) -> list[Figure]:
-    """Every scalar and short list of a summary, named; palettes and long tables are left to their own sections."""
+    """Every scalar and short table of a summary, named, tables in words; lists of another kind stand in the document only."""
     out = []
     for key, value in summary.items():
         if key.endswith("_reason") or _tells_why(key, value) or (key == "reason" and value is None):
             continue
         title = key_title(key)
         if isinstance(value, list) and value and isinstance(value[0], Mapping | list):
-            out += _table(title, value) if _flat(value) else [Figure(title, f"{len(value)} {'entry' if len(value) == 1 else 'entries'}")]
+            out += _table(title, value) if _flat(value) else []
+        elif isinstance(value, list) and len(value) > MOST_LISTED:
+            continue
         elif isinstance(value, Mapping):
-            out += [Figure(f"{title}: {sentence(clean(k))}", _inner(key, str(k), v)) for k, v in list(value.items())[:MOST_ENTRIES]]
+            out += [Figure(f"{title}: {sentence(clean(k)).lower()}", _inner(key, str(k), v)) for k, v in list(value.items())[:MOST_ENTRIES]]
         elif value == []:
             out.append(Figure(title, "none"))
         else:
@@ -78,8 +81,22 @@ def figures(summary: Mapping[str, Any]) -> list[Figure]:
 
 
 def _inner(key: str, inner: str, value: Any) -> str:
-    """A figure of a table inside a summary: its own unit where its name has one, else the table's (`reasons_s`)."""
+    """A figure of a table inside a summary: its own unit where its name has one, else the table's (`reasons_s`); a row in words."""
+    if isinstance(value, Mapping):
+        return ", ".join(_words(value)) or NA
     return value_text(inner if unit_of(inner)[1] else key, value)
+
+
+def _words(row: Mapping[str, Any]) -> list[str]:
+    """A row of figures: a status and a share need no name, start and end are a stretch; lists in it stand in the document."""
+    told = [value_text("status", row["status"])] if isinstance(row.get("status"), str) else []
+    start, end = row.get("start_s"), row.get("end_s")
+    stretch = isinstance(start, int | float) and isinstance(end, int | float)
+    told += [f"{timecode(start)} to {timecode(end)}"] if stretch else []  # type: ignore[arg-type]
+    told += [percent(row["share"])] if isinstance(row.get("share"), int | float) else []
+    said = {"status", "share", *(("start_s", "end_s") if stretch else ())}
+    told += [f"{key_title(k).lower()} {figure(k, v)}" for k, v in row.items() if k not in said and isinstance(v, str | int | float)]
+    return told
 
 
 def _flat(rows: list[Any]) -> bool:
