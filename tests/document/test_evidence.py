@@ -81,6 +81,18 @@ def test_shots_tile_the_clip_and_gradual_ones_are_divided_in_the_middle() -> Non
     ]
 
 
+def test_a_fade_that_opens_or_closes_the_clip_divides_nothing() -> None:
+    def fade(start: float, way: str) -> object:
+        return seg(start, start + 1.0, kind="fade", variant=f"{way} black")
+
+    def shots(*fades: object) -> list[tuple[float, float]]:
+        found = of(cut_analysis=entry(segments=list(fades), summary={})).shots.items
+        return [(s.start_s, s.end_s) for s in found]
+
+    assert shots(fade(0.2, "from"), fade(8.5, "to")) == [(0.0, 10.0)]
+    assert shots(fade(0.2, "to"), fade(8.5, "from")) == [(0.0, 0.7), (0.7, 9.0), (9.0, 10.0)], "these have a shot on both sides"
+
+
 def test_shots_of_a_real_document_are_those_of_its_spine() -> None:
     document = full_document()
     found = Evidence.of(document).shots.items

@@ -93,12 +93,13 @@ class Shot:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """A transition. For a cut start_s = end_s."""
+    """A transition. For a cut start_s = end_s. variant: of a fade "from black", "to white", ..."""
 
     start_s: float
     end_s: float
     kind: str
     jump_cut: bool | None = None
+    variant: str | None = None
 
     @property
     def middle_s(self) -> float:
@@ -289,17 +290,23 @@ class Evidence:
     def cuts(self) -> Channel[Cut]:
         """Transitions."""
         found = self.segments("cut_analysis")
-        items = (Cut(s["start_s"], s["end_s"], s["kind"], s.get("jump_cut")) for s in found.items if s.get("kind"))
+        items = (Cut(s["start_s"], s["end_s"], s["kind"], s.get("jump_cut"), s.get("variant")) for s in found.items if s.get("kind"))
         return Channel(tuple(sorted(items, key=lambda c: c.middle_s)), found.lack)
 
     @cached_property
     def shots(self) -> Channel[Shot]:
-        """Shots, which tile the clip: a gradual transition is divided at its midpoint."""
+        """Shots as the shot list has them: they tile the clip, a gradual transition is divided at its midpoint, a fade that opens or closes
+        the clip divides nothing.
+        """
         if not self.cuts.known:
             return Channel(lack=self.cuts.lack)
         edges: list[float] = [0.0]
         entered: list[Cut | None] = [None]
-        for cut in self.cuts.items:
+        last = len(self.cuts.items) - 1
+        for i, cut in enumerate(self.cuts.items):
+            way = (cut.variant or "").partition(" ")[0] if cut.kind == "fade" else ""
+            if (way == "from" and i == 0) or (way == "to" and i == last):
+                continue
             if edges[-1] < cut.middle_s < self.duration_s:
                 edges.append(cut.middle_s)
                 entered.append(cut)
