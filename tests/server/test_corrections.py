@@ -118,6 +118,11 @@ def test_half_a_character_is_refused(api: InProcess, job: Job) -> None:
 def test_who_corrects_must_be_said(api: InProcess, job: Job) -> None:
     for author in (None, "", "  ", "a\nb"):
         assert correct(api, job, WORD, expect=422, author=author)["code"] == "author_needed"
+    cid = correct(api, job, WORD)["added"]["ids"][0]
+    for path in (f"/{cid}", ""):  # also by whoever takes something back
+        answer = api.client.delete(f"/analyses/{job.id}/corrections{path}")
+        assert (answer.status_code, answer.json()["code"]) == (422, "author_needed")
+    assert [c["state"] for c in listed(api, job)["items"]] == ["applied"]
 
 
 def test_another_website_a_worker_and_a_stranger_may_not(api: InProcess, job: Job) -> None:
@@ -148,7 +153,7 @@ def test_a_stale_page_is_refused(api: InProcess, job: Job) -> None:
     assert correct(api, job, SIZE, expect=422, **{"If-Match": "abc"})["code"] == "bad_revision"
     assert correct(api, job, SIZE, **{"If-Match": tag})["revision"] == 2
     cid = found["added"]["ids"][0]
-    answer = api.client.delete(f"/analyses/{job.id}/corrections/{cid}", headers={"If-Match": tag})
+    answer = api.client.delete(f"/analyses/{job.id}/corrections/{cid}", params={"author": "ana"}, headers={"If-Match": tag})
     assert (answer.status_code, answer.json()["code"]) == (409, "stale_corrections")
 
 
@@ -213,9 +218,9 @@ def test_taking_back_keeps_the_history_and_what_held_before_holds_again(api: InP
     found = api.client.delete(f"/analyses/{job.id}/corrections/{second}", params={"author": "cleo"}).json()
     assert {i["id"]: i["state"] for i in found["items"]} == {first: "applied", second: "withdrawn"}
     assert found["items"][1]["withdrawn"]["author"] == "cleo" and found["revision"] == 3
-    again = api.client.delete(f"/analyses/{job.id}/corrections/{second}")
+    again = api.client.delete(f"/analyses/{job.id}/corrections/{second}", params={"author": "cleo"})
     assert (again.status_code, again.json()["code"]) == (409, "already_withdrawn")
-    assert api.client.delete(f"/analyses/{job.id}/corrections/nothing").status_code == 404
+    assert api.client.delete(f"/analyses/{job.id}/corrections/nothing", params={"author": "cleo"}).status_code == 404
 
 
 def test_a_new_analysis_has_them_and_a_purge_does_not_take_them(api: InProcess, job: Job) -> None:

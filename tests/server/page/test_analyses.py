@@ -166,7 +166,8 @@ def test_cancel_and_delete_are_asked_for_twice(tab: Callable[..., Opened], fake:
     assert fake.jobs[id].state == "cancelled"
     assert comes(page, lambda: focused(page) == "clip.mp4")
     page.get_by_role("button", name="Delete").click()
-    assert "cannot be undone" in page.locator("dialog").inner_text()
+    told = page.locator("dialog").inner_text()
+    assert "cannot be undone" in told and "What was corrected stays with the clip" in told
     page.locator("dialog").get_by_role("button", name="Delete").click()
     assert sees(page, "No analyses yet")
     assert fake.jobs == {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -131,6 +132,11 @@ def test_it_is_taken_back(place: Place, report: Callable[..., Page]) -> None:
     mend(page, "somebody")
     page.locator(".w", has_text="somebody").click()
     page.locator("#mend-history li", has_text="“nobody” became “somebody”").wait_for()
+    assert re.search(r"Ada, \d{4}-\d\d-\d\d at \d\d:\d\d UTC", page.locator("#mend-history li").inner_text())  # as the marks have it
+    page.get_by_label("Your name").fill("")
+    page.get_by_role("button", name="Take back").click()
+    page.locator("#mend-failed", has_text="Please give your name.").wait_for()
+    page.get_by_label("Your name").fill("Ben")
     with page.expect_navigation():
         page.get_by_role("button", name="Take back").click()
     page.locator(".w", has_text="nobody").wait_for()

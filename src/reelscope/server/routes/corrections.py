@@ -24,7 +24,7 @@ REVISION = re.compile(r'(?:W/)?"?([0-9]{1,9})"?')
 IfMatch = Annotated[
     str | None, Header(alias="If-Match", max_length=100, description="The revision that the change is made against; another is refused.")
 ]
-Author = Annotated[str | None, Query(max_length=LONGEST_AUTHOR, description="Who asks, where no token says it; it need not be said.")]
+Author = Annotated[str | None, Query(max_length=LONGEST_AUTHOR, description="Who asks; needed where no token says it.")]
 
 
 def measured(request: Request, job: Done) -> Document:
@@ -37,7 +37,7 @@ Measured = Annotated[Document, Depends(measured)]
 
 
 def _author(request: Request, given: str | None) -> str:
-    """Who corrects: the token's name, else the name that is given.
+    """Who corrects or takes back: the token's name, else the name that is given.
 
     Raises:
         InputError: There is neither.
@@ -109,7 +109,7 @@ def withdraw(
     if_match: IfMatch = None,
 ) -> Response:
     """Take a correction back; it stays in the history."""
-    name = request.state.client.name or author_of(author)
+    name = _author(request, author)
     parts(request).corrections.withdraw(document.source.sha256, cid, name, expected=_expected(if_match))
     return _listed(request, document)
 
@@ -117,6 +117,6 @@ def withdraw(
 @router.delete("", response_model=CorrectionList, responses=errors(404, 409, 410))
 def clear(request: Request, document: Measured, author: Author = None, if_match: IfMatch = None) -> Response:
     """Remove all corrections of the clip, with their history, from every analysis of it."""
-    name = request.state.client.name or author_of(author)
+    name = _author(request, author)
     parts(request).corrections.clear(document.source.sha256, name, expected=_expected(if_match))
     return _listed(request, document)

@@ -93,7 +93,7 @@ export const detail = (main, { id }) => {
     refs.title.parentElement.focus();
   });
   const remove = (event) => doing(event.currentTarget, async () => {
-    if (!(await confirmed({ title: "Delete everything of it?", text: `The document, the report, the pictures and the clip of “${status.title}” are removed from the server. This cannot be undone.`, yes: "Delete", no: "Keep" }))) return;
+    if (!(await confirmed({ title: "Delete everything of it?", text: `The document, the report, the pictures and the clip of “${status.title}” are removed from the server. This cannot be undone. What was corrected stays with the clip: a new analysis of it has the corrections.`, yes: "Delete", no: "Keep" }))) return;
     await call("DELETE", path, { query: { purge: "true" } });
     announce(`${status.title} was deleted.`);
     location.hash = remembered.list;
@@ -124,7 +124,7 @@ export const detail = (main, { id }) => {
     const done = status.state === "done", final = FINAL.has(status.state);
     refs.keys.replaceChildren(...[
       done && linkButton("Open the report", `${path}/report`, { kind: "primary", ic: "out", target: "_blank", rel: "noopener", "aria-label": "Open the report, in a new tab" }),
-      done && linkButton("JSON", `${path}/document`, { ic: "save", download: `${id}.json`, "aria-label": "Save the document as JSON" }),
+      done && linkButton("JSON", `${path}/export/json`, { ic: "save", download: "", "aria-label": "Save the document as JSON" }),
       final && button(done ? "Analyse again" : "Try again", again, { ic: "again", kind: status.state === "failed" ? "primary" : "" }),
       final ? button("Delete", remove, { ic: "bin", kind: "danger-quiet" }) : button("Cancel", cancel, { ic: "close", kind: "danger-quiet" }),
     ].filter(Boolean));

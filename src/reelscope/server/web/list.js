@@ -117,7 +117,7 @@ export const list = (main, params) => {
     count = "";
   };
   const empty = (narrowed) => {
-    const found = narrowed ? ["Nothing matches", query ? `No ${state ? `${STATES[state].toLowerCase()} ` : ""}analysis has “${query}” in its title, its speech or its on-screen text.` : `No analysis is ${STATES[state].toLowerCase()} at the moment.`]
+    const found = narrowed ? ["Nothing matches", query ? `No ${state ? `${STATES[state].toLowerCase()} ` : ""}analysis has “${query}” in its title, its speech or its on-screen text, as they were measured: corrections are not searched.` : `No analysis is ${STATES[state].toLowerCase()} at the moment.`]
       : ["No analyses yet", "What you hand in above appears here, with its progress, its report and everything that was measured."];
     say(refs.emptyTitle, found[0]);
     say(refs.emptyText, found[1]);
