@@ -92,6 +92,30 @@ def test_many_show_dots_and_the_middle_half() -> None:
     assert re.search(r'class="iqr" style="left:25.0%;width:50.0%"', row)
 
 
+def test_words_are_called_by_what_they_are_of() -> None:
+    given = clips(3)
+    for i, clip in enumerate(given):
+        clip.values.update(
+            {f"temporal_flow.stages.{stage}.status": ("found", "not_found")[i > n] for n, stage in enumerate(("hook", "turn"))}
+        )
+        clip.values.update({f"loop.{part}.seam.move": "pan" for part in ("first", "last")})
+        clip.tables.update({"temporal_flow.stages": True, "loop.first": True, "loop.last": True})
+    html = page_of(given)
+    titles = re.findall(r"<h3>(.*?)</h3>", html[html.index('id="words"') :])
+    assert {"First: Seam: Move", "Last: Seam: Move", "Hook: Status", "Turn: Status"} <= set(titles)
+    assert len(set(titles)) == len(titles)
+
+
+def test_a_long_unit_stands_once_in_its_row() -> None:
+    given = clips(3)
+    for i, clip in enumerate(given):
+        clip.values.update({"speech_flow.speech_rate_syl_s": 3.0 + i})
+    html = page_of(given)
+    assert cells(html, "speech_flow.speech_rate_syl_s") == ["3", "4", "5"]
+    assert "Speech rate (syllables/s)" in html
+    assert cells(html, "media.duration_s") == ["24 s", "25 s", "26 s"]
+
+
 def test_views_are_shown_or_refused_with_the_reason() -> None:
     given = clips(4)
     viewed = [Figures(**{**{f: getattr(g, f) for f in g.__dataclass_fields__}, "clip": _viewed(g, 10 * n)}) for n, g in enumerate(given)]
@@ -131,6 +155,26 @@ def test_it_meets_wcag_aa(opens: Opens, n: int, size: tuple[int, int], scheme: s
     page = opens(page_of(clips(n)), size=size, scheme=scheme)
     assert violations(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+
+
+LONG_FIGURE = {"speech_flow.speech_rate_syl_s": 3.123, "shots.median_speed_fw_s": 0.000123, "media.size_bytes": 123_456_789}
+
+
+@pytest.mark.system
+def test_five_clips_fit_the_screen_and_a_landscape_page(opens: Opens) -> None:
+    given = clips(5)
+    for i, clip in enumerate(given):
+        clip.values.update({path: value * (1 + i) for path, value in LONG_FIGURE.items()})
+    page = opens(page_of(given))
+    fits = "[...document.querySelectorAll('.scroll')].every(box => box.scrollWidth <= box.clientWidth)"
+    assert page.evaluate(fits)
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": 1039, "height": 710})  # A4 landscape less its margins, at 96 px an inch
+    assert page.evaluate(fits)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1039
+    for part in (".dot", ".iqr", ".lane-shots > i", ".bars b"):
+        assert page.locator(part).first.evaluate("e => getComputedStyle(e).printColorAdjust") == "exact", part
+    assert "@page { size: A4 landscape" in page.content()
 
 
 @pytest.mark.system

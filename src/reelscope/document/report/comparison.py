@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from reelscope.document.insights import INSIGHTS
 from reelscope.document.names import ANALYZER_TITLES
 from reelscope.document.report.page import environment, page_script, page_style, policy_of
 from reelscope.document.report.shotlist import data_uri, swatches
-from reelscope.document.report.words import NA, SPACE, clean, figure, key_title, number, sentence, timecode
+from reelscope.document.report.words import NA, SPACE, clean, figure, key_title, number, sentence, timecode, unit_of
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -29,6 +30,7 @@ MOST_THUMBS = 24  # of one clip
 COLUMNS = 6  # clips whose values stand in columns of their own; more stand in the plot
 GROUP_TITLES = {"media": "The file", "shots": "Shots", **INSIGHTS, **ANALYZER_TITLES}
 TONES = 8
+LONG_UNIT = 5  # characters; a shorter unit stands with each figure
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +204,11 @@ def _row(path: str, rest: str, clips: Sequence[Figures], box: tuple[float, float
         if _is_number(f)
     ]
     told = {str(f) for f in facts if f is not None}
+    ends = (figure(key, low), figure(key, high)) if numbers else ("", "")
+    unit = _shared_unit(key, [w for w, _ in values if w is not None] + [e for e in ends if e])
+    if unit:
+        title, values = f"{title} ({unit})", [(w and w.removesuffix(f"{SPACE}{unit}"), why) for w, why in values]
+        ends = (ends[0].removesuffix(f"{SPACE}{unit}"), ends[1].removesuffix(f"{SPACE}{unit}"))
     return Row(
         path=path,
         title=title,
@@ -210,11 +217,19 @@ def _row(path: str, rest: str, clips: Sequence[Figures], box: tuple[float, float
         values=values,
         dots=dots if len(numbers) > 1 else (),
         box=None if box is None or not span else (place(box[0]), place(box[1]), place(box[2])),
-        low=figure(key, low) if numbers else "",
-        high=figure(key, high) if numbers else "",
-        difference="" if difference is None else _signed(key, difference),
+        low=ends[0],
+        high=ends[1],
+        difference="" if difference is None else _signed(key, difference).removesuffix(f"{SPACE}{unit}" if unit else ""),
         measured=sum(f is not None for f in facts),
     )
+
+
+def _shared_unit(key: str, words: Sequence[str]) -> str:
+    """The unit that stands once in the row's name, not in every cell: one that is long, and that all cells have."""
+    unit = words[0].rpartition(SPACE)[2] if words and SPACE in words[0] else ""
+    named = unit_of(key)[1]
+    unit = named if named.endswith(unit) and unit else unit
+    return unit if len(unit) >= LONG_UNIT and all(w.endswith(f"{SPACE}{unit}") for w in words) else ""
 
 
 def _is_number(fact: Fact | None) -> bool:
@@ -249,9 +264,21 @@ def _shot_pairs(pair: Pair) -> list[dict[str, Any]]:
 
 
 def _words(many: Many) -> list[tuple[str, str, list[tuple[str, int]]]]:
-    """Figures that are words, with how many clips have each."""
-    return [(GROUP_TITLES.get(w.path.partition(".")[0], ""), key_title(clean(w.path.rpartition(".")[2])),
-             [(clean(value).replace("_", " "), n) for value, n in w.values.items()]) for w in many.words]  # fmt: skip
+    """Figures that are words, with how many clips have each: the part of the document, what is told, its values."""
+    named = [(w, *_named(w.path)) for w in many.words]
+    count = Counter((group, short) for _, group, short, _ in named)
+    return [
+        (group, short if count[group, short] == 1 else full, [(clean(v).replace("_", " "), n) for v, n in w.values.items()])
+        for w, group, short, full in named
+    ]
+
+
+def _named(path: str) -> tuple[str, str, str]:
+    """Part of the document, and the figure's name: by what it is of ("Hook: status"), and by its whole way."""
+    group, *way = path.split(".")
+    last = key_title(clean(way[-1]))
+    of = [sentence(clean(p)) for p in way[:-1]]
+    return GROUP_TITLES.get(group, sentence(clean(group))), ": ".join([*of[-1:], last]), ": ".join([*of, last])
 
 
 def _missing(clips: Sequence[Figures]) -> list[tuple[str, list[tuple[str, str]]]]:
