@@ -227,6 +227,18 @@ def test_a_text_keeps_its_lines_where_it_has_as_many_words() -> None:
     assert (segment["text"], segment["lines"]) == ("Three things to know", ["Three", "things to know"])
 
 
+def test_the_confidence_of_what_was_corrected_was_of_something_else() -> None:
+    texts = entry_of(CLIP, "text_overlay")
+    for segment in texts["segments"]:
+        segment["confidence"] = 0.98
+    overlay = Overlay(spoken(text_overlay=texts))
+    overlay.add("text", start_s=0.2, end_s=2.3, was="Three things nobody tells you", now="Three thinks nobody tells you")
+    overlay.add("label", analyzer="text_overlay", field="role", start_s=2.5, end_s=5.0, was=texts["segments"][1]["role"], now="sticker")
+    found = entry_of(corrected(overlay.document, overlay.all).document, "text_overlay")["segments"]
+    assert [s["confidence"] for s in found[:2]] == [None, 0.98]
+    assert entry_of(overlay.document, "text_overlay")["segments"][0]["confidence"] == 0.98
+
+
 def test_a_text_that_is_not_there_goes_from_everywhere() -> None:
     overlay = Overlay(CLIP)
     overlay.add("text", start_s=17.2, end_s=19.0, was="出口 Выход", now="")

@@ -25,6 +25,12 @@ __all__ = ["Corrected", "Outcome", "corrected"]
 KEY = "corrections"  # of the document: what was corrected in it
 OWN_TIME = 0.8  # of an utterance that must lie in a segment whose speaker is named
 
+DOUBTED = frozenset({
+    ("text_overlay", "text"), ("qwen2_vl_temporal", "what_happens"), ("object_detection", "label"), ("audio_environment", "label"),
+    ("body_pose", "posture"), ("body_pose", "gesture"), ("speech_emotion", "category"),
+})  # fmt: skip
+"""Fields whose value is what the segment's confidence is of."""
+
 AS_MEASURED = (
     "analyzers.*.summary, but for the text and the number of words of speech_transcription",
     "analyzers.*.series",
@@ -150,10 +156,14 @@ class _Work:
             place["lines"] = _lines(place.get("lines") or [], lines)
         else:
             mark(place, what.field, place.get(what.field), c.now, c)
+        if (what.analyzer, what.field) in DOUBTED and place.get("confidence") is not None:
+            place["confidence"] = None  # the model's was of another value
         repeats = {("object_detection", "label"): "segments", ("text_overlay", "role"): "tracks"}.get((what.analyzer, what.field))
         for other in self.out["analyzers"][what.analyzer].get(repeats) or () if repeats else ():
             if other.get("track_id") == place.get("track_id"):
                 mark(other, "label", other.get("label"), c.now, c)
+                if what.analyzer == "object_detection" and other.get("confidence") is not None:
+                    other["confidence"] = None
 
     def _words(self) -> bool:
         """The transcript's segments; whether anything of them changed."""
