@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 
 from reelscope.cli.app import run
+from tests.cli.jobs_stub import CORRECTIONS, jobs
+from tests.client.stub import refused, reply
 from tests.document.corrections.made import Overlay, spoken
 
+ID = "a" * 32
 CLIP = spoken()
 
 
@@ -29,10 +32,31 @@ def folder(tmp_path: Path) -> Path:
 
 def test_without_corrections_there_is_nothing_to_list(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "corrections.json").unlink()
-    assert run(["corrections", str(folder)]) == 2
-    assert "no such file" in capsys.readouterr().err
+    assert run(["corrections", str(folder)]) == 0
+    assert capsys.readouterr().out == "no corrections\n"
     assert run(["report", str(folder / "analysis.json")]) == 0
     assert "reel scope," in (folder / "report.html").read_text()
+
+
+def test_they_are_fetched_from_a_server(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    file = folder / "corrections.json"
+    kept = file.read_bytes()
+    file.unlink()
+    assert run(["corrections", str(folder), "--fetch", ID, "--corrections", "x.json"]) == 2
+    with jobs() as server:
+        monkeypatch.setenv("REELSCOPE_SERVER", server.stub.url)
+        path = f"/analyses/{ID}/corrections"
+        server.stub.on("GET", path, refused(404, "not_found", "no such analysis"))
+        assert run(["corrections", str(folder), "--fetch", ID]) == 2 and not file.exists()
+        server.stub.on("GET", path, reply(200, kept.replace(CLIP.source.sha256.encode(), b"1" * 64)))
+        assert run(["corrections", str(folder), "--fetch", ID]) == 2
+        assert "is of another clip" in capsys.readouterr().err and not file.exists()
+        server.stub.on("GET", path, reply(200, kept))
+        assert run(["corrections", str(folder), "--fetch", ID]) == 0
+        assert file.read_bytes() == kept and "2 corrections: 1 applied, 1 unplaced" in capsys.readouterr().out
+        server.stub.on("GET", path, reply(200, CORRECTIONS))  # it has none: what lies here stays
+        assert run(["corrections", str(folder), "--fetch", ID]) == 0
+        assert file.read_bytes() == kept and "the server has no corrections" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", [["corrections"], ["report"], ["export", "--to", "srt"]])

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from reelscope.cli.remote import Server, TokenFile
+
 if TYPE_CHECKING:
     from reelscope.document.corrections import Outcome
+    from reelscope.document.schema import Document
 
 __all__ = ["corrections"]
 
@@ -25,6 +28,12 @@ def corrections(
         Path | None,
         typer.Option("--corrections", metavar="FILE", help="The corrections; without: corrections.json beside the document."),
     ] = None,
+    fetch: Annotated[
+        str | None,
+        typer.Option("--fetch", metavar="ID", help="First write what the server has of its analysis ID beside the document."),
+    ] = None,
+    server: Server = None,
+    token_file: TokenFile = None,
 ) -> None:
     """List what was corrected of a clip, and whether each correction finds its place in this analysis.
 
@@ -32,15 +41,19 @@ def corrections(
     """
     from reelscope.cli.rerender import document_at, read_document
     from reelscope.cli.terminal import one_line
-    from reelscope.document.corrections import FILE_NAME, beside, corrected, read_corrections
-    from reelscope.errors import InputError
+    from reelscope.document.corrections import beside, corrected, read_corrections
+    from reelscope.errors import ConfigError
 
     path = document_at(document)
     measured = read_document(path)
+    if fetch is not None and file is not None:
+        raise ConfigError("--fetch writes corrections.json beside the document, --corrections reads another file", hint="give one of them")
+    if fetch is not None:
+        _fetch(fetch, measured, path, server, token_file)
     found = read_corrections(file) if file is not None else beside(measured, path)
-    if found is None:
-        where = path.with_name(FILE_NAME)
-        raise InputError(f"{where}: no such file", code="no_corrections", hint="a server's are at GET /analyses/{id}/corrections?file=true")
+    if found is None or not found.edits:
+        sys.stdout.write("no corrections\n")
+        return
     done = corrected(measured, found)
     for outcome in done.outcomes:
         sys.stdout.write(f"{one_line(_line(outcome))}\n")
@@ -49,6 +62,29 @@ def corrections(
     states = [o.state for o in done.outcomes]
     counts = ", ".join(f"{states.count(s)} {s}" for s in dict.fromkeys(states))
     sys.stdout.write(f"{len(states)} corrections{f': {counts}' if counts else ''}\n")
+
+
+def _fetch(id: str, document: Document, path: Path, server: str | None, token_file: Path | None) -> None:
+    """Write what a server has into the file beside a document. Where it has nothing, a file that lies there stays.
+
+    Raises:
+        InputError: They are of another clip (`other_clip`), or the folder cannot be written to. ApiError: the server refused.
+    """
+    from reelscope.cli.remote import FILE_NAME, connect, corrections_of
+    from reelscope.document.corrections import Corrections
+    from reelscope.errors import InputError
+    from reelscope.outputs import write_files
+
+    with connect(server, token_file) as client:
+        data = corrections_of(client, id)
+    if data is None:
+        sys.stderr.write("note: the server has no corrections of this clip\n")
+        return
+    sha256 = Corrections.model_validate_json(data).sha256
+    if sha256 != document.source.sha256:
+        message = f"analysis {id} is of another clip ({sha256[:12]}, the document's is {document.source.sha256[:12]})"
+        raise InputError(message, code="other_clip", hint="'reelscope status' lists the server's analyses")
+    write_files(path.parent, {FILE_NAME: data})
 
 
 def _line(outcome: Outcome) -> str:
