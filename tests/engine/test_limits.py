@@ -167,6 +167,29 @@ def test_a_worker_limits_itself_and_pytorch_when_that_is_imported(tmp_path: Path
     assert seen == {"light": True, "found": str(tmp_path / "torch.py"), "nicer": 2, "threads": [5, 6], "finders": 0}
 
 
+TWICE = """
+import importlib.util, json, sys
+from reelscope.config import Settings
+from reelscope.engine.limits import apply_in_worker
+from reelscope.engine.placement import WorkerPlan
+
+finders = len(sys.meta_path)
+for threads in (5, 6):
+    apply_in_worker(WorkerPlan("cpu-0", "cpu", (), (), numeric_threads=threads), Settings())
+found = importlib.util.find_spec("torch") is not None
+import torch
+print(json.dumps({"found": found, "threads": torch.threads, "finders": len(sys.meta_path) - finders}))
+"""
+
+
+def test_limits_that_are_set_twice_before_pytorch_is_looked_for(tmp_path: Path) -> None:
+    (tmp_path / "torch.py").write_text("threads = []\nset_num_threads = threads.append\n")
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+    done = subprocess.run([sys.executable, "-c", TWICE], env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {"found": True, "threads": [5, 6], "finders": 0}
+
+
 IN_SESSION = """
 import os
 from pathlib import Path

@@ -200,8 +200,11 @@ class _AfterImport(importlib.abc.MetaPathFinder):
     ) -> importlib.machinery.ModuleSpec | None:
         if fullname != self.name:
             return None
-        others = (f for f in list(sys.meta_path) if f is not self)
-        spec = next((s for f in others if (s := f.find_spec(fullname, path, target)) is not None), None)
+        finders = list(sys.meta_path)
+        behind = (
+            finders[finders.index(self) + 1 :] if self in finders else finders
+        )  # two that asked all others would ask each other for ever
+        spec = next((s for f in behind if (s := f.find_spec(fullname, path, target)) is not None), None)
         if spec is not None and spec.loader is not None:
             execute = spec.loader.exec_module
 
