@@ -11,6 +11,7 @@ from reelscope.document.insights import INSIGHTS
 from reelscope.document.report.parts import At, Command, Part, at, hint_parts, span
 from reelscope.document.report.sheet import Sheet, sheet
 from reelscope.document.report.summaries import Figure, figures
+from reelscope.document.report.whole import by_title
 from reelscope.document.report.words import NA, clean, figure, key_title, number, percent, sentence, timecode
 from reelscope.document.schema import Document
 
@@ -127,12 +128,53 @@ def _card(name: str, found: Fields, document: Document) -> Card:
     told = {"method": _method(name), "section": f"docs/insights.md#{SECTIONS[name]}" if name in SECTIONS else ""}
     if status != "ok":
         reason, hint = found.get("reason"), found.get("hint")
-        return Card(name, title, str(status), clean(reason) if reason else None, hint_parts(clean(hint) if hint else None), **told)
+        return Card(
+            name, title, str(status), by_title(clean(reason)) if reason else None, hint_parts(clean(hint) if hint else None), **told
+        )
     why: dict[str, list[str]] = {}
     for key, reason in (found.get("not_measured") or {}).items():
-        why.setdefault(clean(reason), []).append(" ".join(key_title(k).lower() for k in clean(key).split(".")))
+        names = why.setdefault(by_title(clean(reason)), [])
+        if (words := _lacking(clean(key))) not in names:
+            names.append(words)
     shown = SHOWN.get(name, _plain)(found, document)
     return Card(name, title, "ok", missing=[(", ".join(keys), reason) for reason, keys in why.items()], **told, **shown)
+
+
+LACKING = {
+    "told": "what a model tells of it",
+    "news": "new things",
+    "news_per_10_s": "new things",
+    "louder_by_lu": "loudness against the whole clip",
+    "clip_loudness_lufs": "loudness of the whole clip",
+    "two_messages": "text and speech that differ",
+    "competing_s": "text other than speech",
+    "said_share": "text that is also spoken",
+    "over_speech_s": "text over speech",
+    "over_speech_share": "text over speech",
+    "chars_per_s": "characters per second",
+    "fastest_chars_per_s": "fastest text",
+    "picture.face_iou": "whether a face stays in its place",
+    "picture.same_texts": "whether the texts are the same",
+    "sound.meets": "whether the sound runs on",
+    "sound.on_beat": "whether it meets on the beat",
+    "sentence.meets": "whether the sentence runs on",
+    "without_sound.spoken_words": "spoken words",
+    "without_sound.on_screen_words": "spoken words on screen",
+    "without_sound.on_screen_share": "spoken words on screen",
+    "without_sound.voice_s": "time with voice",
+    "without_sound.voice_with_text_s": "voice with text",
+    "without_sound.voice_with_text_share": "voice with text",
+    "without_picture.overlaid_words": "words on screen",
+    "without_picture.spoken_words": "words on screen that are spoken",
+    "without_picture.spoken_share": "words on screen that are spoken",
+    "sound.words": "what is said",
+    "sound.tempo_bpm": "tempo",
+}
+"""What is lacking, where the field's name would not say it."""
+
+
+def _lacking(key: str) -> str:
+    return LACKING.get(key) or " ".join(key_title(k).lower() for k in key.split("."))
 
 
 def _plain(found: Fields, _: Document) -> dict[str, Any]:
@@ -379,11 +421,17 @@ def _evidence(rows: Sequence[Fields]) -> Part | list[Part]:
     told: list[Part] = []
     for row in rows[:MOST_EVIDENCE]:
         value, unit = row.get("value"), row.get("unit")
-        words = clean(row["what"]) + (f" {number(value)} {clean(unit or '')}".rstrip() if value is not None else "")
+        words = clean(row["what"]) + (f" {_measure(value, clean(unit or ''))}" if value is not None else "")
         told.append(words if row.get("t_s") is None else at(row["t_s"], f"{words} {timecode(row['t_s'])}"))
     if len(rows) > MOST_EVIDENCE:
         told.append(f"and {len(rows) - MOST_EVIDENCE} more")
     return told or NA
+
+
+def _measure(value: float, unit: str) -> str:
+    """A figure of evidence; a share of something in percent of it."""
+    what = unit.removeprefix("share").strip() if unit.split(" ")[0] == "share" else None
+    return f"{number(value)} {unit}".rstrip() if what is None else f"({percent(value)}{f' {what}' if what else ''})"
 
 
 def _reshoot(found: Fields, document: Document) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from importlib import resources
 from typing import TYPE_CHECKING
 
 from reelscope.document.report import facts
+from reelscope.document.report.parts import hint_parts
 from reelscope.document.report.words import NA, clean
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def environment() -> Environment:
         keep_trailing_newline=True,
     )
     env.globals["NA"] = NA
+    env.globals["hint_parts"] = hint_parts
     env.globals["STATUS_WORDS"] = facts.STATUS_WORDS
     env.globals["GAPS_SHOWN"] = facts.GAPS_SHOWN
     return env

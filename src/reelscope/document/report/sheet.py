@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reelscope.document.report.shotlist import heard_in
+from reelscope.document.report.whole import by_title
 from reelscope.document.report.words import SPACE, clean, hex_colour, number, percent, sentence, timecode
 from reelscope.document.schema import Document
 
@@ -59,7 +60,7 @@ def sheet(found: Fields, document: Document) -> Sheet | None:
     places = {shot.index: i for i, shot in enumerate(document.shots)}
     why: dict[str, list[str]] = {}
     for key, reason in (found.get("not_measured") or {}).items():
-        why.setdefault(clean(reason), []).append(_name(key))
+        why.setdefault(by_title(clean(reason)), []).append(_name(key))
     throughout = list(dict.fromkeys(clean(t["text"]) for t in found.get("watermarks") or ()))
     missing = [(", ".join(names), reason) for reason, names in why.items()]
     return Sheet([_row(s, places.get(s["index"])) for s in shots], throughout, missing)

@@ -6,6 +6,7 @@ a plugin or of a later version, is shown by the rules of `figures`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -126,10 +127,15 @@ REASON_OF = {
 """Where the reason of a null stands under another name than its own."""
 
 
+NAMED = re.compile(rf"\b(?:{'|'.join(ANALYZER_TITLES)})\b")
+
+
 def by_title(reason: str) -> str:
-    """A reason that begins with an analyzer's name, by its title: people know "Words", not `speech_transcription`."""
+    """A reason with analyzers by their titles: people know "Words", not `speech_transcription`."""
     name, colon, rest = reason.partition(": ")
-    return f"{ANALYZER_TITLES[name]}: {rest}" if colon and name in ANALYZER_TITLES else reason
+    if colon and name in ANALYZER_TITLES:
+        return f"{ANALYZER_TITLES[name]}: {rest}"
+    return NAMED.sub(lambda found: f"“{ANALYZER_TITLES[found[0]]}”", reason)
 
 
 def whole(document: Document, titles: Sequence[tuple[str, str]]) -> list[Whole]:
