@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -136,6 +137,20 @@ def test_tables_stay_within_a_hundred_columns(cli: Cli, place: Path, monkeypatch
         end = next(i for i in range(start, len(lines)) if not lines[i].strip()) if "" in lines[start:] else len(lines)
         assert end - start > 1
         assert max(len(line.rstrip()) for line in lines[start:end]) <= 100
+
+
+@pytest.mark.parametrize("columns", [60, 80, 100, 140])
+@pytest.mark.parametrize("n", [2, 5])
+def test_names_are_never_broken_inside_a_word(cli: Cli, place: Path, monkeypatch: pytest.MonkeyPatch, n: int, columns: int) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    documents = [document(place, i, media__bit_rate_bps=6_212_795 + 1000 * i, media__size_bytes=15_842_628 + i) for i in range(n)]
+    out = cli(["compare", *documents, "--only", "media,shots,hook,reading_load", "--all"]).out
+    lines = out[out.index("\nfigure") + 1 :].splitlines()
+    words = {word for line in lines for word in re.findall(r"[a-z]{3,}_?", line)}
+    for name in ("bit_rate_bps", "size_bytes", "duration_s", "median_loudness_lufs", "first_motion_s", "fastest_chars_per_s"):
+        assert set(re.findall("[a-z]{3,}_?", name)) <= words, name
+    assert not {"bp", "median_loud", "duratio", "bit_rate_bp"} & {line.strip().split(" ")[0] for line in lines}
+    assert max(map(len, lines[: lines.index("") if "" in lines else None])) <= columns or columns == 60
 
 
 def test_eleven_clips_with_views_are_refused_and_twelve_are_not(cli: Cli, place: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,9 @@ __all__ = ["print_many", "print_pair"]
 
 DIGITS = 4  # of figures as they are shown; all of them stand in the JSON
 LONGEST = 48  # characters of a text that is shown
+LEAST_NAME = 24  # characters for names of figures beside the figures; with less room they stand above them
+LEAST_CELL = 8  # characters of a text in a column
+INDENT = "    "
 
 
 def print_pair(out: Console, pair: Pair, *, groups: Collection[str], everything: bool) -> None:
@@ -32,16 +36,11 @@ def print_pair(out: Console, pair: Pair, *, groups: Collection[str], everything:
         _print_shots(out, pair)
     shown = [f for f in pair.figures if _wanted(f.path, groups)]
     rows = [f for f in shown if everything or not f.same]
-    table = _table("figure", "a", "b", "b - a")
-    for group, figures in _by_group(rows):
-        table.add_section()
-        table.add_row(Text(group, style="bold"))
-        for f in figures:
-            more = "" if f.difference is None else f"{f.difference:+.{DIGITS}g}"
-            table.add_row(Text("  " + _below(f.path)), Text(_shown(f.a)), Text(_shown(f.b)), Text(more))
-    if rows:
-        out.print()
-        out.print(table)
+
+    def cells(f: Any) -> list[str]:
+        return [_shown(f.a), _shown(f.b), "" if f.difference is None else f"{f.difference:+.{DIGITS}g}"]
+
+    _print_figures(out, ("a", "b", "b - a"), [(group, [(f.path, cells(f)) for f in found]) for group, found in _by_group(rows)])
     hidden = len(shown) - len(rows)
     if hidden:
         out.print(Text(f"\n{hidden} figures are the same in both (--all shows them)"), soft_wrap=True)
@@ -102,24 +101,24 @@ def print_many(out: Console, many: Many, *, groups: Collection[str], everything:
         out.print(Text(f"{ids[clip.name]:>4}  {one_line(clip.name)}, {clip.duration_s:.1f} s{views}"), soft_wrap=True)
     shown = [s for s in many.spreads if _wanted(s.path, groups)]
     rows = [s for s in shown if everything or s.min < s.max]
-    table = _table("figure", "n", "min", "q1", "median", "q3", "max", "lowest", "highest")
-    for group, spreads in _by_group(rows):
-        table.add_section()
-        table.add_row(Text(group, style="bold"))
-        for s in spreads:
-            five = (_shown(v) for v in (s.min, s.q1, s.median, s.q3, s.max))
-            cells = [f"  {_below(s.path)}", str(s.n), *five, _ends(s.lowest, s.lowest_n, ids), _ends(s.highest, s.highest_n, ids)]
-            table.add_row(*map(Text, cells))
-    if rows:
-        out.print()
-        out.print(table)
+
+    def cells(s: Spread) -> list[str]:
+        five = (_shown(v) for v in (s.min, s.q1, s.median, s.q3, s.max))
+        return [str(s.n), *five, _ends(s.lowest, s.lowest_n, ids), _ends(s.highest, s.highest_n, ids)]
+
+    titles = ("n", "min", "q1", "median", "q3", "max", "lowest", "highest")
+    _print_figures(out, titles, [(group, [(s.path, cells(s)) for s in found]) for group, found in _by_group(rows)])
     if len(shown) > len(rows):
         out.print(Text(f"\n{len(shown) - len(rows)} figures are the same in all clips that have them (--all shows them)"), soft_wrap=True)
     words = [w for w in many.words if _wanted(w.path, groups) and (everything or len(w.values) > 1)]
     if words:
         table = _table("figure", "n", "how many clips")
         for w in words:
-            table.add_row(Text(w.path), Text(str(w.n)), Text(", ".join(f"{value}: {n}" for value, n in w.values.items())))
+            table.add_row(
+                Text("\n".join(_in_lines(w.path, out.width // 2, ""))),
+                Text(str(w.n)),
+                Text(", ".join(f"{value}: {n}" for value, n in w.values.items())),
+            )
         out.print()
         out.print(table)
     _print_missing(out, [s for s in shown if s.missing], len(many.clips))
@@ -173,6 +172,68 @@ def _table(*titles: str) -> Table:
     for title in titles:
         table.add_column(title, overflow="fold", min_width=len(title))
     return table
+
+
+Row = tuple[str, Sequence[str]]
+
+
+def _print_figures(out: Console, titles: Sequence[str], groups: Sequence[tuple[str, Sequence[Row]]]) -> None:
+    """Figures by group: path, cells. No name is broken inside a word: it goes on at an underscore, or has a line of its own."""
+    from rich.text import Text
+
+    rows = [cells for _, found in groups for _, cells in found]
+    if not rows:
+        return
+    widths = [max(len(t), *(len(r[i]) for r in rows)) for i, t in enumerate(titles)]
+    taken = sum(widths) + len(widths)
+    out.print()
+    if out.width - taken < LEAST_NAME and len(INDENT) + taken <= out.width:
+        _print_beneath(out, titles, groups, widths)
+        return
+    room = max(LEAST_NAME, out.width - taken - 1)
+    named = [(_in_lines(group, room, ""), [(_in_lines(_below(p), room, "  "), cells) for p, cells in found]) for group, found in groups]
+    table = _table("figure", *titles)
+    table.columns[0].min_width = max(len(line) for head, found in named for name in (head, *(n for n, _ in found)) for line in name)
+    for column, width in zip(table.columns[1:], _capped(widths, out.width - table.columns[0].min_width - 1), strict=True):
+        column.min_width = column.max_width = width
+    for head, found in named:
+        table.add_section()
+        table.add_row(Text("\n".join(head), style="bold"))
+        for name, cells in found:
+            table.add_row(Text("\n".join(name)), *map(Text, cells))
+    out.print(table)
+
+
+def _print_beneath(out: Console, titles: Sequence[str], groups: Sequence[tuple[str, Sequence[Row]]], widths: Sequence[int]) -> None:
+    """Each name on a line of its own, its figures beneath: for a terminal that is too narrow for both."""
+    from rich.text import Text
+
+    def line(cells: Sequence[str]) -> str:
+        return INDENT + " ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
+
+    out.print(Text(f"figure\n{line(titles)}", style="bold"), soft_wrap=True)
+    for group, found in groups:
+        out.print(Text(group, style="bold"), soft_wrap=True)
+        for path, cells in found:
+            out.print(Text(f"  {_below(path)}\n{line(cells)}"), soft_wrap=True)
+
+
+def _capped(widths: Sequence[int], room: int) -> list[int]:
+    """Widths of which the largest are cut to one limit, so that all of them with a blank each take `room`."""
+    cap = max(widths)
+    while cap > LEAST_CELL and sum(min(w, cap) + 1 for w in widths) > room:
+        cap -= 1
+    return [min(w, cap) for w in widths]
+
+
+def _in_lines(name: str, room: int, indent: str) -> list[str]:
+    """A name in lines of at most `room` characters, broken after underscores and points; a part that is longer stands whole."""
+    lines = [indent]
+    for part in re.findall(r"[^_.]*[_.]?", name):
+        if len(lines[-1]) + len(part) > room and lines[-1].strip():
+            lines.append(f"{indent}  ")
+        lines[-1] += part
+    return lines
 
 
 def _line(title: str, more: str | None) -> Any:
