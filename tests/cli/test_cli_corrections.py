@@ -83,5 +83,5 @@ def test_report_and_exports_are_of_the_corrected_document(folder: Path, capsys: 
     assert run(["export", str(folder / "analysis.json"), "--to", "srt,csv"]) == 0
     assert "reelscope," in (folder / "report.html").read_text()
     assert "reelscope," in (folder / "speech.srt").read_text() and "reelscope," in (folder / "shots.csv").read_text()
-    assert "1 of 2 corrections applied" in capsys.readouterr().err
+    assert "corrections: 1 applied, 1 without a place in this analysis" in capsys.readouterr().err
     assert (folder / "analysis.json").read_bytes() == before
