@@ -362,3 +362,15 @@ def test_what_became_of_corrections_counts_no_replaced_one_as_failed(cli: Cli, d
     found["edits"].append(found["edits"][0] | {"id": "later", "now": "medium"})
     (done / "corrections.json").write_text(json.dumps(found))
     assert sizes(cli, place)[1] == "note: corrections: 1 applied, 1 replaced by later ones\n"
+
+
+def test_texts_that_could_not_be_read_are_told(cli: Cli, place: Path) -> None:
+    lost = full_document()
+    summary = {"count": 0, "text_share": 0.0, "unreadable_lines": 3}
+    lost.analyzers["text_overlay"] = entry(summary=summary)
+    (place / "lost.json").write_text(lost.model_dump_json())
+    told = cli(["export", "lost.json", "--to", "srt", "--out", "a"])
+    assert told.code == 0
+    assert "note: 3 lines stand on the screen and could not be read: no text of them is in the files" in told.err
+    (place / "read.json").write_text(full_document().model_dump_json())
+    assert "could not be read" not in cli(["export", "read.json", "--to", "srt", "--out", "b"]).err

@@ -82,6 +82,7 @@ def export(
     made = {name: (format, data) for format in names for name, data in FORMATS[format].make(material).items() if name in wanted}
     if material.clip is None and set(names) & set(TIMELINES):
         notes.append("the clip is not where it was analysed: editing programs will ask for it (or give --clip PATH)")
+    notes += _unread(material)
     notes += _unseen(material) if any(FORMATS[name].pictures for name in names) else []
     if out == STDOUT:
         (_, data) = made[wanted[0]]
@@ -218,6 +219,15 @@ def _became(states: Sequence[str]) -> str:
     """What became of all corrections, in a line."""
     told = [f"{states.count(state)} {words}" for state, words in BECAME.items() if state in states]
     return f"corrections: {', '.join(told)}"
+
+
+def _unread(material: Material) -> list[str]:
+    """A note where no text was read though lines stood on the screen: files without texts would say that there was none."""
+    from reelscope.document.unread import unread
+
+    entry = material.document.analyzers["text_overlay"]
+    why = unread(entry.summary.model_dump(mode="json")) if entry.status == "ok" else None
+    return [f"{why}: no text of them is in the files"] if why else []
 
 
 def _unseen(material: Material) -> list[str]:
