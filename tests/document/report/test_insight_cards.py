@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from reelscope.document.insights import INSIGHTS
+from reelscope.document.insights.hook import first_of
 from reelscope.document.names import ANALYZER_NAMES
 from reelscope.document.report import render_report
 from reelscope.document.report.facts import GAPS_SHOWN, gaps
@@ -59,6 +60,30 @@ def test_what_an_app_hides_leads_there() -> None:
     assert [a.t_s for a, _ in tiktok.jumps] == sorted(t["start_s"] for t in hidden)
     assert all(box[-1] is not None for box in tiktok.boxes)
     assert found.table is not None and all(isinstance(row[0], At) for row in found.table.rows)
+
+
+def test_faces_that_follow_each_other_are_told_one_by_one() -> None:
+    zones = {"tiktok": {"hidden_s": 3.0}}
+    faces = [
+        {"start_s": 0.0, "end_s": 3.0, "zones": zones},
+        {"start_s": 3.0, "end_s": 6.0, "zones": zones},
+        {"start_s": 7.0, "end_s": 9.0, "zones": {"tiktok": {"hidden_s": 0.0}}},
+    ]
+    spans = [{"start_s": 0.0, "end_s": 3.2}, {"start_s": 5.0, "end_s": 8.0}]
+    profile = {"polygon_px": [], "label": "TikTok"}
+    shown = card("safe_zones", profiles={"tiktok": profile}, totals={"tiktok": {"face_spans": spans}}, faces=faces, texts=[])
+    assert [(a.words, note) for a, note in shown.phones[0].jumps] == [
+        ("0:00.00 face", "for 3\xa0s"),
+        ("0:03.00 face", "for 0.2\xa0s"),
+        ("0:05.00 face", "for 1\xa0s"),
+    ]
+
+
+def test_a_first_transition_that_is_no_cut_goes_by_its_kind() -> None:
+    document = full_document()
+    assert first_of("first_cut_s", 2.4, document) == "cut"
+    assert first_of("first_cut_s", 7.033333, document) == "dissolve"
+    assert first_of("first_voice_s", 7.033333, document) == "voice"
 
 
 def test_rows_evidence_and_stretches_lead_there() -> None:

@@ -9,10 +9,10 @@ from reelscope.document.evidence import Channel, Entry, Evidence, Text
 from reelscope.document.insights.base import lacking, unavailable
 from reelscope.document.measures.paths import held
 from reelscope.document.measures.words import joined
-from reelscope.document.schema import Insight, Model, Seconds, Value, XywhNorm
+from reelscope.document.schema import Document, Insight, Model, Seconds, Value, XywhNorm
 from reelscope.timebase import Interval, clip_to, total_s
 
-__all__ = ["HOOK_S", "LOCAL_MOTION_FW_S", "RESULT", "gated_lufs", "measure"]
+__all__ = ["HOOK_S", "LOCAL_MOTION_FW_S", "RESULT", "first_of", "gated_lufs", "measure"]
 
 HOOK_S = 3.0  # the opening that short-form editors speak of; a convention, not a measured limit of anybody's patience
 
@@ -245,3 +245,12 @@ def gated_lufs(blocks: Iterable[float]) -> float | None:
 def _share(intervals: Iterable[Interval], window: Interval) -> float | None:
     length = window[1] - window[0]
     return total_s(clip_to(intervals, window)) / length if length > 0 else None
+
+
+def first_of(key: str, t_s: float, document: Document) -> str:
+    """What `first_<what>_s` is the first of; `first_cut_s` is the first transition of any kind, and one that is no cut goes by its kind."""
+    what = key.removeprefix("first_").removesuffix("_s")
+    if what == "cut":
+        kinds = [getattr(s, "kind", None) for s in document.analyzers["cut_analysis"].segments if abs(s.start_s - t_s) <= ROUNDING_S]
+        what = next((str(kind) for kind in kinds if kind), what)
+    return what

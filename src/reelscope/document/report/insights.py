@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reelscope.document.insights import INSIGHTS
+from reelscope.document.insights.hook import first_of
 from reelscope.document.report.parts import At, Command, Part, at, hint_parts, span
 from reelscope.document.report.sheet import Sheet, sheet
 from reelscope.document.report.summaries import Figure, figures
@@ -183,10 +184,8 @@ def _plain(found: Fields, _: Document) -> dict[str, Any]:
     return {"figures": [f for f in figures({k: v for k, v in found.items() if k not in hidden}) if not f.missing]}
 
 
-def _hook(found: Fields, _: Document) -> dict[str, Any]:
-    firsts = sorted(
-        (t, key.removeprefix("first_").removesuffix("_s")) for key, t in found.items() if key.startswith("first_") and t is not None
-    )
+def _hook(found: Fields, document: Document) -> dict[str, Any]:
+    firsts = sorted((t, first_of(key, t, document)) for key, t in found.items() if key.startswith("first_") and t is not None)
     window = found.get("window_s") or 0.0
     lead = _firsts([f for f in firsts if f[0] <= window])
     keys = ("face_share", "at_camera_share", "text_share", "voice_share", "words", "cuts", "loudness_lufs", "louder_by_lu")
@@ -246,10 +245,23 @@ def _hidden(found: Fields, name: str, totals: Fields) -> list[tuple[At, str]]:
         if t["zones"][name]["hidden_s"]
     ]
     faces = [
-        (float(s["start_s"]), f"{timecode(s['start_s'])} face", f"for {number(round(s['end_s'] - s['start_s'], 1))} s")
-        for s in totals.get("face_spans") or ()
+        (start, f"{timecode(start)} face", f"for {figure('x_s', round(end - start, 1))}")
+        for start, end in _hidden_faces(found.get("faces") or (), name, totals.get("face_spans") or ())
     ]
     return [(At(words, t), note) for t, words, note in sorted(texts + faces)]
+
+
+LEAST_HIDDEN_S = 0.05  # shorter is a frame or two, and would stand as 0 s
+
+
+def _hidden_faces(faces: Sequence[Fields], name: str, spans: Sequence[Fields]) -> list[tuple[float, float]]:
+    """When each hidden face is hidden. The spans are of all faces together: where one follows another, they are one stretch."""
+    out = []
+    for face in faces:
+        if face["zones"][name]["hidden_s"]:
+            parts = [(max(s["start_s"], face["start_s"]), min(s["end_s"], face["end_s"])) for s in spans]
+            out += [(float(a), float(b)) for a, b in parts if b - a >= LEAST_HIDDEN_S]
+    return out
 
 
 def _zone_cell(zone: Fields) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reelscope.document.exports.timelines._text import figure, one_line, span_words
+from reelscope.document.insights.hook import first_of
 from reelscope.document.schema import Document
 
 __all__ = ["COLOURS", "TO_DO", "Note", "notes_of"]
@@ -136,7 +137,7 @@ def _hook(found: Fields, document: Document) -> Iterator[Note]:
     firsts: dict[float, list[str]] = {}
     for key, t_s in found.items():
         if key.startswith("first_") and key.endswith("_s") and isinstance(t_s, (int, float)):
-            firsts.setdefault(float(t_s), []).append(_words(key.removeprefix("first_").removesuffix("_s")))
+            firsts.setdefault(float(t_s), []).append(_words(first_of(key, t_s, document)))
     for t_s, names in sorted(firsts.items()):
         yield _note("hook", _at(t_s), f"First {', '.join(names)}", "hook")
 
