@@ -188,6 +188,53 @@ def test_a_shot_has_a_choice_of_values(place: Place, report: Callable[..., Page]
     assert place.document(corrected=True).shots[1].size == "medium_long" != place.document().shots[1].size
 
 
+def test_a_bar_of_the_timeline_is_mended_and_kept(place: Place, report: Callable[..., Page]) -> None:
+    page = report()
+    page.keyboard.press("e")
+    lane = page.locator(".lane.can-mend[data-analyzer=object_detection]")
+    bar = lane.locator(".it").first
+    label = (bar.get_attribute("aria-label") or "").partition(",")[0]
+    bar.focus()
+    page.keyboard.press("Enter")
+    page.locator("#mend-what", has_text="What it is").wait_for()
+    assert page.locator("#mend-now").input_value() == label.lower()
+    mend(page, "espresso cup")
+    page.locator(".lane[data-analyzer=object_detection] .it", has_text="Espresso cup").first.wait_for()
+    tracks = place.document(corrected=True).analyzers["object_detection"].tracks
+    assert [t.label for t in tracks].count("espresso cup") == 1  # type: ignore[attr-defined]
+    page.locator(".lane[data-analyzer=color_analysis] .it").first.click()
+    assert not page.locator("#mend").is_visible()
+
+
+def test_a_shot_without_a_description_is_given_one(place: Place, report: Callable[..., Page]) -> None:
+    page = report()
+    bare = page.locator(".undescribed")
+    count, number = bare.count(), next(i for i, shot in enumerate(place.document().shots) if shot.description is None)
+    assert count and not bare.first.is_visible()
+    page.keyboard.press("e")
+    bare.first.click()
+    page.locator("textarea#mend-now").wait_for()
+    mend(page, "She looks up.")
+    page.locator(".shot", has_text="She looks up.").wait_for()
+    assert page.locator(".undescribed").count() == count - 1
+    assert place.document(corrected=True).shots[number].description == "She looks up."
+
+
+def test_a_text_of_several_lines_keeps_them(place: Place, report: Callable[..., Page]) -> None:
+    page = report()
+    page.keyboard.press("e")
+    page.locator("#text [data-mend].words button, #text .words [data-mend]").first.click()
+    page.locator("textarea#mend-now").wait_for()
+    page.get_by_label("Your name").fill("Ada")
+    page.locator("#mend-now").fill("Make it\nyours")
+    with page.expect_navigation():
+        page.locator("#mend-now").press("ControlOrMeta+Enter")
+    page.locator("#text .words", has_text="Make it yours").wait_for()
+    page.locator("#text .words [data-mend]", has_text="Make it yours").click()
+    page.locator("textarea#mend-now").wait_for()
+    assert page.locator("#mend-now").input_value() == "Make it\nyours"
+
+
 def test_keys_alone_suffice_and_the_place_is_kept(place: Place, report: Callable[..., Page]) -> None:
     page = report()
     page.goto(f"{page.url}#t=3.5")

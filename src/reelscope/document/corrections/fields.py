@@ -52,6 +52,7 @@ class Editable:
     def told(self) -> dict[str, object]:
         """For a page that offers it."""
         found: dict[str, object] = {"kind": self.kind, "analyzer": self.analyzer, "field": self.field, "longest": self.longest}
+        found["lines"] = self.lines
         return found | {"values": list(self.values) if self.values else None, "may_be_empty": self.empty, "segments_of_kind": self.when}
 
     def check(self, now: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -23,7 +23,8 @@ class Tips:
     """What the page's script reads.
 
     Attributes:
-        entries: Details of every item: {"h": title, "t": time, "s": start in s, "d": [[name, value], ...]}.
+        entries: Details of every item: {"h": title, "t": time, "s": start in s, "d": [[name, value], ...]}; "m": number of the
+            edit that mends it.
         curves: Figures of every curve, see `Curve.data`.
         rows: Bars of rows that have many: tips "i", left edges "l" and widths "w" (percent of the clip; -1 for a moment), places "k" of
             their classes in "tones", colours "c" of a palette.
@@ -96,6 +97,7 @@ class Maker:
     duration_s: float
     tips: Tips
     noun: str = ""
+    mend: Callable[[Mapping[str, Any], float, float], int | None] | None = None
     tones: dict[str, str] = field(default_factory=dict)
 
     def tone(self, category: str) -> str:
@@ -118,8 +120,11 @@ class Maker:
         point = end_s - start_s <= POINT_S
         left, width = self.place(start_s, end_s)
         tone = "tw" if alarming(extra) else self.tone(tone_key(extra))
+        tip = self.tips.add(label, words, start_s, details_of(extra, confidence, label))
+        if self.mend is not None and (number_of := self.mend(extra, start_s, end_s)) is not None:
+            self.tips.entries[tip]["m"] = number_of
         return Item(
-            tip=self.tips.add(label, words, start_s, details_of(extra, confidence, label)),
+            tip=tip,
             left=left,
             width=0.0 if point else width,
             label="" if colours and not named else label,

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from reelscope.document.names import title_of
 from reelscope.document.report.curves import Curve, Waveform, curve, waveform
 from reelscope.document.report.items import MANY_POINTS, MAX_ITEMS, Item, Maker, Row, Tips, pack, row
 from reelscope.document.report.labels import category_of, fields
+from reelscope.document.report.mends import Mends
 from reelscope.document.report.speech_rows import speech_rows
 from reelscope.document.report.words import clean, sentence
-from reelscope.document.schema import AnalyzerEntry, Document, Segment, Series
+from reelscope.document.schema import AnalyzerEntry, Document, Segment, Series, Track
 
 __all__ = ["MAX_ITEMS", "Item", "Lane", "Row", "Tips", "lane", "lanes", "pack"]
 
@@ -130,9 +132,11 @@ def _curve_order(series: Series) -> int:
     return next((i for i, word in enumerate(FIRST_CURVES) if word in name), len(FIRST_CURVES))
 
 
-def lane(name: str, entry: AnalyzerEntry, duration_s: float, tips: Tips) -> Lane:
-    """The lane of one analyzer that ran."""
-    maker = Maker(duration_s, tips, INDEX_WORDS.get(name, ""))
+def lane(name: str, entry: AnalyzerEntry, duration_s: float, tips: Tips, mends: Mends | None = None) -> Lane:
+    """The lane of one analyzer that ran. mends: takes what can be mended in it."""
+    tracks = {track.track_id: track for track in entry.tracks}
+    mend = partial(_mend, mends, name, tracks) if mends is not None else None
+    maker = Maker(duration_s, tips, INDEX_WORDS.get(name, ""), mend)
     made = speech_rows if any(hasattr(s, "words") and hasattr(s, "text") for s in entry.segments) else _segment_rows
     rows = [tips.add_row(found) for found in made(entry.segments, maker) + _track_rows(entry, maker)]
     wave = None
@@ -154,6 +158,10 @@ def lane(name: str, entry: AnalyzerEntry, duration_s: float, tips: Tips) -> Lane
     )
 
 
+def _mend(mends: Mends, name: str, tracks: Mapping[Any, Track], extra: Mapping[str, Any], start_s: float, end_s: float) -> int | None:
+    return mends.bar(name, extra, start_s, end_s, tracks.get(extra.get("track_id")))
+
+
 # Picture first, then what is in it, then what is heard, then what is concluded: the order in which a timeline is read.
 LANE_ORDER = (
     "cut_analysis", "camera_analysis", "scene_segmentation", "temporal_flow", "qwen2_vl_temporal", "text_overlay",
@@ -163,8 +171,12 @@ LANE_ORDER = (
 )  # fmt: skip
 
 
-def lanes(document: Document, tips: Tips) -> list[Lane]:
-    """Lanes of all analyzers whose status is `ok`; one that found nothing keeps its lane, because that is a result too."""
+def lanes(document: Document, tips: Tips, mends: Mends | None = None) -> list[Lane]:
+    """Lanes of all analyzers whose status is `ok`; one that found nothing keeps its lane, because that is a result too.
+
+    Args:
+        mends: Takes what can be mended in them.
+    """
     ran = {name: entry for name, entry in document.analyzers.items() if entry.status == "ok"}
     order = [n for n in LANE_ORDER if n in ran] + [n for n in ran if n not in LANE_ORDER]
-    return [lane(name, ran[name], document.media.duration_s, tips) for name in order]
+    return [lane(name, ran[name], document.media.duration_s, tips, mends) for name in order]

@@ -117,7 +117,7 @@ def render_report(
     from markupsafe import Markup
 
     tips, mends = Tips(), Mends(served)
-    made = lanes(document, tips)
+    made = lanes(document, tips, mends)
     sound = tables.sound(document, tips)
     rows = shotlist.shots(document, keyframes, mends)
     over, now_at = overlay(document, made), now(document, rows)

@@ -161,9 +161,7 @@ def _mends(shot: ShotRow, mends: Mends) -> dict[str, str]:
         was["transition"] = shot.transition_in.kind
     titles = {"size": "Shot size", "move": "Camera", "description": "What happens", "transition": "How the shot is entered"}
     return {
-        field: mends.add("shot", titles[field], value, field=field, start_s=shot.start_s, end_s=shot.end_s)
-        for field, value in was.items()
-        if field != "description" or value is not None
+        field: mends.add("shot", titles[field], value, field=field, start_s=shot.start_s, end_s=shot.end_s) for field, value in was.items()
     }
 
 

@@ -71,9 +71,14 @@ def text_rows(document: Document, mends: Mends | None = None) -> list[dict[str, 
 
 
 def _text_mends(segment: Segment, extra: Mapping[str, Any], mends: Mends) -> dict[str, str]:
-    place = {"start_s": segment.start_s, "end_s": segment.end_s, "track_id": extra.get("track_id"), "xywh_norm": extra.get("xywh_norm")}
+    track = extra.get("track_id")
+    # its track tells it apart; the box of a text that moves is not where each moment of the track is
+    box = extra.get("xywh_norm") if track is None else None
+    place = {"start_s": segment.start_s, "end_s": segment.end_s, "track_id": track, "xywh_norm": box}
     role = mends.add("label", "Role of the text", extra.get("role"), analyzer="text_overlay", field="role", **place)
-    return {"text": mends.add("text", "Text on screen", extra.get("text"), **place), "role": role}
+    lines = [str(line) for line in extra.get("lines") or ()]
+    shown = "\n".join(lines) if len(lines) > 1 else None
+    return {"text": mends.add("text", "Text on screen", extra.get("text"), shown=shown, **place), "role": role}
 
 
 def palette(document: Document) -> list[dict[str, Any]]:

@@ -48,6 +48,10 @@ if (data.mends) {
 
   // ---- what can be mended becomes a control: a click or Enter on it opens the form ------------------------------------------------------
   const places = $$("[data-mend]");
+  // Bars of the timeline say what they are in their details; one that stands for several is zoomed into first.
+  const ofBar = (bar) => (bar && !many.has(bar) ? data.tips[+bar.dataset.t]?.m : undefined);
+  const mendable = new Set(data.tips.filter(({ m }) => m !== undefined).map(({ m }) => data.mends[m].edit.analyzer));
+  for (const lane of $$(".lane")) lane.classList.toggle("can-mend", mendable.has(lane.dataset.analyzer));
   const turn = (on) => {
     document.body.classList.toggle("mending", on);
     switcher.setAttribute("aria-pressed", String(on));
@@ -62,30 +66,31 @@ if (data.mends) {
   key("e", "Mend what was misread", () => switcher.click());
   const opens = (event) => {
     if (!document.body.classList.contains("mending")) return;
-    const place = event.target.closest?.("[data-mend]");
-    if (!place || (event.type === "keydown" && event.key !== "Enter")) return;
+    const place = event.target.closest?.("[data-mend]"), number = place ? +place.dataset.mend : ofBar(event.target.closest?.(".it"));
+    if (number === undefined || (event.type === "keydown" && event.key !== "Enter")) return;
     event.preventDefault();
     event.stopPropagation();
-    show(+place.dataset.mend);
+    show(number);
   };
   document.addEventListener("click", opens, true);
   document.addEventListener("keydown", opens, true);
 
   // ---- the form ---------------------------------------------------------------------------------------------------------------
   const near = (a, b) => Math.abs((a ?? 0) - (b ?? 0)) < 0.02;
-  const allowed = ({ edit }) => list?.editable.find((one) => one.kind === edit.kind && (!edit.analyzer || one.analyzer === edit.analyzer) && (!edit.field || one.field === edit.field));
+  const allowed = ({ edit, of }) => list?.editable.find((one) => (one.segments_of_kind ?? undefined) === of && one.kind === edit.kind && (!edit.analyzer || one.analyzer === edit.analyzer) && (!edit.field || one.field === edit.field));
   const show = async (chosen, draft) => {
     index = chosen;
     failed.hidden = anew.hidden = true;
     try { list = await asked("GET", url); } catch (error) { say(error.message); return; }
     const { what, edit } = data.mends[index], rule = allowed(data.mends[index]);
     $("#mend-what").textContent = edit.start_s === undefined ? what : `${what}, ${clock(edit.start_s)}`;
-    const value = edit.kind === "speaker" ? (data.mends[index].shown ?? "") : (edit.was ?? "");
+    const value = data.mends[index].shown ?? (edit.kind === "speaker" ? "" : edit.was ?? "");
     const field = rule?.values
       ? make("select", { id: "mend-now", name: "now", required: true }, ...(rule.values.includes(value) ? [] : [make("option", { value: "", selected: true, disabled: true }, "choose")]), ...rule.values.map((v) => make("option", { value: v, selected: v === value }, v.replaceAll("_", " "))))
-      : String(value).length > 60 || String(value).includes("\n")
+      : rule?.lines || (rule?.longest ?? 500) > 1000 || String(value).length > 60
         ? make("textarea", { id: "mend-now", name: "now", rows: 4, value, maxLength: rule?.longest ?? 500 })
         : make("input", { id: "mend-now", name: "now", value, maxLength: rule?.longest ?? 500, autocomplete: "off" });
+    if (field.matches("textarea")) field.addEventListener("keydown", (event) => { if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit(); });
     $("#mend-field").replaceChildren(field);
     $("#mend-empty").hidden = !rule?.may_be_empty;
     $("#mend-author").value = kept.get("author", "");
