@@ -10,7 +10,7 @@ from reelscope.analyzers.registry import INSTALLED
 from reelscope.document.names import ANALYZER_NAMES
 from reelscope.document.report import render_report
 from reelscope.document.report.summaries import Figure
-from reelscope.document.report.whole import OWN, TABLES, TITLES, by_title, whole
+from reelscope.document.report.whole import OWN, TABLES, TITLES, _stages, by_title, whole
 from reelscope.document.schema import Document
 from tests.document.fixtures import entry, full_document
 from tests.document.report.conftest import DESKTOP, PHONE, Opens
@@ -76,6 +76,7 @@ def test_tables_stand_in_words(name: str, title: str, value: str) -> None:
 def test_times_lead_there() -> None:
     assert card("temporal_flow")[0]["Hook"].at == 0.0
     assert card("eye_tracking")[0]["Longest look"].at == 4.0
+    assert _stages({"turn": {"status": "found", "start_s": 2.0, "end_s": 2.0}}, {})[0].value == "found, 0:02.00", "a moment is no stretch"
     assert card("speech_emotion")[0]["Most aroused at"].at == 4.29
 
 

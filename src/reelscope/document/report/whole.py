@@ -200,7 +200,8 @@ def _stages(found: Any, _: Fields) -> list[Figure]:
         if row.get("start_s") is None:
             out.append(Figure(name, clean(row.get("status") or NA).replace("_", " "), note=clean(row.get("reason") or "")))
         else:
-            words = f"{clean(row.get('status') or 'found')}, {timecode(row['start_s'])} to {timecode(row.get('end_s'))}"
+            start, end = timecode(row["start_s"]), timecode(row.get("end_s"))
+            words = f"{clean(row.get('status') or 'found')}, {start}" + (f" to {end}" if end != start else "")
             out.append(Figure(name, words, at=float(row["start_s"])))
     return out
 
