@@ -28,6 +28,23 @@ def document_of(**changes: Any) -> Document:
     return Document.model_validate(raw)
 
 
+def test_a_size_that_is_not_known_says_why() -> None:
+    document = document_of(_2={"size": None}, _3={"size": None})
+    none = "shot size is told by faces and people, and none was found in this shot"
+    rows = [{"shot": 2, "size_reason": none}, {"shot": 3, "size_reason": "another reason"}, {"shot": 0, "size_reason": "but it has one"}]
+    document.analyzers["camera_analysis"] = entry(summary={"shots": rows})
+    found = shots(document, {})
+    assert [(r["size_why"], r["size_note"]) for r in found[:4]] == [
+        (None, None),
+        (None, None),
+        (none, "no face, no person"),
+        ("another reason", "another reason"),
+    ]
+    html = html_of(document)
+    assert f'title="not measured: {none}"' in html
+    assert "<small>no face, no person</small>" in html
+
+
 def html_of(document: Document) -> str:
     return render_report(document, keyframes=keyframes_of(document))
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from reelscope.document.report.mends import Mends
 from reelscope.document.report.parts import Mended, mended
+from reelscope.document.report.summaries import summary_of
 from reelscope.document.report.words import NA, SPACE, THIN, clean, hex_colour, number, percent, sentence, timecode
 from reelscope.document.schema import Document, ShotRow, ShotTransition
 from reelscope.document.unread import unread_in
@@ -18,6 +19,12 @@ __all__ = ["SHOT_HEAD", "data_uri", "heard", "heard_in", "shots", "swatches"]
 PNG_MAGIC = b"\x89PNG"
 CAMERA_STILL = 0.02  # frame widths per s; slower than this a speed says nothing beside the move's name
 HEARD_LEAST = 0.1  # share of the shot from which a class of sound is named, as in the reshoot sheet
+
+SIZE_NOTES = {
+    "shot size is told by faces and people, and none was found in this shot": "no face, no person",
+    "faces and people were found in too little of this shot": "too briefly seen",
+}
+"""Reasons for which a size is not known, as they fit the column; the whole reason is its title."""
 
 SHOT_HEAD = (
     "Shot",
@@ -115,7 +122,7 @@ def shots(document: Document, keyframes: Mapping[str, bytes], mends: Mends | Non
     whole = document.media.duration_s or 1.0
     marks = {getattr(s, "text", None) for s in document.analyzers["text_overlay"].segments if getattr(s, "role", None) == "watermark"}
     fixed = {getattr(s, "text", None): mended(s).get("text") for s in document.analyzers["text_overlay"].segments}
-    sounds = heard(document)
+    sounds, whys = heard(document), _size_reasons(document)
     for i, shot in enumerate(document.shots):
         image = keyframes.get(shot.keyframe) if shot.keyframe else None
         row = {
@@ -133,6 +140,8 @@ def shots(document: Document, keyframes: Mapping[str, bytes], mends: Mends | Non
             "transition": _transition(shot.transition_in, first=i == 0),
             "camera": _camera(shot),
             "size": sentence(clean(shot.size)) if shot.size else None,
+            "size_why": None if shot.size else whys.get(shot.index),
+            "size_note": None if shot.size else SIZE_NOTES.get(whys.get(shot.index, ""), whys.get(shot.index)),
             "scene": shot.scene,
             "unread": None if shot.text else unread_in(document, shot.start_s, shot.end_s),
             "text": [(clean(t), t in marks, fixed.get(t)) for t in sorted(shot.text, key=lambda t: t in marks)],
@@ -152,6 +161,13 @@ def shots(document: Document, keyframes: Mapping[str, bytes], mends: Mends | Non
         row["cells"] = json.dumps(_cells(shot, row), ensure_ascii=False)
         rows.append(row)
     return rows
+
+
+def _size_reasons(document: Document) -> dict[int, str]:
+    """Why the size of a shot is not known, by the shot's index; nothing where camera_analysis does not say."""
+    rows = summary_of(document, "camera_analysis").get("shots")
+    found = [r for r in rows if isinstance(r, Mapping)] if isinstance(rows, list) else []
+    return {r["shot"]: clean(r["size_reason"]) for r in found if isinstance(r.get("shot"), int) and isinstance(r.get("size_reason"), str)}
 
 
 def _mends(shot: ShotRow, mends: Mends) -> dict[str, str]:
