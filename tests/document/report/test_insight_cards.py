@@ -20,6 +20,7 @@ from reelscope.document.schema import Document, ModelInfo, Series
 from tests.document.fixtures import SHA, entry, full_document, keyframes_of
 from tests.document.report.asking import told
 from tests.document.report.conftest import PHONE, Opens
+from tests.document.report.spoken import spoken
 
 DOCS = Path(__file__).parents[3] / "docs" / "insights.md"
 GRANTED = {"permissions": ["clipboard-read", "clipboard-write"]}
@@ -259,3 +260,9 @@ def test_on_a_phone_provenance_stands_in_cards(opens: Opens) -> None:
     page.locator(".gap-rest summary").focus()
     page.keyboard.press("Enter")
     assert page.locator(".gap-rest .gap").first.is_visible()
+
+
+def test_words_that_are_lost_lead_to_where_they_are_spoken() -> None:
+    card = next(c for c in cards(spoken()) if c.name == "mute_test")
+    lost = dict(card.jumps)["Lost without sound"]
+    assert [(part.words, part.t_s) for part in lost if isinstance(part, At)][:3] == [("look", 3.5), ("second", 7.0), ("wait", 7.3)]

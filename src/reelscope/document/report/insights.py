@@ -382,17 +382,13 @@ def _mute_test(found: Fields, _: Document) -> dict[str, Any]:
         ("Time with sound", dark, "not_silent_share"),
     )
     bars = [(name, part[key], percent(part[key])) for name, part, key in named if part.get(key) is not None]
-    lost = [
-        Figure(f"Lost without {what}", ", ".join(map(_word, part["lost"])))
+    lost: list[tuple[str, Sequence[Part]]] = [
+        (f"Lost without {what}", _line([at(w["t_s"], clean(w["word"])) for w in part["lost"]]))
         for what, part in (("sound", mute), ("picture", dark))
         if part.get("lost")
     ]
-    jumps = _jumps(mute, (("Voice without text", "voice_without_text"),))
-    return {"lead": ["What is left of the message, muted or unseen"], "bars": bars, "figures": lost, "jumps": jumps}
-
-
-def _word(lost: Any) -> str:
-    return clean(lost.get("text", "") if isinstance(lost, Mapping) else lost)
+    jumps = [*lost, *_jumps(mute, (("Voice without text", "voice_without_text"),))]
+    return {"lead": ["What is left of the message, muted or unseen"], "bars": bars, "jumps": jumps}
 
 
 SEAM_S = 2.0  # before the end, so that one sees and hears how it comes to the seam

@@ -45,8 +45,8 @@
   const NAMES = { " ": "Space", ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", "Shift+ArrowLeft": "Shift ←", "Shift+ArrowRight": "Shift →" };
   help.addEventListener("toggle", () => {
     const list = $("dl", help);
-    const rows = new Map();
-    for (const { name, words } of keyList) rows.set(words, [...(rows.get(words) ?? []), NAMES[name] ?? name]);
+    const rows = new Map(), own = keyList.findIndex(({ name }) => name === " "); // what plays and steps comes first
+    for (const { name, words } of [...keyList.slice(own), ...keyList.slice(0, own)]) rows.set(words, [...(rows.get(words) ?? []), NAMES[name] ?? name]);
     list.replaceChildren(...[...rows].map(([words, names]) => make("div", {}, make("dt", {}, ...names.map((n) => make("kbd", {}, n))), make("dd", {}, words))));
   });
   help.addEventListener("click", (event) => { if (event.target === help || event.target.closest("[data-close]")) help.close(); });
