@@ -128,7 +128,7 @@ def _key(source: str) -> str:
 def folder_of(source: str) -> str:
     """A folder's name that tells people what is in it, with a mark that makes it this clip's whatever else the list holds."""
     key = _key(source)
-    mark = hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()[:MARK_CHARS]
+    mark = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:MARK_CHARS]
     name = _slug(_of_url(key) if is_url(key) else Path(key).stem)
     return f"{name}-{mark}" if name else mark
 

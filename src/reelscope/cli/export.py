@@ -118,7 +118,7 @@ def _formats(to: str, known: Mapping[str, Any]) -> list[str]:
     from reelscope.errors import nearest
 
     names, hint = _words(to.lower()), f"formats: {', '.join(known)}, or {ALL}"
-    if names == [ALL]:
+    if ALL in names:
         return list(known)
     for name in names:
         if name not in known:

@@ -55,7 +55,7 @@ def paths(html: str) -> list[str]:
 def test_a_pair_shows_both_values_and_their_difference() -> None:
     html = page_of(clips(2))
     assert cells(html, "media.duration_s") == ["24 s", "25 s", "+1 s"]
-    assert cells(html, "audio_analysis.integrated_lufs")[2] == "−1 LUFS"
+    assert cells(html, "audio_analysis.integrated_lufs")[2] == "−1 LU"
     assert 'data-same="yes"' in html and html.count('class="clip t') == 2
 
 

@@ -239,6 +239,8 @@ def _is_number(fact: Fact | None) -> bool:
 def _signed(key: str, value: float) -> str:
     if key.endswith("_share"):
         return f"{'+' if value > 0 else ''}{number(round(100 * value, 1))}{SPACE}points"
+    if key.endswith("_lufs"):  # what is between two levels is counted in LU
+        key = f"{key.removesuffix('_lufs')}_lu"
     return f"{'+' if value > 0 else ''}{figure(key, value)}"
 
 
