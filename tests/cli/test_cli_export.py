@@ -56,7 +56,6 @@ def listing(folder: Path) -> set[str]:
         (["--to", "docx"], "'docx' is no format"),
         (["--to", "srt,vvt"], "did you mean 'vtt'"),
         (["--to", ","], "no format is given"),
-        (["--to", "all,srt"], "'all' is no format"),
         (["--to", "srt", "--file", "speech.vtt"], "the formats make no 'speech.vtt', did you mean 'speech.srt'"),
         (["--to", "srt", "--file", ","], "no file is given"),
         (["--to", "srt", "--out", "-"], "these are 2"),
