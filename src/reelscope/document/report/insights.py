@@ -13,7 +13,7 @@ from reelscope.document.report.parts import At, Command, Part, at, hint_parts, s
 from reelscope.document.report.sheet import Sheet, sheet
 from reelscope.document.report.summaries import Figure, figures
 from reelscope.document.report.whole import by_title
-from reelscope.document.report.words import NA, clean, figure, key_title, number, percent, sentence, timecode
+from reelscope.document.report.words import NA, clean, figure, in_column, key_title, number, percent, sentence, timecode
 from reelscope.document.schema import Document
 
 __all__ = ["Card", "Phone", "Table", "cards"]
@@ -296,7 +296,7 @@ def _reading_load(found: Fields, _: Document) -> dict[str, Any]:
             at(t["start_s"]),
             clean(t["text"]),
             figure("dwell_s", t["dwell_s"]),
-            number(t["chars_per_s"]),
+            in_column(t["chars_per_s"], 1),
             clean(t["pace"]).replace("_", " "),
             NA if t["contrast_ok"] is None else f"{number(t['contrast_ratio'])} {'enough' if t['contrast_ok'] else 'too low'}",
         ]

@@ -10,7 +10,7 @@ from typing import Any
 from reelscope.document.report.mends import Mends
 from reelscope.document.report.parts import Mended, mended
 from reelscope.document.report.summaries import summary_of
-from reelscope.document.report.words import NA, SPACE, THIN, clean, hex_colour, number, percent, sentence, timecode
+from reelscope.document.report.words import NA, SPACE, THIN, clean, hex_colour, in_column, number, percent, sentence, timecode
 from reelscope.document.schema import Document, ShotRow, ShotTransition
 from reelscope.document.unread import unread_in
 
@@ -150,8 +150,8 @@ def shots(document: Document, keyframes: Mapping[str, bytes], mends: Mends | Non
             "speech_bar": None if shot.speech_share is None else round(100 * min(1.0, max(0.0, shot.speech_share)), 1),
             "sounds": sounds.get(shot.index, []),
             "palette": swatches(shot.palette),
-            "loudness": None if shot.loudness_lufs is None else number(round(shot.loudness_lufs, 1)),
-            "sharpness": None if shot.sharpness is None else number(shot.sharpness),
+            "loudness": None if shot.loudness_lufs is None else in_column(shot.loudness_lufs, 1),
+            "sharpness": None if shot.sharpness is None else in_column(shot.sharpness, 2),
             "description": clean(shot.description) if shot.description else None,
             "mended": _said_otherwise(document, shot) | mended(shot),
             "mends": _mends(shot, mends),

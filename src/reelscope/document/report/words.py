@@ -15,6 +15,7 @@ __all__ = [
     "bytes_",
     "clean",
     "figure",
+    "in_column",
     "hex_colour",
     "key_title",
     "number",
@@ -115,6 +116,14 @@ def number(value: float, digits: int = 3) -> str:
         if "." in text:
             text = text.rstrip("0").rstrip(".")
     return (MINUS if value < 0 and text != "0" else "") + text.replace(",", THIN)
+
+
+def in_column(value: float, decimals: int) -> str:
+    """A figure of a column: always as many decimals, so that figures stand under each other."""
+    if not math.isfinite(value):
+        return NA
+    text = f"{abs(value):,.{decimals}f}"
+    return (MINUS if value < 0 and float(text.replace(",", "")) else "") + text.replace(",", THIN)
 
 
 def timecode(seconds: float | None, decimals: int = 2) -> str:
