@@ -8,6 +8,7 @@ import pytest
 
 from reelscope.document.report import render_report
 from tests.document.fixtures import jpeg
+from tests.document.report.asking import comes
 from tests.document.report.conftest import DESKTOP, PHONE, Opens
 from tests.document.report.spoken import spoken
 from tests.document.report.tasks import MOST_ACTIONS, TASKS, Hand, Task
@@ -46,3 +47,32 @@ def test_a_task_takes_two_actions_at_most(opens: Opens, html: str, task: Task, s
     (task.pointer if by == "pointer" else task.keys)(hand)
     assert task.done(page), f"{task.name}: not done after {hand.actions} actions"
     assert 1 <= hand.actions <= MOST_ACTIONS
+
+
+def test_what_else_is_near_at_hand(opens: Opens, html: str) -> None:
+    page = fresh(opens, html, DESKTOP, "light")
+    for key in ("ArrowDown", "c"):
+        page.keyboard.press(key)
+    assert comes(page, lambda: page.evaluate("navigator.clipboard.readText()").startswith("Shot 2, "))
+    for key in ("/", *"camera", "Enter"):
+        page.keyboard.press(key)
+    assert page.locator("#now-time").inner_text() == "0:07.27", "the first shot that is found"
+    chips = page.locator(".chip")
+    page.keyboard.press("Escape")
+    page.keyboard.press("Tab")
+    page.keyboard.press("End")
+    assert chips.last.evaluate("chip => chip === document.activeElement")
+    page.keyboard.press("Tab")
+    assert not page.evaluate("document.activeElement.matches('.chip')"), "all chips are one stop"
+
+
+def test_a_lane_is_shown_alone_and_all_come_back(opens: Opens, html: str) -> None:
+    page = fresh(opens, html, DESKTOP, "light")
+    lanes = page.locator(".lane:visible h3")
+    before = lanes.all_text_contents()
+    page.get_by_role("button", name="Move or hide the lane Words").click()
+    page.get_by_role("menuitem", name="Show only this lane").click()
+    assert lanes.all_text_contents() == ["Words"] and len(before) > 8
+    page.locator(".lanes-open").click()
+    page.get_by_role("button", name="Show all").click()
+    assert lanes.all_text_contents() == before
