@@ -39,7 +39,7 @@ class CrossAnalyzerIntelligence(Analyzer[CrossResult]):
 
     spec: ClassVar[AnalyzerSpec] = AnalyzerSpec(
         name="cross_analyzer_intelligence",
-        version=2,
+        version=3,
         group="audio",
         backends=(Backend(name="rules", tier="embedded", rank=10, soft_after=READ, cost=0.001),),
     )

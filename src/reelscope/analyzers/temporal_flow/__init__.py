@@ -52,7 +52,7 @@ class TemporalFlow(Analyzer[TemporalFlowResult]):
 
     spec: ClassVar[AnalyzerSpec] = AnalyzerSpec(
         name="temporal_flow",
-        version=2,
+        version=3,
         group="audio",
         backends=(Backend(name="rules", tier="embedded", rank=10, soft_after=(*OF_PICTURE, *OF_SOUND), cost=0.0002),),
     )
