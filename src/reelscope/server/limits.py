@@ -201,7 +201,9 @@ class QueueWatch:
     def __init__(self, database: Database, max_queue: int, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._database, self._max, self._clock = database, max_queue, clock
         self._seen: tuple[float, int] | None = None
-        self._since = self._coming = 0
+        self._looks = self._newest = 0  # looks begun, and which of them `_seen` is of
+        self._accepted = self._then = 0  # let in so far, and how many that were when the look of `_seen` began
+        self._coming = 0
         self._lock = threading.Lock()  # held for the figures only: `done` is called where nothing may wait for a database
 
     @property
@@ -218,7 +220,7 @@ class QueueWatch:
         for age_s in (QUEUE_LOOK_S, 0.0):
             self._look(age_s)
             with self._lock:
-                waiting = (self._seen[1] if self._seen is not None else 0) + self._since + self._coming
+                waiting = (self._seen[1] if self._seen is not None else 0) + self._accepted - self._then + self._coming
                 if waiting < self._max:
                     self._coming += 1
                     return
@@ -231,17 +233,20 @@ class QueueWatch:
         """What `check` let in has been answered."""
         with self._lock:
             self._coming -= 1
-            self._since += int(accepted)
+            self._accepted += int(accepted)
 
     def _look(self, age_s: float) -> int:
         now = self._clock()
         with self._lock:
             if self._seen is not None and now - self._seen[0] < age_s:
                 return self._seen[1]
-            before = self._since
+            before = self._accepted
+            self._looks += 1
+            look = self._looks
         query = sa.select(sa.func.count()).select_from(jobs).where(jobs.c.state == "queued")
         found = self._database.read(lambda c: c.execute(query).scalar_one())
         with self._lock:
-            self._seen = (now, found)
-            self._since = max(0, self._since - before)  # those let in while it was read stay: one counted twice is better than none
+            if look > self._newest:  # a look that began earlier and ended later knows less
+                self._seen, self._newest, self._then = (now, found), look, before
+            # Those let in while it was read count beside it: one counted twice is better than none.
         return found

@@ -63,6 +63,14 @@ def token_of(token_file: str | None) -> str | None:
     return token
 
 
+def _is_at(path: Path, file: BinaryIO) -> bool:
+    """Whether an open file is the one that has this name now."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False
+
+
 class RemoteBlobs:
     """Blobs of a server, with a folder of this machine for those that are in use.
 
@@ -121,10 +129,10 @@ class RemoteBlobs:
         with part.open("ab") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             if self._cache.has(sha256):  # somebody else's attempt was the good one
-                if part.exists() and os.path.samestat(part.stat(), os.fstat(file.fileno())):
+                if _is_at(part, file):
                     part.unlink()
                 return
-            if not part.exists():  # it was damaged, and whoever fetched it begins anew
+            if not _is_at(part, file):  # it was damaged and removed; whoever began anew has another file under its name
                 raise _Broken("another attempt failed")
             self._receive(sha256, file)
             file.flush()
