@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import inspect
 import json
 import os
@@ -100,6 +101,17 @@ def test_a_place_that_cannot_be_written(cli: Cli, done: Path, place: Path) -> No
 def test_a_folder_without_the_right_to_write(cli: Cli, done: Path, place: Path) -> None:
     (place / "locked").mkdir(mode=0o500)
     cli(["export", "done", "--to", "srt", "--out", "locked"]).assert_refused(2, "cannot be written to")
+
+
+def test_a_refused_permission_is_told_whoever_runs_this(cli: Cli, done: Path, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same without the file system's help, since root (CI, say) may write anywhere."""
+
+    def refuse(*args: Any, **kwargs: Any) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("reelscope.outputs.tempfile.TemporaryFile", refuse)
+    cli(["export", "done", "--to", "srt", "--out", "locked"]).assert_refused(2, "cannot be written to", "--out")
+    assert not (place / "locked").exists()
 
 
 def test_the_document_is_never_overwritten(cli: Cli, place: Path) -> None:

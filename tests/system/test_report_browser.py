@@ -12,20 +12,12 @@ import pytest
 
 from reelscope.document.report import render_report
 from reelscope.document.schema import Document
-from tests.conftest import debian_program
+from tests.browser import chromium
 from tests.document.fixtures import empty_document, full_document, keyframes_of
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-ARGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 PHONE = (390, 844)
 DESKTOP = (1440, 900)
 
@@ -43,12 +35,8 @@ class Opened:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    chromium = debian_program("chromium")
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=ARGS)
-        yield browser
-        browser.close()
+    with chromium() as found:
+        yield found
 
 
 DOCUMENTS = {"full": full_document, "empty": empty_document}

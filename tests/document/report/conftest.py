@@ -8,20 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.conftest import debian_program
+from tests.browser import chromium
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-ARGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    "--autoplay-policy=no-user-gesture-required",
-]
 DESKTOP, PHONE = (1440, 900), (390, 844)
 
 Opens = Callable[..., "Page"]
@@ -29,12 +20,8 @@ Opens = Callable[..., "Page"]
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    chromium = debian_program("chromium")
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=ARGS)
-        yield browser
-        browser.close()
+    with chromium("--autoplay-policy=no-user-gesture-required") as found:
+        yield found
 
 
 @pytest.fixture

@@ -7,31 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.conftest import debian_program
+from tests.browser import chromium
 from tests.server.page.fake_api import Fake, serving
 from tests.server.page.scene import DESKTOP, Opened
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-ARGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
-
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    chromium = debian_program("chromium")
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=ARGS)
-        yield browser
-        browser.close()
+    with chromium() as found:
+        yield found
 
 
 @pytest.fixture
