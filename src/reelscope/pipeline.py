@@ -9,7 +9,7 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -47,6 +47,9 @@ __all__ = ["Analysis", "Origin", "Session", "Written", "analyze", "analyze_to", 
 
 # Clips behind a slow one go on while it holds up the order; their documents wait in memory, some hundred kilobytes each.
 AHEAD = 4
+
+# A Ctrl-C that comes as the main thread is about to wait, or in another thread, is heard when the wait ends: so no wait is long.
+LISTEN_S = 0.2
 
 T = TypeVar("T")
 V = TypeVar("V")
@@ -267,6 +270,7 @@ class Session:
                 entries = {name: entry(whole.choices[name], outcome, models) for name in whole.choices}
                 insights = measure_insights(Evidence.of_entries(media, entries))
             self.events.publish(Event(job, "merge"))
+            _go_on(token)
         seconds = time.perf_counter() - started
         document = Document(
             analysis_id=uuid.uuid4().hex,
@@ -324,6 +328,8 @@ class Session:
                 if not running:
                     return
                 item, future = running[0]
+                while not wait((future,), LISTEN_S).done:
+                    pass
                 error = future.exception()
                 running.popleft()
                 if error is not None and not isinstance(error, Exception):
@@ -340,8 +346,7 @@ class Session:
         return getattr(self._tokens, "token", None)
 
     def _begun_with(self, token: threading.Event, call: Callable[[T], V], item: T) -> V:
-        if token.is_set():
-            raise EngineError("stopped", code="stopped", retryable=True)
+        _go_on(token)
         self._tokens.token = token
         return call(item)
 
@@ -352,6 +357,10 @@ class Session:
     def stop_clip(self, stop: threading.Event) -> None:
         """Give up the clips that were begun with this `stop`, from any thread; their `analyze` raises EngineError."""
         self._stop(stop)
+
+    def write(self, analysis: Analysis, out_dir: Path, *, clip: Path | None = None) -> Written:
+        """Write the files that the settings ask for, as the function `write`; nothing where the clip was given up meanwhile."""
+        return write(analysis, out_dir, formats=self.settings.output.formats, clip=clip, stop=self._token)
 
     def fetch(self, url: str, folder: Path, *, job: str, stop: threading.Event | None = None) -> Fetched:
         """Fetch a post's clip into a folder, as `media.source.fetch`, with events under `job`.
@@ -423,14 +432,22 @@ def _cache_info(outcome: Outcome, reused: list[str]) -> CacheInfo:
     )
 
 
-def write(analysis: Analysis, out_dir: Path, *, formats: Sequence[str] = ("json", "html"), clip: Path | None = None) -> Written:
+def write(
+    analysis: Analysis,
+    out_dir: Path,
+    *,
+    formats: Sequence[str] = ("json", "html"),
+    clip: Path | None = None,
+    stop: threading.Event | None = None,
+) -> Written:
     """Write the document's files, all of them or none.
 
     Args:
         clip: The clip's file where it stays, which the report then plays.
+        stop: Nothing is written once it is set.
 
     Raises:
-        InputError: The folder cannot be written to. OutputError: the disk fails.
+        InputError: The folder cannot be written to. OutputError: the disk fails. EngineError: `stop` was set.
     """
     document = analysis.document
     text = document.model_dump_json(indent=1)
@@ -447,12 +464,19 @@ def write(analysis: Analysis, out_dir: Path, *, formats: Sequence[str] = ("json"
     if "json" in formats:
         files["analysis.json"] = text.encode()  # last: who sees it may rely on the rest
         paths["json"] = out_dir / "analysis.json"
+    _go_on(stop)
     write_files(out_dir, files)
     if "json" in formats:
         for old in (out_dir / "keyframes").glob("shot-*.jpg"):  # of an earlier analysis with more shots
             if f"keyframes/{old.name}" not in files:
                 old.unlink(missing_ok=True)
     return Written(document, paths)
+
+
+def _go_on(stop: threading.Event | None) -> None:
+    """Raise EngineError where the clip was given up."""
+    if stop is not None and stop.is_set():
+        raise EngineError("stopped", code="stopped", retryable=True)
 
 
 @contextmanager

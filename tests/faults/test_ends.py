@@ -94,7 +94,8 @@ def test_files_that_cannot_grow_end_every_clip_with_one_clear_error(place: Place
 
 
 def test_ctrl_c_ends_the_command_and_its_workers(place: Place, tmp_path: Path) -> None:
-    clip = write_clip(tmp_path / "long.mp4", moving_frames(600, width=360, height=640), sound=tone(20.0))
+    frames = moving_frames(600, width=360, height=640)
+    clip = write_clip(tmp_path / "long.mp4", frames * 4, sound=tone(80.0))  # so long that it is on its way still, however late the signal
     sets = {"placement.workers": 2, "system.temp_dir": place.temp, "system.shared_dir": place.shared, "performance.window_s": 0.5}
     flags = [part for key, value in sets.items() for part in ("--set", f"{key}={value}")]
     with program(place, "reelscope", "analyze", clip, "--out", tmp_path / "out", *flags) as command:

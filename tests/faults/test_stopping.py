@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 import signal
@@ -18,10 +19,11 @@ import pytest
 from reelscope.engine import local
 from reelscope.engine.process import WorkerProcess
 from reelscope.errors import EngineError
+from reelscope.outputs import out_folder
 from reelscope.pipeline import Session
 from tests.engine.stubs import FakeRegistry, stub_analyzer
 from tests.faults.stubs import EVERY
-from tests.faults.tools import Place, pids, same, until, workers_of
+from tests.faults.tools import DEADLINE_S, Place, pids, same, until, workers_of
 
 
 def in_time(call: Callable[[], Any], *, seconds: float = 60.0) -> Any:
@@ -139,6 +141,41 @@ def test_clips_that_had_not_begun_are_not_begun_once_they_are_given_up(place: Pl
         threading.Timer(0.1, stopped.set).start()
         results.close()
     assert [e.code for e in raised] == ["stopped"]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("step", ["reelscope.document.insights.measure_insights", "reelscope.document.report.render_report"])
+def test_what_is_given_up_after_its_engine_is_done_is_not_written(
+    place: Place, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    out = tmp_path / "out"
+    reached = threading.Event()
+    raised: list[EngineError] = []
+    module, _, name = step.rpartition(".")
+    real = getattr(importlib.import_module(module), name)
+
+    def late(*args: Any, **kwargs: Any) -> Any:
+        reached.set()
+        session._token.wait(DEADLINE_S)  # given up in the middle of this step
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(step, late)
+
+    def work(number: int) -> None:
+        if number == 0:
+            reached.wait(DEADLINE_S)
+            return
+        try:
+            with out_folder(out):
+                session.write(session.analyze(clip), out)
+        except EngineError as error:
+            raised.append(error)
+
+    with place.session() as session:
+        results = session.each(work, [0, 1])
+        next(results)
+        results.close()
+    assert [e.code for e in raised] == ["stopped"]
+    assert not out.exists()
 
 
 def test_a_closed_session_refuses(place: Place, clip: Path) -> None:

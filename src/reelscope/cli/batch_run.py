@@ -43,7 +43,6 @@ def run_local(session: Session, items: Sequence[Item], ledger: Ledger, *, only: 
     from reelscope.cli.fetched import Names, analyze_fetched
     from reelscope.cli.once import Target
     from reelscope.outputs import out_folder
-    from reelscope.pipeline import write
 
     settings = session.settings
     base = ledger.journal.path.parent
@@ -59,7 +58,7 @@ def run_local(session: Session, items: Sequence[Item], ledger: Ledger, *, only: 
             else:
                 with out_folder(base / item.folder, settings.system.min_free_disk_mib) as folder:
                     analysis = session.analyze(item.source, only=only, skip=skip, job=item.folder)
-                    write(analysis, folder, formats=settings.output.formats, clip=Path(item.source))
+                    session.write(analysis, folder, clip=Path(item.source))
         except EngineError as error:
             if error.code in GIVEN_UP:
                 raise

@@ -49,13 +49,12 @@ def analyze_fetched(session: Session, target: Target, names: Names, *, only: Seq
     """Fetch a post's clip, analyse it, and put it beside its results as clip.mp4 (or what it is). Nothing is left where that fails.
 
     Raises:
-        ReelscopeError: As `media.source.fetch`, `Session.analyze` and `pipeline.write`.
+        ReelscopeError: As `media.source.fetch`, `Session.analyze` and `Session.write`.
     """
     from reelscope.media.source import name_of
-    from reelscope.pipeline import Origin, write
+    from reelscope.pipeline import Origin
 
-    settings = session.settings
-    room = settings.system.min_free_disk_mib
+    room = session.settings.system.min_free_disk_mib
     with out_folder(target.folder, room) as base:
         try:
             staging = Path(tempfile.mkdtemp(prefix=".fetch-", dir=base))  # beside its place: a rename puts it there
@@ -70,7 +69,7 @@ def analyze_fetched(session: Session, target: Target, names: Names, *, only: Seq
                 before = clip.exists()
                 try:
                     got.path.replace(clip)
-                    return write(analysis, folder, formats=settings.output.formats, clip=clip)
+                    return session.write(analysis, folder, clip=clip)
                 except BaseException as error:
                     if not before:  # else the results of then still lie there
                         clip.unlink(missing_ok=True)

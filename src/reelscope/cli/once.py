@@ -47,7 +47,6 @@ def analyze_all(
     """
     from reelscope.cli.fetched import Names, analyze_fetched, label
     from reelscope.media.urls import is_url
-    from reelscope.pipeline import write
 
     settings = session.settings
     names = Names(target.folder.name for target in targets if not target.by_post)
@@ -61,7 +60,7 @@ def analyze_all(
                     return analyze_fetched(session, target, names, only=only, skip=skip)
             with out_folder(target.folder, settings.system.min_free_disk_mib), view.clip(target.job, label(target.source)):
                 analysis = session.analyze(target.source, only=only, skip=skip, job=target.job, origin=target.origin)
-                return write(analysis, target.folder, formats=settings.output.formats, clip=Path(target.source))
+                return session.write(analysis, target.folder, clip=Path(target.source))
 
         for target, done in session.each(work, targets):
             if isinstance(done, Exception):
