@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import threading
 import time
 import uuid
@@ -21,13 +20,14 @@ from reelscope.analyzers.registry import INSTALLED, Registry
 from reelscope.config import AnalysisSettings, Settings
 from reelscope.document.schema import CacheInfo, Document, RunInfo, SourceInfo
 from reelscope.engine.hardware import PeakMemory, read_hardware
+from reelscope.engine.owned import work_folder
 from reelscope.engine.plan import make_plan
-from reelscope.errors import EngineError, OutputError
+from reelscope.errors import EngineError
 from reelscope.events import Event, EventBus, bound
 from reelscope.media.clip_file import as_text, check_limits, sha256_of, stamp
 from reelscope.media.urls import is_url
 from reelscope.models.catalog import Catalog
-from reelscope.outputs import check_room, out_folder, write_files
+from reelscope.outputs import out_folder, write_files
 from reelscope.plugins import tell_refused
 from reelscope.usable import lookup
 from reelscope.version import VERSION
@@ -223,7 +223,7 @@ class Session:
         token = stop or self._token
         job = Path(source).name if job is None else job
         phases: dict[str, float] = {}
-        with bound(job=job), PeakMemory() as memory, _work_dir(settings) as work_dir:
+        with bound(job=job), PeakMemory() as memory, work_folder(settings.system) as work_dir:
             if is_url(source):
                 with _timed(phases, "fetch"):
                     (work_dir / "fetched").mkdir()
@@ -486,18 +486,3 @@ def _timed(phases: dict[str, float], name: str) -> Iterator[None]:
         yield
     finally:
         phases[name] = time.perf_counter() - started
-
-
-@contextmanager
-def _work_dir(settings: Settings) -> Iterator[Path]:
-    """A private folder for the decoded sound and spools, gone afterwards."""
-    from reelscope.engine.owned import OwnedFolder
-
-    parent = settings.system.temp_dir or Path(tempfile.gettempdir())
-    try:
-        folder = OwnedFolder(parent)
-    except OSError as error:
-        raise OutputError(f"{parent}: cannot be written ({error.strerror or error})", hint="set system.temp_dir") from error
-    with folder:
-        check_room(folder.path, settings.system.min_free_disk_mib)
-        yield folder.path

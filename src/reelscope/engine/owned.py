@@ -12,12 +12,21 @@ import re
 import secrets
 import shutil
 import stat
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
-__all__ = ["OwnedFolder", "sweep"]
+from reelscope.errors import OutputError
+from reelscope.outputs import check_room
+
+if TYPE_CHECKING:
+    from reelscope.config.tree import System
+
+__all__ = ["OwnedFolder", "sweep", "work_folder"]
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +93,23 @@ class OwnedFolder:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+
+@contextmanager
+def work_folder(system: System) -> Iterator[Path]:
+    """A clip's private folder for its decoded sound and spools, gone afterwards.
+
+    Raises:
+        OutputError: It cannot be made, or has less room than `system.min_free_disk_mib`.
+    """
+    parent = system.temp_dir or Path(tempfile.gettempdir())
+    try:
+        folder = OwnedFolder(parent)
+    except OSError as error:
+        raise OutputError(f"{parent}: cannot be written ({error.strerror or error})", hint="set system.temp_dir") from error
+    with folder:
+        check_room(folder.path, system.min_free_disk_mib)
+        yield folder.path
 
 
 def sweep(parent: Path, prefix: str = "reelscope-") -> list[Path]:
