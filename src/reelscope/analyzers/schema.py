@@ -1,17 +1,19 @@
-"""The document's JSON Schema with every analyzer's own fields, composed from the classes that are installed."""
+"""The document with every analyzer's own fields, composed from the classes that are installed: its JSON Schema, and a check against it."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, create_model
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from reelscope.analyzers.registry import INSTALLED, Registry
 from reelscope.document.insights import insight_types
 from reelscope.document.names import ANALYZER_NAMES, ANALYZER_TITLES
 from reelscope.document.schema import SCHEMA_VERSION, AnalyzerEntry, Document, Insight, PluginEntry, Summary
 
-__all__ = ["document_schema"]
+__all__ = ["document_schema", "wrong_field"]
+
+ABSENT = ("missing", "extra_forbidden")  # errors of keys that are there or not, as between two versions, not of what they hold
 
 
 class NothingMeasured(Summary):
@@ -30,10 +32,7 @@ class ByPlugins(BaseModel):
 
 def document_schema(registry: Registry = INSTALLED) -> dict[str, Any]:
     """JSON Schema (draft 2020-12) of analysis.json."""
-    fields: dict[str, Any] = {name: (_entry_type(name, registry), ...) for name in ANALYZER_NAMES}
-    analyzers = create_model("Analyzers", __base__=ByPlugins, **fields)
-    told: dict[str, Any] = {name: (kind | Insight, ...) for name, kind in insight_types().items()}
-    insights = create_model("Insights", __config__=ConfigDict(extra="forbid"), **told)
+    analyzers, insights = _analyzers_type(registry), _insights_type(or_untold=True)
     document = create_model(
         "ProductionDocument", __base__=Document, __doc__=Document.__doc__, analyzers=(analyzers, ...), insights=(insights, ...)
     )
@@ -43,6 +42,32 @@ def document_schema(registry: Registry = INSTALLED) -> dict[str, Any]:
         "title": f"reelscope production document, schema version {SCHEMA_VERSION}",
         **{k: v for k, v in schema.items() if k != "title"},
     }
+
+
+def wrong_field(document: Document, registry: Registry = INSTALLED) -> str | None:
+    """The first field that holds what no analyzer and no insight writes there, with what it should be; None where there is none.
+
+    `Document` itself knows only what all analyzers have in common. A field that is missing is not wrong: older versions did not have all.
+    """
+    data = document.model_dump(mode="json")
+    for part, kind in (("analyzers", _analyzers_type(registry)), ("insights", _insights_type(or_untold=False))):
+        try:
+            kind.model_validate(data[part])
+        except ValidationError as error:
+            for wrong in error.errors(include_url=False, include_input=False):
+                if wrong["type"] not in ABSENT:
+                    return f"{'.'.join(map(str, (part, *wrong['loc'])))}: {wrong['msg']}"
+    return None
+
+
+def _analyzers_type(registry: Registry) -> type[BaseModel]:
+    return create_model("Analyzers", __base__=ByPlugins, **{name: (_entry_type(name, registry), ...) for name in ANALYZER_NAMES})
+
+
+def _insights_type(*, or_untold: bool) -> type[BaseModel]:
+    """or_untold: An insight may have no more than its status."""
+    told: dict[str, Any] = {name: (kind | Insight if or_untold else kind, ...) for name, kind in insight_types().items()}
+    return create_model("Insights", __config__=ConfigDict(extra="forbid"), **told)
 
 
 def _entry_type(name: str, registry: Registry) -> Any:

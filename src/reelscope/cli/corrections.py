@@ -39,7 +39,7 @@ def corrections(
 
     The measurement stays as it is: `report` and `export` apply what lies in corrections.json beside a document.
     """
-    from reelscope.cli.rerender import document_at, read_document
+    from reelscope.cli.rerender import document_at, read_document, reading
     from reelscope.cli.terminal import one_line
     from reelscope.document.corrections import beside, corrected, read_corrections
     from reelscope.errors import ConfigError
@@ -54,7 +54,8 @@ def corrections(
     if found is None or not found.edits:
         sys.stdout.write("no corrections\n")
         return
-    done = corrected(measured, found)
+    with reading(measured, path):
+        done = corrected(measured, found)
     for outcome in done.outcomes:
         sys.stdout.write(f"{one_line(_line(outcome))}\n")
         if outcome.reason:

@@ -67,7 +67,7 @@ def export(
 
     All files are written or none. A format with nothing to say writes its valid empty form.
     """
-    from reelscope.cli.rerender import document_at, read_document
+    from reelscope.cli.rerender import document_at, read_document, reading
     from reelscope.document.exports import FORMATS, ExportOptions, count_of
     from reelscope.outputs import out_folder, write_files
 
@@ -78,8 +78,10 @@ def export(
     path = document_at(document)
     given = {"words_per_line": words_per_line, "lines": lines, "chars_per_line": chars_per_line}
     options = ExportOptions(highlight=not no_highlight, **{key: value for key, value in given.items() if value is not None})
-    material, notes = _material(read_document(path), path, clip, corrections, options)
-    made = {name: (format, data) for format in names for name, data in FORMATS[format].make(material).items() if name in wanted}
+    measured = read_document(path)
+    with reading(measured, path):
+        material, notes = _material(measured, path, clip, corrections, options)
+        made = {name: (format, data) for format in names for name, data in FORMATS[format].make(material).items() if name in wanted}
     if material.clip is None and set(names) & set(TIMELINES):
         notes.append("the clip is not where it was analysed: editing programs will ask for it (or give --clip PATH)")
     notes += _unread(material)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from reelscope.errors import InputError
+from reelscope.errors import InputError, ReelscopeError
 from reelscope.outputs import out_folder, write_files
 
 if TYPE_CHECKING:
     from reelscope.document.schema import Document
 
-__all__ = ["document_at", "keyframes_beside", "read_document", "rerender"]
+__all__ = ["document_at", "keyframes_beside", "read_document", "reading", "rerender"]
 
 # A still of 540 px is some 60 kB; a document is a few MB. Far more is not ours, and is not read into memory.
 MAX_KEYFRAME_BYTES = 4 * 1024 * 1024
@@ -34,7 +35,8 @@ def rerender(path: Path, out: Path | None) -> Path:
 
     path = document_at(path)
     document = read_document(path)
-    document = corrected(document, beside(document, path)).document
+    with reading(document, path):
+        document = corrected(document, beside(document, path)).document
     target = out if out is not None else path.with_name("report.html")
     if target.is_dir():
         target = target / "report.html"
@@ -44,7 +46,8 @@ def rerender(path: Path, out: Path | None) -> Path:
     names = (shot.keyframe for shot in document.shots if shot.keyframe)
     clip = _clip_of(document, path)
     address = clip_address(clip, target.parent) if clip is not None else None
-    html = render_report(document, keyframes=keyframes_beside(path.parent, names), clip=address)
+    with reading(document, path):
+        html = render_report(document, keyframes=keyframes_beside(path.parent, names), clip=address)
     with out_folder(target.absolute().parent):
         write_files(target.parent, {target.name: html.encode()})
     return target
@@ -92,6 +95,27 @@ def read_document(path: Path) -> Document:
         raise InputError(
             f"{path}: is no document: {f'{where}: ' if where else ''}{first['msg']}", code="not_a_document", hint=hint
         ) from error
+
+
+@contextmanager
+def reading(document: Document, path: Path) -> Iterator[None]:
+    """Around what reads a document that anybody may have edited: an error that comes from a field of the wrong kind names the field.
+
+    Raises:
+        InputError: That. Any other error goes through as it is.
+    """
+    try:
+        yield
+    except (ReelscopeError, MemoryError):
+        raise
+    except Exception as error:
+        from reelscope.analyzers.schema import wrong_field
+
+        wrong = wrong_field(document)
+        if wrong is None:
+            raise
+        hint = "analyse the clip again, or mend that field; its type stands in docs/reference.md"
+        raise InputError(f"{path}: {wrong}", code="not_a_document", hint=hint) from error
 
 
 def keyframes_beside(folder: Path, names: Iterable[str]) -> dict[str, bytes]:
