@@ -115,7 +115,7 @@ def _again(document: Document, corrections: Corrections, before: Mapping[str, An
 def _unplaced(outcome: Outcome) -> dict[str, Any]:
     c = outcome.correction
     times = {"start_s": c.anchor.start_s, "end_s": c.anchor.end_s}
-    return {"id": c.id, "kind": c.kind, "field": c.field, "was": c.was, "now": c.now, **times, "reason": outcome.reason}
+    return {**stamp(c.field, c.was, c.now, c), "kind": c.kind, **times, "reason": outcome.reason}
 
 
 class _Work:

@@ -10,6 +10,7 @@ from importlib import resources
 from typing import TYPE_CHECKING
 
 from reelscope.document.report import facts
+from reelscope.document.report.aside import SHOWN
 from reelscope.document.report.parts import hint_parts
 from reelscope.document.report.words import NA, clean
 
@@ -42,6 +43,7 @@ def environment() -> Environment:
     env.globals["hint_parts"] = hint_parts
     env.globals["STATUS_WORDS"] = facts.STATUS_WORDS
     env.globals["GAPS_SHOWN"] = facts.GAPS_SHOWN
+    env.globals["ASIDE_SHOWN"] = SHOWN
     return env
 
 

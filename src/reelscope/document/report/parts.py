@@ -9,7 +9,7 @@ from typing import Any
 
 from reelscope.document.report.words import NA, clean, sentence, timecode
 
-__all__ = ["At", "Command", "Mended", "Part", "at", "hint_parts", "mended", "mended_rows", "span"]
+__all__ = ["At", "Command", "Mended", "Part", "at", "day_of", "hint_parts", "mended", "mended_rows", "mended_value", "span"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ def mended_rows(found: object) -> dict[str, Mended]:
     for row in found if isinstance(found, list) else ():
         if isinstance(row, Mapping) and isinstance(row.get("field"), str):
             out[row["field"]] = Mended(
-                _value(row["field"], row.get("was")), clean(row.get("author") or "nobody named"), _day(row.get("at"))
+                mended_value(row["field"], row.get("was")), clean(row.get("author") or "nobody named"), day_of(row.get("at"))
             )
     return out
 
@@ -127,13 +127,14 @@ def mended_rows(found: object) -> dict[str, Mended]:
 FREE = frozenset({"text", "speech", "description", "what_happens", "speaker_name", "name"})
 
 
-def _value(field: str, value: object) -> str:
+def mended_value(field: str, value: object) -> str:
+    """A value that was corrected, or what it became, in words."""
     if value is None or value == "":
         return "nothing"
     return clean(value) if field in FREE else sentence(clean(value)).lower()
 
 
-def _day(when: object) -> str:
+def day_of(when: object) -> str:
     """The day of a time stamp, from JSON or not."""
     if when is None:
         return "an unknown day"

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from reelscope.document.report import facts, shotlist, tables
+from reelscope.document.report.aside import aside
 from reelscope.document.report.insights import cards
 from reelscope.document.report.lanes import Tips, lanes
 from reelscope.document.report.mends import Mends, known
@@ -122,6 +123,7 @@ def render_report(
     rows = shotlist.shots(document, keyframes, mends)
     over, now_at = overlay(document, made), now(document, rows)
     data = _data(document, rows, tips, over=over, now_at=now_at)
+    left_aside = aside(document)
     page = {
         "title": clean(title) if title else _file_name(document),
         "file_name": _file_name(document),
@@ -136,6 +138,8 @@ def render_report(
         "glance": facts.glance(document),
         "gaps": facts.gaps(document),
         "gap_count": sum(e.status != "ok" for e in document.analyzers.values()),
+        "aside": left_aside,
+        "unplaced": sum(not a.taken for a in left_aside),
         "shots": rows,
         "shot_head": json.dumps(shotlist.SHOT_HEAD),
         "cut_entry": document.analyzers["cut_analysis"],
