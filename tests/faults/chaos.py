@@ -20,7 +20,7 @@ class Killer:
     Only workers that are ready: three that die in a row while they start end a clip by policy (docs/failures.md).
 
     Attributes:
-        pause_s: Shortest and longest pause; most_s: no more kills after that.
+        pause_s: Shortest and longest pause; most_s: no more kills after that, once there were `least`.
         killed: Names of the workers, in order.
     """
 
@@ -28,6 +28,7 @@ class Killer:
     seed: int
     pause_s: tuple[float, float]
     most_s: float = 3600.0
+    least: int = 0
     killed: list[str] = field(default_factory=list)
     _stop: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
@@ -57,5 +58,5 @@ class Killer:
     def _run(self) -> None:
         chance = random.Random(self.seed)
         until = time.monotonic() + self.most_s
-        while not self._stop.wait(chance.uniform(*self.pause_s)) and time.monotonic() < until:
+        while not self._stop.wait(chance.uniform(*self.pause_s)) and (time.monotonic() < until or len(self.killed) < self.least):
             self.kill_one(chance)

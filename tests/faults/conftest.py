@@ -30,14 +30,23 @@ def _nothing_left(place: Path) -> Iterator[Place]:
         yield made
         made.control.release()
         until(lambda: not _others(threads), "threads end", left=lambda: _others(threads))
-    # the session's PostgreSQL is another fixture's, and starts and ends processes of its own as it likes
-    left = [p for p in psutil.Process().children(recursive=True) if p.pid not in children]
-    assert [p for p in left if p.name() != "postgres"] == []
+    until(lambda: not _more(children), "processes end", left=lambda: _more(children))
     assert made.left() == []
 
 
 def _others(threads: set[threading.Thread]) -> list[threading.Thread]:
     return [t for t in threading.enumerate() if t not in threads]
+
+
+def _more(children: set[int]) -> list[psutil.Process]:
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        try:  # the session's PostgreSQL is another fixture's, and starts and ends processes of its own as it likes
+            if process.pid not in children and process.name() != "postgres":
+                found.append(process)
+        except psutil.NoSuchProcess:
+            continue
+    return found
 
 
 @pytest.fixture
@@ -56,7 +65,7 @@ def shared_place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 @pytest.fixture(scope="package")
 def session(shared_place: Place) -> Iterator[Session]:
     """One engine with two workers for all tests that leave it able to go on: which they must."""
-    with shared_place.session(faults={"window_timeout_s": 3.0}) as made:
+    with shared_place.session() as made:
         yield made
 
 

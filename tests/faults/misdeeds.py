@@ -2,8 +2,8 @@
 
 The folder of the control file stands in an environment variable, which worker processes inherit; the file is read anew at every call, so a
 test can change it while workers live. `{"cut_analysis": {"do": "sigkill", "phase": "feed", "window": 2, "times": 1}}`: "times" is counted
-over all processes, "window" is for the feed phase, "pause" waits until the test lets it go on. Every misdeed leaves a mark with the id of
-its process before it is done.
+over all processes, "window" is for the feed phase, "pause" waits until the test lets it go on, "after" names a member whose first misdeed
+has to come before. Every misdeed leaves a mark with the id of its process before it is done.
 """
 
 from __future__ import annotations
@@ -87,7 +87,11 @@ def wanted(name: str, phase: str, **facts: Any) -> dict[str, Any] | None:
 def misbehave(name: str, phase: str, **facts: Any) -> Any:
     """Do what is due; what it returns, unless None, stands in place of the member's result."""
     order = wanted(name, phase, **facts)
-    return _deed(order) if order is not None else None
+    if order is None:
+        return None
+    if "after" in order:
+        _wait(f"{order['after']}.000.mark")
+    return _deed(order)
 
 
 def _deed(order: dict[str, Any]) -> Any:
@@ -137,9 +141,9 @@ def _deed(order: dict[str, Any]) -> Any:
     return None
 
 
-def _wait() -> None:
+def _wait(name: str = "release") -> None:
     go_on = threading.Event()
-    while not (_folder() / "release").exists():
+    while not (_folder() / name).exists():
         go_on.wait(PAUSE_S)
 
 

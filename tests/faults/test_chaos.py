@@ -25,7 +25,7 @@ def test_fifty_clips_while_workers_are_killed(place: Place, tmp_path: Path, reco
     with place.session(faults={"tries": 1000}, optimisation={"clips_in_flight": 2}) as session:
         quiet = {clip: session.analyze(clip).document for clip in kinds}
         passes = []
-        with Killer(session, seed=3, pause_s=(0.3, 0.8), most_s=40.0) as killer:
+        with Killer(session, seed=3, pause_s=(0.3, 0.8), most_s=40.0, least=5) as killer:
             for clip, analysis in session.analyze_many(clips):
                 if isinstance(analysis, Exception):
                     raise analysis

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -37,7 +37,8 @@ def program(place: Place, *arguments: str | Path, **popen: object) -> Iterator[s
         running.kill()
         running.communicate()
         for worker in workers:
-            worker.kill()
+            with suppress(psutil.NoSuchProcess):  # it has ended with its parent
+                worker.kill()
 
 
 @pytest.mark.parametrize("deed", ["pause", "hang"])
@@ -68,9 +69,10 @@ def test_a_start_beside_a_living_instance_sweeps_the_dead_and_leaves_the_living(
     ):
         until(lambda: len(place.control.marks("color_analysis")) == 2, "both are in the middle of a window")
         of_both = set(place.left())
-        victims = [dead.pid, *(w.pid for w in workers_of(dead.pid))]
-        for pid in victims:
-            psutil.Process(pid).kill()
+        victims = [psutil.Process(dead.pid), *workers_of(dead.pid)]
+        for victim in victims:
+            with suppress(psutil.NoSuchProcess):  # a worker may have noticed that its parent is gone
+                victim.kill()
         dead.wait()
         with place.session() as session:
             same(session.analyze(clip).document, quiet)

@@ -12,7 +12,7 @@ from reelscope.models.catalog import Catalog
 from reelscope.pipeline import Session
 from tests.faults.misdeeds import Control
 from tests.faults.stubs import BATCH, MODEL, use_model
-from tests.faults.tools import Place, same, workers_of
+from tests.faults.tools import Place, impatient, same, workers_of
 
 
 @pytest.mark.parametrize(
@@ -120,9 +120,10 @@ def test_a_damaged_model_is_tried_again_in_the_same_worker_once_it_is_mended(pla
         use_model(None)
 
 
-def test_a_member_that_hangs_while_it_loads_is_ended(place: Place, clip: Path, quiet: Document) -> None:
+def test_a_member_that_hangs_while_it_loads_is_ended(place: Place, clip: Path, quiet: Document, monkeypatch: pytest.MonkeyPatch) -> None:
+    impatient(monkeypatch, place.control, "cut_analysis", load_timeout_s=3.0)
     place.control.set(cut_analysis={"do": "hang", "phase": "load", "times": 1})
-    with place.session(faults={"load_timeout_s": 5.0}) as session:
+    with place.session() as session:
         document = session.analyze(clip).document
         same(document, quiet)
         assert document.analyzers["cut_analysis"].attempts == 2

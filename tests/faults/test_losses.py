@@ -12,7 +12,7 @@ import pytest
 from reelscope.document.schema import Document
 from reelscope.pipeline import Session
 from tests.faults.misdeeds import Control
-from tests.faults.tools import Place, same, until, workers_of
+from tests.faults.tools import Place, impatient, same, until, workers_of
 
 
 def test_a_quiet_run_needs_one_pass_and_one_attempt(quiet: Document) -> None:
@@ -63,20 +63,28 @@ def test_workers_that_died_before_the_clip_count_against_nobody(session: Session
 
 @pytest.mark.parametrize("deed", ["segfault", "exit", "fork", "hang", "hang_locked"])
 def test_a_worker_that_ends_or_hangs_once_costs_a_second_pass(
-    session: Session, control: Control, clip: Path, quiet: Document, deed: str
+    session: Session, control: Control, clip: Path, quiet: Document, monkeypatch: pytest.MonkeyPatch, deed: str
 ) -> None:
+    impatient(monkeypatch, control, "cut_analysis", window_timeout_s=3.0)
     control.set(cut_analysis={"do": deed, "phase": "feed", "window": 2, "times": 1})
     document = session.analyze(clip).document
     same(document, quiet)
     assert document.analyzers["cut_analysis"].attempts == 2
     assert 2 <= document.run.passes <= 3  # the others of its worker together, then it alone
     assert len(control.marks("cut_analysis")) == 1
+    if deed == "fork":
+        until(lambda: control.lines("forked"), "what it forked says who it is")
     control.release()
     until(lambda: not any(psutil.pid_exists(int(pid)) for pid in control.lines("forked")), "what it forked ends")
 
 
-def test_hanging_in_finish_and_again_is_a_timeout(session: Session, control: Control, clip: Path, quiet: Document) -> None:
-    control.set(eye_tracking={"do": "hang", "phase": "finish"}, body_pose={"do": "exit", "phase": "finish", "times": 1})
+def test_hanging_in_finish_and_again_is_a_timeout(
+    session: Session, control: Control, clip: Path, quiet: Document, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    impatient(monkeypatch, control, "eye_tracking", tries=2, window_timeout_s=3.0)
+    # in the middle of the hang: a worker that ends before it costs a round in which nothing hangs yet
+    exits = {"do": "exit", "phase": "finish", "times": 1, "after": "eye_tracking"}
+    control.set(eye_tracking={"do": "hang", "phase": "finish"}, body_pose=exits)
     document = session.analyze(clip).document
     same(document, quiet, besides=["eye_tracking"])
     entry = document.analyzers["eye_tracking"]

@@ -8,20 +8,26 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import psutil
 
 from reelscope.analyzers.registry import Registry
 from reelscope.config import Settings
 from reelscope.document.schema import Document
+from reelscope.engine.conduct import ClipRun
 from reelscope.pipeline import Session
 from tests.faults.misdeeds import FOLDER, Control
 from tests.faults.stubs import REGISTRY
 
-__all__ = ["DEADLINE_S", "Place", "facts", "pids", "same", "until", "workers_of"]
+if TYPE_CHECKING:
+    import pytest
 
-DEADLINE_S = 20.0  # far above what anything here takes on an idle machine
+__all__ = ["DEADLINE_S", "Place", "facts", "impatient", "pids", "same", "until", "workers_of"]
+
+DEADLINE_S = 120.0  # far above what anything here takes, also on a machine that stalls
+PATIENCE_S = 600.0  # for calls that no test wants to be late: what is held by a test is let go by it
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +57,7 @@ class Place:
         tables: dict[str, dict[str, Any]] = {
             "placement": {"workers": 2, "threads": 2},
             "performance": {"window_s": 0.5},
+            "faults": {"window_timeout_s": PATIENCE_S},
             "system": {
                 "temp_dir": str(self.temp), "shared_dir": str(self.shared), "keep_results": False, "min_free_disk_mib": 0,
             },
@@ -65,7 +72,8 @@ class Place:
 
     def left(self) -> list[str]:
         """What lies in the engine's folders."""
-        return [str(p.relative_to(self.root)) for folder in (self.temp, self.shared) for p in sorted(folder.rglob("*"))]
+        walked = (step for folder in (self.temp, self.shared) for step in os.walk(folder))  # which does not mind what goes meanwhile
+        return sorted(str(Path(at, name).relative_to(self.root)) for at, folders, files in walked for name in (*folders, *files))
 
 
 def workers_of(pid: int | None = None) -> list[psutil.Process]:
@@ -83,6 +91,22 @@ def workers_of(pid: int | None = None) -> list[psutil.Process]:
 def pids(session: Session) -> set[int]:
     """Process ids of a session's workers."""
     return {seat.host.pid for seat in session.engine._seats.values() if seat.host is not None}
+
+
+def impatient(patch: pytest.MonkeyPatch, control: Control, name: str, *, tries: int = 1, **faults: float) -> None:
+    """Let these settings of deadlines hold for one member alone, once it has begun a misdeed, and in its first `tries`.
+
+    Every other call has all the time in the world: on a machine that stalls it would be late as well.
+    """
+    real = ClipRun.limit_s
+
+    def limit_s(run: ClipRun, member: str, phase: str) -> float:
+        if member != name or run.out.members[name].attempts > tries or not control.marks(name):
+            return PATIENCE_S
+        hurried = run.engine.settings.model_copy(update={"faults": run.engine.settings.faults.model_copy(update=faults)})
+        return real(SimpleNamespace(engine=SimpleNamespace(settings=hurried), out=run.out, probe=run.probe), member, phase)  # type: ignore[arg-type]
+
+    patch.setattr(ClipRun, "limit_s", limit_s)
 
 
 def until(condition: Callable[[], Any], what: str, *, deadline_s: float = DEADLINE_S, left: Callable[[], Any] = lambda: "") -> Any:
