@@ -6,7 +6,8 @@ import os
 import shutil
 import signal
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -75,12 +76,20 @@ def no_model_left_registered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sources, "_registered", dict(sources._registered))
 
 
+def still_there(threads: Iterable[threading.Thread]) -> list[threading.Thread]:
+    """Those of these threads that have not ended within a minute."""
+    until = time.monotonic() + 60
+    for thread in (found := list(threads)):
+        thread.join(max(0.0, until - time.monotonic()))
+    return [thread for thread in found if thread.is_alive()]
+
+
 @pytest.fixture(autouse=True)
 def no_thread_left() -> Iterator[None]:
-    """A thread of ours that outlives its test fails it."""
+    """A thread of ours that outlives its test fails it; a lane ends by itself, a moment after it has told that it is through."""
     before = set(threading.enumerate())
     yield
-    left = [t for t in threading.enumerate() if t not in before and t.is_alive() and t.name.startswith(("lane-", "finish", "peak-memory"))]
+    left = still_there(t for t in threading.enumerate() if t not in before and t.name.startswith(("lane-", "finish", "peak-memory")))
     assert not left, f"threads left running: {left}"
 
 

@@ -17,6 +17,7 @@ from reelscope.events import Event, EventBus
 from reelscope.features.shots import Shots
 from reelscope.pipeline import Session
 from tests.clips import moving_frames, tone, write_clip
+from tests.conftest import still_there
 from tests.engine.stubs import FakeRegistry, stub_analyzer, stub_feature
 
 EVERY = (FrameNeed(None, 64),)
@@ -39,6 +40,11 @@ def run(clip: Path, registry: FakeRegistry, *, events: EventBus | None = None, g
 
 def boom(*args: Any) -> Any:
     raise RuntimeError("it broke")
+
+
+def all_closed() -> bool:
+    """Whether closing of members is over: nobody waits long for that, which on a machine that stalls is not long enough."""
+    return not still_there(t for t in threading.enumerate() if t.name == "aside")
 
 
 def test_every_frame_reaches_every_analyzer_once(clip: Path) -> None:
@@ -206,7 +212,7 @@ def test_members_stay_loaded_from_clip_to_clip_and_are_closed_once(clip: Path) -
     with Session(settings(), registry=FakeRegistry(stub_analyzer("cut_analysis", frames=EVERY, hooks=hooks))) as session:
         session.analyze(clip)
         session.analyze(clip)
-    assert calls == ["load", "begin", "begin", "close"]
+    assert all_closed() and calls == ["load", "begin", "begin", "close"]
 
 
 def test_a_member_that_failed_is_not_kept(clip: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -215,7 +221,7 @@ def test_a_member_that_failed_is_not_kept(clip: Path, caplog: pytest.LogCaptureF
     with Session(settings(), registry=FakeRegistry(stub_analyzer("cut_analysis", frames=EVERY, hooks=hooks))) as session:
         session.analyze(clip)
         session.analyze(clip)
-    assert sorted(calls) == ["close", "close", "load", "load"]
+    assert all_closed() and sorted(calls) == ["close", "close", "load", "load"]
 
 
 def test_windows_in_flight_are_bounded_by_the_slowest(clip: Path) -> None:
@@ -265,4 +271,4 @@ def test_interrupted_runs_leave_nothing(clip: Path, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         run(clip, FakeRegistry(stub_analyzer("cut_analysis", frames=EVERY)), events=EventBus([interrupt]), given=given)
     assert list(tmp_path.iterdir()) == []
-    assert not [t for t in threading.enumerate() if t not in before and t.name.startswith(("lane-", "finish"))]
+    assert not still_there(t for t in threading.enumerate() if t not in before and t.name.startswith(("lane-", "finish")))
