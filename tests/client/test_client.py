@@ -6,12 +6,13 @@ import email.utils
 import pickle
 import socket
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 import reelscope
-from reelscope.client import ApiError, Client, Retries
+from reelscope.client import ApiError, Client, Retries, errors
 from reelscope.client.transport import address_of
 from reelscope.errors import ConfigError, InputError, ReelscopeError
 from tests.client.stub import Stub, cut_off, hung_up, job, refused, reply, start, told
@@ -185,10 +186,12 @@ def test_a_busy_server_is_asked_again_when_it_wants_to_be(stub: Stub, client: Cl
     assert len(stub.calls) == 3
 
 
-def test_a_retry_after_may_be_a_date(stub: Stub, client: Client, slept: list[float]) -> None:
-    stub.on("GET", "/analyses/.*", reply(503, Retry_After=email.utils.formatdate(time.time() + 20, usegmt=True)), told(job()))
+def test_a_retry_after_may_be_a_date(stub: Stub, client: Client, slept: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    now = time.time()
+    monkeypatch.setattr(errors, "time", SimpleNamespace(time=lambda: now))
+    stub.on("GET", "/analyses/.*", reply(503, Retry_After=email.utils.formatdate(now + 20, usegmt=True)), told(job()))
     client.get(ID)
-    assert 10 < slept[0] <= 20
+    assert 19 <= slept[0] <= 20  # dates are told in whole seconds
 
 
 def test_nobody_waits_longer_than_their_patience(stub: Stub, client: Client, slept: list[float]) -> None:

@@ -27,7 +27,7 @@ from reelscope.server.security import Security, install
 from reelscope.server.tokens import Tokens
 
 HERE = "http://127.0.0.1:8003"
-DEADLINE_S = 30.0
+DEADLINE_S = 90.0
 
 
 class Clock:

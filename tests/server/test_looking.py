@@ -32,7 +32,7 @@ class Slow(Looking):
 
     def _look(self, job_ids: Collection[str]) -> dict[str, str]:
         self.looks.append(sorted(job_ids))
-        assert self.go.wait(10)
+        assert self.go.wait(120)
         if self.fails:
             self.fails -= 1
             raise OperationalError("select", {}, Exception("gone"))

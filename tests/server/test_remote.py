@@ -124,7 +124,7 @@ def remote(script: Script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
-    found = RemoteBlobs(f"http://127.0.0.1:{server.server_port}", "rs_x", LocalBlobs(tmp_path / "fetched"), patience_s=2.0)
+    found = RemoteBlobs(f"http://127.0.0.1:{server.server_port}", "rs_x", LocalBlobs(tmp_path / "fetched"), patience_s=120.0)
     yield found
     found.close()
     server.shutdown()
@@ -180,6 +180,7 @@ def test_a_server_that_is_away_for_a_while(remote: RemoteBlobs, script: Script) 
 
 def test_a_server_that_stays_away_is_given_up(remote: RemoteBlobs, script: Script) -> None:
     script.fail = [503] * 10_000
+    remote._patience_s = 0.5
     with pytest.raises(EngineError) as caught:
         remote.path(NAME)
     assert caught.value.code == "server_away" and caught.value.retryable

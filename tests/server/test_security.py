@@ -16,7 +16,7 @@ from reelscope.server import security as module
 from reelscope.server.shield import HEADERS
 from reelscope.server.sites import from_elsewhere, host_of, ip_of, is_loopback, may_be_asked_for
 from reelscope.server.web import POLICY
-from tests.server.guard import HERE, Clock, Guarded, guarded, serving
+from tests.server.guard import DEADLINE_S, HERE, Clock, Guarded, guarded, serving
 
 ELSEWHERE = "203.0.113.9"
 
@@ -415,7 +415,7 @@ def test_what_fails_is_logged_and_not_told(make: Any, caplog: pytest.LogCaptureF
 
 def test_over_a_socket(make: Any, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.CRITICAL, "uvicorn.error")  # it complains of the answer that breaks off, as it should
-    with serving(make().app) as (host, port), httpx.Client(base_url=f"http://{host}:{port}") as client:
+    with serving(make().app) as (host, port), httpx.Client(base_url=f"http://{host}:{port}", timeout=DEADLINE_S) as client:
         response = client.get("/analyses")
         assert response.status_code == 200
         assert "server" not in response.headers
@@ -438,7 +438,7 @@ def test_a_stream_ends_when_its_token_is_revoked(
     g = make()
     text = g.tokens.create("laptop")
     kept = g.tokens.create("other")
-    with serving(g.app) as (host, port), httpx.Client(base_url=f"http://{host}:{port}") as client:
+    with serving(g.app) as (host, port), httpx.Client(base_url=f"http://{host}:{port}", timeout=DEADLINE_S) as client:
         with client.stream("GET", path, headers=bearer(text)) as stream:
             pieces = stream.iter_raw()
             next(pieces)
@@ -503,6 +503,7 @@ def test_wrong_tokens_are_not_tried_for_long(make: Any) -> None:
 def test_no_thread_waits_for_another_ones_book(make: Any) -> None:
     """Many at once read the tokens once."""
     g = make()
+    g.set_clock(Clock())  # it stands: after two seconds they would be read again
     g.tokens.create("a")
     reads: list[int] = []
     real = g.tokens.all

@@ -24,7 +24,7 @@ from reelscope.server.db import Database, open_database
 from reelscope.server.limits import Buckets
 from reelscope.server.monitor.logs import log_to_files
 from reelscope.server.tokens import Tokens
-from tests.server.guard import HERE, serving
+from tests.server.guard import DEADLINE_S, HERE, serving
 
 HUSH = "hush-hush-hush"
 OPEN = {("GET", "/"), ("GET", "/health"), ("GET", "/ready"), ("POST", "/session"), ("DELETE", "/session")}
@@ -116,7 +116,7 @@ def test_signed_addresses_are_told_to_nobody(
     with (
         log_to_files(folder),
         serving(create_app(settings, database=database), lifespan="on") as (host, port),
-        httpx.Client(base_url=f"http://{host}:{port}", headers=headers) as client,
+        httpx.Client(base_url=f"http://{host}:{port}", headers=headers, timeout=DEADLINE_S) as client,
     ):
         made = client.post("/analyses", json=asked)
         assert made.status_code == 202, made.text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -85,7 +86,7 @@ def test_headers_that_are_too_large(g: Guarded) -> None:
     with serving(g.app) as address:
         for line in (b"A: " + b"a" * 65536 + b"\r\n", b"A: a\r\n" * 20_000):
             assert send_raw(address, b"GET /health HTTP/1.1\r\nHost: a\r\n" + line).startswith(b"HTTP/1.1 400 ")
-        assert httpx.get(f"http://{address[0]}:{address[1]}/health").status_code == 200
+        assert httpx.get(f"http://{address[0]}:{address[1]}/health", timeout=DEADLINE_S).status_code == 200
 
 
 def test_a_connection_that_asks_nothing_is_closed(g: Guarded, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,9 +94,11 @@ def test_a_connection_that_asks_nothing_is_closed(g: Guarded, monkeypatch: pytes
     with serving(g.app) as address:
         assert send_raw(address) == b""
         assert send_raw(address, b"GET /health HTTP/1.1\r\nHost: a\r\n") == b""
+        monkeypatch.setattr(listening, "HEADER_S", DEADLINE_S)  # the first request is to be in time
         with socket.create_connection(address, timeout=DEADLINE_S) as connection:  # also when it has asked before
             connection.sendall(b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n")
             assert read_answer(connection).startswith(b"HTTP/1.1 200")
+            monkeypatch.setattr(listening, "HEADER_S", 0.2)
             connection.sendall(b"GET /hea")
             assert connection.recv(100) == b""
         with socket.create_connection(address, timeout=DEADLINE_S) as connection:  # one more byte buys no time
@@ -116,17 +119,27 @@ def _drips(connection: socket.socket) -> bool:
 
 def test_a_long_answer_is_not_cut_by_the_patience_for_headers(g: Guarded, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listening, "HEADER_S", 0.1)
-    with serving(g.app) as (host, port), httpx.stream("GET", f"http://{host}:{port}/stream") as stream:
-        got = b""
-        for piece in stream.iter_raw():
-            got += piece
-            if got.count(b"tick") > 20:  # 20 ms each
-                break
-        assert got.count(b"tick") > 20
+    got = b""
+
+    def began() -> bool:
+        """Ask; False where this process stalled between its connecting and its asking, which does end the patience."""
+        nonlocal got
+        with suppress(httpx.TransportError), httpx.stream("GET", f"http://{host}:{port}/stream", timeout=DEADLINE_S) as stream:
+            for piece in stream.iter_raw():
+                got += piece
+                if got.count(b"tick") > 20:  # 20 ms each
+                    break
+        return got != b""
+
+    with serving(g.app) as (host, port):
+        until(began)
+    assert got.count(b"tick") > 20
 
 
 def test_more_connections_than_it_can_hold(g: Guarded, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listening, "MOST_CONNECTIONS", 3)
+    for patience in ("HEADER_S", "IDLE_S"):  # those that are held stay open, however slow this process is
+        monkeypatch.setattr(listening, patience, 600)
     with serving(g.app) as address:
         held = [socket.create_connection(address, timeout=DEADLINE_S) for _ in range(3)]
         try:

@@ -22,7 +22,7 @@ from reelscope.server.db import Database, open_database
 from reelscope.server.durable import Durable
 from reelscope.server.jobs import Handed, Jobs
 from reelscope.server.tokens import digest
-from tests.server.guard import Guarded, guarded, serving
+from tests.server.guard import DEADLINE_S, Guarded, guarded, serving
 
 HUSH = "hush-hush-hush"
 
@@ -69,7 +69,7 @@ def test_tokens_and_sessions_are_nowhere(g: Guarded, everything_logged: pytest.L
     text = g.tokens.create("laptop")
     wrong = "rs_" + "Hush" * 10 + "abc"
     answers: list[httpx.Response] = []
-    with serving(g.app) as (host, port), httpx.Client(base_url=f"http://{host}:{port}") as client:
+    with serving(g.app) as (host, port), httpx.Client(base_url=f"http://{host}:{port}", timeout=DEADLINE_S) as client:
         answers.append(client.post("/session", json={"token": text}))
         cookie = client.cookies["reelscope_session"]
         for headers in (
