@@ -18,11 +18,10 @@ import pytest
 from fastapi.testclient import TestClient
 
 from reelscope.config import Settings
+from reelscope.server import fleet, listing
 from reelscope.server.app import create_app
 from reelscope.server.parts import Parts
 from tests.server.places import until
-
-DEADLINE_S = 60.0
 
 
 @dataclass
@@ -55,18 +54,26 @@ def api(tmp_path: Path, database_url: str) -> Iterator[InProcess]:
         yield found
 
 
-class Served:
-    """`reelscope serve` as a process."""
+@pytest.fixture
+def rows_are_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that is a row and no process beats once, and the janitor takes none for gone however long the test needs from there."""
+    monkeypatch.setattr(fleet, "GRACE_S", 3600.0)
+    monkeypatch.setattr(fleet, "LEASE_S", 7200.0)
+    monkeypatch.setattr(listing, "LEASE_S", 7200.0)
 
-    def __init__(self, data_dir: Path, *args: str, env: dict[str, str] | None = None) -> None:
+
+class Served:
+    """`reelscope serve` as a process. program: another module that takes its arguments."""
+
+    def __init__(self, data_dir: Path, *args: str, env: dict[str, str] | None = None, program: str = "reelscope") -> None:
         self.data_dir = data_dir
-        self.args = args
+        self.program, self.args = program, args
         self.env = {**os.environ, "REELSCOPE_DATA_DIR": str(data_dir), **(env or {})}
         self.start()
 
     def start(self) -> None:
         """Start it, again after `kill`; waits until it listens."""
-        command = [sys.executable, "-m", "reelscope", "serve", "--port", "0", *self.args]
+        command = [sys.executable, "-m", self.program, "serve", "--port", "0", *self.args]
         self.errors = self.data_dir.parent / "serve.err"
         with self.errors.open("ab") as errors:
             self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, env=self.env, text=True)
@@ -75,18 +82,18 @@ class Served:
         found = re.search(r"http://[^ ]+", line)
         assert found is not None, (line, self.errors.read_text()[-3000:])
         self.url = found[0]
-        self.client = httpx.Client(base_url=self.url, timeout=30.0, trust_env=False)
+        self.client = httpx.Client(base_url=self.url, timeout=120.0, trust_env=False)
 
     def ready(self) -> None:
         """Wait until it takes jobs."""
-        until(lambda: self.client.get("/ready").status_code == 200, lambda: self.errors.read_text()[-3000:], DEADLINE_S)
+        until(lambda: self.client.get("/ready").status_code == 200, lambda: self.errors.read_text()[-3000:])
 
     def kill(self) -> None:
         """kill -9."""
         self.process.kill()
         self._gone()
 
-    def stop(self, wait_s: float = 120.0) -> int:
+    def stop(self, wait_s: float = 240.0) -> int:
         """SIGTERM, and wait for its end."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
@@ -106,8 +113,8 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
     """Starts servers; all are ended afterwards."""
     started: list[Served] = []
 
-    def start(*args: str, name: str = "data", env: dict[str, str] | None = None) -> Served:
-        found = Served(tmp_path / name, *args, env=env)
+    def start(*args: str, name: str = "data", **more: Any) -> Served:
+        found = Served(tmp_path / name, *args, **more)
         started.append(found)
         return found
 

@@ -88,7 +88,7 @@ class TestSecret:
         start = threading.Barrier(8)
 
         def ask(_: int) -> bytes:
-            start.wait(10)
+            start.wait(120)
             return secret_of(tmp_path)
 
         with ThreadPoolExecutor(8) as pool:
@@ -132,7 +132,7 @@ class TestDeliver:
 
     def send(self, url: str, **more: Any) -> Delivery:
         resolver = Names(**{"cdn.example": [PUBLIC], "loopback.example": ["127.0.0.1"]})
-        asked = {"secret": SECRET, "rules": RULES, "timeout_s": 10.0, "job_id": "a1", "attempt": 2, "resolver": resolver, **more}
+        asked = {"secret": SECRET, "rules": RULES, "timeout_s": 120.0, "job_id": "a1", "attempt": 2, "resolver": resolver, **more}
         return deliver(url, {"id": "a1", "title": "Füße"}, **asked)
 
     def test_what_comes_can_be_verified(self, site: Site) -> None:
@@ -210,7 +210,7 @@ class TestDeliver:
         ended = threading.Event()
         site.pages["/"] = endless
         assert self.send(site.url("/")).delivered
-        assert ended.wait(10) and sum(sent) < 64 * 1024 * 1024 and ANSWER_BYTES < 65536
+        assert ended.wait(120) and sum(sent) < 64 * 1024 * 1024 and ANSWER_BYTES < 65536
 
     def test_an_answer_that_breaks_off_was_an_answer(self, site: Site) -> None:
         site.pages["/"] = (200, {"Content-Length": "100", "Connection": "close"}, b"short")

@@ -286,7 +286,7 @@ def at_once(work: Callable[[int], None]) -> None:
 
     def one(number: int) -> None:
         try:
-            start.wait(timeout=30)
+            start.wait(timeout=120)
             work(number)
         except BaseException as error:
             failed.append(error)
@@ -295,7 +295,7 @@ def at_once(work: Callable[[int], None]) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=120)
+        thread.join(timeout=240)
     assert failed == []
 
 

@@ -33,29 +33,40 @@ def hand_in(server: Served, clip: Path) -> dict[str, Any]:
 
 @pytest.mark.system
 def test_clips_end_while_it_goes_on_answering(serve: Callable[..., Served], tmp_path: Path) -> None:
-    server = serve("--root", str(tmp_path), *ROOM)
+    server = serve("--root", str(tmp_path), "--set", "server.drain_s=3600", *ROOM, program="tests.server.broken_serve")
     server.ready()
-    clip = small_clip(tmp_path, 20)
-    job = hand_in(server, clip)
     states: list[str] = []
 
     def follow() -> None:
-        with httpx.stream("GET", f"{server.url}/analyses/{job['id']}/events", timeout=60, trust_env=False) as answer:
+        with httpx.stream("GET", f"{server.url}/analyses/{job['id']}/events", timeout=120, trust_env=False) as answer:
             found = (json.loads(line[6:]) for line in answer.iter_lines() if line.startswith("data: "))
             states.extend(event["data"]["state"] for event in found if event["kind"] == "state")
 
-    following = threading.Thread(target=follow)
-    following.start()
-    until(lambda: "running" in states)
-    server.process.send_signal(signal.SIGTERM)
-    until(lambda: server.client.get("/ready").status_code == 503)
-    assert server.client.get("/ready").json()["state"] == "draining"
-    assert server.client.post("/analyses", json={"path": str(clip)}).json()["code"] == "draining"
-    assert server.client.get(f"/analyses/{job['id']}").json()["state"] in ("running", "done")
-    assert server.process.wait(120) == 0  # `stop` would send a second signal
+    with held(server, tmp_path) as clip:  # a server whose clips have ended answers nobody any more
+        job = hand_in(server, clip)
+        following = threading.Thread(target=follow)
+        following.start()
+        until(lambda: "running" in states)
+        server.process.send_signal(signal.SIGTERM)
+        until(lambda: server.client.get("/ready").status_code == 503)
+        assert server.client.get("/ready").json()["state"] == "draining"
+        assert server.client.post("/analyses", json={"path": str(clip)}).json()["code"] == "draining"
+        assert server.client.get(f"/analyses/{job['id']}").json()["state"] == "running"
+    assert server.process.wait(240) == 0  # `stop` would send a second signal
     server.stop()
-    following.join(60)
+    following.join(240)
     assert states == ["queued", "running", "done"]
+
+
+@contextlib.contextmanager
+def held(server: Served, folder: Path) -> Iterator[Path]:
+    """A clip that ends when the block does, and not before."""
+    hold = server.data_dir / "hold"
+    hold.touch()
+    try:
+        yield small_clip(folder).rename(folder / "held.mp4")
+    finally:
+        hold.unlink()
 
 
 @contextlib.contextmanager
@@ -84,19 +95,20 @@ def test_who_reads_or_sends_slowly_is_not_waited_for(serve: Callable[..., Served
 
 @pytest.mark.system
 def test_a_second_signal_waits_for_nobody_and_loses_nothing(serve: Callable[..., Served], tmp_path: Path) -> None:
-    server = serve("--root", str(tmp_path), "--set", "server.drain_s=3600", *ROOM)
+    server = serve("--root", str(tmp_path), "--set", "server.drain_s=3600", *ROOM, program="tests.server.broken_serve")
     server.ready()
-    job = hand_in(server, small_clip(tmp_path, 60))
-    until(lambda: server.client.get(f"/analyses/{job['id']}").json()["state"] == "running")
-    server.process.send_signal(signal.SIGINT)
-    until(lambda: server.client.get("/ready").status_code == 503)
-    assert server.process.stdout is not None and "3600 s; Ctrl-C again: now" in server.process.stdout.readline()
-    server.process.send_signal(signal.SIGINT)
-    assert server.process.wait(60) == 0
-    server.stop()
-    server.start()
-    until(lambda: server.client.get(f"/analyses/{job['id']}").json()["attempts"] == 2)
-    server.client.delete(f"/analyses/{job['id']}")
+    with held(server, tmp_path) as clip:
+        job = hand_in(server, clip)
+        until(lambda: server.client.get(f"/analyses/{job['id']}").json()["state"] == "running")
+        server.process.send_signal(signal.SIGINT)
+        until(lambda: server.client.get("/ready").status_code == 503)
+        assert server.process.stdout is not None and "3600 s; Ctrl-C again: now" in server.process.stdout.readline()
+        server.process.send_signal(signal.SIGINT)
+        assert server.process.wait(240) == 0
+        server.stop()
+        server.start()
+        until(lambda: server.client.get(f"/analyses/{job['id']}").json()["attempts"] == 2)
+        server.client.delete(f"/analyses/{job['id']}")
 
 
 def test_a_signal_takes_no_lock_that_the_interrupted_code_may_hold(tmp_path: Path) -> None:
@@ -113,7 +125,7 @@ def test_a_signal_takes_no_lock_that_the_interrupted_code_may_hold(tmp_path: Pat
 
         thread = threading.Thread(target=interrupted, daemon=True)
         thread.start()
-        thread.join(20)
+        thread.join(120)
         assert not thread.is_alive() and api.parts.draining
         assert not server.should_exit  # only when the loop comes to it
         until(lambda: (loop.run_until_complete(asyncio.sleep(0)), server.should_exit)[1])

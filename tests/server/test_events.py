@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from collections.abc import Iterator
@@ -76,7 +77,7 @@ def test_many_follow_one_and_a_removed_job_ends_its_streams(both: tuple[Served, 
     ended: list[int] = []
 
     def follow() -> None:
-        stream = httpx.stream("GET", f"{server.url}/analyses/{job.id}/events", timeout=60, trust_env=False)
+        stream = httpx.stream("GET", f"{server.url}/analyses/{job.id}/events", timeout=120, trust_env=False)
         with stream as answer:
             ended.append(len(list(lines(answer))))
 
@@ -86,7 +87,7 @@ def test_many_follow_one_and_a_removed_job_ends_its_streams(both: tuple[Served, 
     outside.jobs.cancel(job.id)
     outside.jobs.purge(job.id)
     for thread in threads:
-        thread.join(60)
+        thread.join(240)
     assert len(ended) == 20
 
 
@@ -94,9 +95,29 @@ def test_many_follow_one_and_a_removed_job_ends_its_streams(both: tuple[Served, 
 def test_a_server_that_ends_ends_its_streams(both: tuple[Served, Place]) -> None:
     server, outside = both
     job = hand_in(outside)
-    with httpx.stream("GET", f"{server.url}/analyses/{job.id}/events", timeout=60, trust_env=False) as answer:
+    with httpx.stream("GET", f"{server.url}/analyses/{job.id}/events", timeout=120, trust_env=False) as answer:
         next(lines(answer))
         assert server.stop() == 0
+
+
+def test_what_came_last_is_told_before_a_stream_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that ends waits for its clips, and ends its streams as soon as it has."""
+    monkeypatch.setattr(hub, "POLL_S", 3600.0)  # as one that had no time to look again
+    with place(tmp_path / "data", f"sqlite:///{tmp_path}/x.sqlite3") as here:
+        job, made = hand_in(here), hub.Hub(here.jobs)
+
+        async def follow(after: int) -> list[str]:
+            events = made.follow(job.id, after)
+            states = []
+            if after == 0:
+                states.append(await anext(events))
+                here.jobs.cancel(job.id)
+                made.close()
+            states += [event async for event in events if event is not None]
+            return [event.data["state"] for event in states if event is not None]
+
+        assert asyncio.run(follow(0)) == ["queued", "cancelled"]
+        assert asyncio.run(follow(1)) == []  # it is closed
 
 
 def test_numbers_that_no_event_has(tmp_path: Path) -> None:

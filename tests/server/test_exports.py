@@ -301,7 +301,7 @@ def test_exports_are_made_off_the_loop_and_a_few_at_a_time() -> None:
                 running += 1
                 most = max(most, running)
                 threads.add(threading.get_ident())
-            assert gate.wait(30)
+            assert gate.wait(120)
             with lock:
                 running -= 1
             return b"x"

@@ -11,9 +11,13 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from reelscope.server import fleet
 from reelscope.server.db import now, workers
-from reelscope.server.fleet import GRACE_S, LEASE_S, WorkerLock, new_worker_id
+from reelscope.server.fleet import WorkerLock, new_worker_id
 from tests.server.places import Place, place, small_clip, until
+
+pytestmark = pytest.mark.usefixtures("rows_are_workers")  # lease and grace are hours: no stall between two lines is a silence
+HOUR_S = 3600.0
 
 
 @pytest.fixture
@@ -36,9 +40,9 @@ def test_a_worker_without_a_beat_is_gone_and_its_jobs_wait_again(here: Place, tm
     job = here.put(small_clip(tmp_path))
     assert here.jobs.claim(job.id, "w1") is not None
     assert here.fleet.look() == []
-    silent_for(here, "w1", LEASE_S - 5)
+    silent_for(here, "w1", fleet.LEASE_S - HOUR_S / 2)
     assert here.fleet.look() == []
-    silent_for(here, "w1", LEASE_S + 1)
+    silent_for(here, "w1", fleet.LEASE_S + 1)
     assert here.fleet.look() == ["w1"]
     assert here.now(job).state == "queued"
     assert not here.fleet.beat("w1", "ready", [], {})  # a late riser is told
@@ -49,6 +53,7 @@ def test_a_worker_without_a_beat_is_gone_and_its_jobs_wait_again(here: Place, tm
 def test_a_worker_of_another_machine_has_no_lock_here(here: Place) -> None:
     here.fleet.enter("far", restarts=0)
     here.database.write(lambda c: c.execute(sa.update(workers).where(workers.c.id == "far").values(host="elsewhere")))
+    silent_for(here, "far", fleet.GRACE_S + 1)  # one of this machine would be looked for
     assert here.fleet.look() == []
 
 
@@ -67,7 +72,7 @@ def test_the_lock_of_a_killed_process_is_free_at_once_and_a_moment_is_left_to_it
         assert here.fleet.look() == []
         process.kill()
     assert here.fleet.look() == []  # its supervisor's to bury, which knows how it died
-    silent_for(here, "w1", GRACE_S)
+    silent_for(here, "w1", fleet.GRACE_S)
     assert here.fleet.look() == ["w1"]
     assert not (here.data_dir / "workers" / "w1.lock").exists()
 

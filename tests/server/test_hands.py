@@ -17,7 +17,7 @@ from reelscope.server.db import jobs
 from reelscope.server.jobs import Job
 from reelscope.server.remote import RemoteBlobs
 from reelscope.server.work import Work
-from tests.server.places import Place, place, until
+from tests.server.places import DEADLINE_S, Place, place, until
 
 
 class _Session:
@@ -69,7 +69,7 @@ class Hands:
         self.work.drain()
         self.end.set()
         for thread in self.threads:
-            thread.join(30.0)
+            thread.join(DEADLINE_S)
             assert not thread.is_alive()
 
 
@@ -105,7 +105,7 @@ def test_a_job_that_waits_for_its_turn_is_not_begun_by_a_worker_that_ends(here: 
     assert hands.work.busy
     hands.session.error = OutputError("broken", code="broken")
     hands.session.go.set()
-    until(lambda: not hands.work.busy)
+    until(lambda: not hands.work.busy and hands.parked > 0)  # it is out of its hands a moment before it is parked
     assert (here.now(first).state, here.now(alone).state, here.now(alone).attempts) == ("failed", "queued", 0)
     assert hands.session.begun == 1 and hands.parked == 1
 
@@ -115,13 +115,13 @@ def test_a_job_counts_as_in_its_hands_from_before_the_claim(here: Place, hands: 
 
     def slow(*args: Any) -> Any:
         reached.set()
-        go.wait(30.0)
+        go.wait(DEADLINE_S)
         return real(*args)
 
     monkeypatch.setattr(here.jobs, "claim", slow)
     job = put(here)
     hands.take(job)
-    assert reached.wait(30.0)
+    assert reached.wait(DEADLINE_S)
     hands.work.drain()
     assert hands.work.busy  # a worker that ends waits for it
     go.set()
@@ -145,10 +145,11 @@ def test_a_worker_that_cannot_reach_the_server_s_files_fails_no_job(here: Place,
 
 
 def test_a_full_disk_keeps_jobs_waiting_and_fails_none(here: Place, hands: Hands, monkeypatch: pytest.MonkeyPatch) -> None:
-    full = threading.Event()
+    full, looks = threading.Event(), []
     full.set()
 
     def room(folder: Path, mib: int) -> None:
+        looks.append(folder)
         if full.is_set():
             raise OutputError("full", code="disk_full")
 
@@ -156,7 +157,7 @@ def test_a_full_disk_keeps_jobs_waiting_and_fails_none(here: Place, hands: Hands
     monkeypatch.setattr(module, "ROOM_S", 0.02)
     waits, stays = put(here), put(here, "b.mp4")
     hands.take(waits)
-    threading.Event().wait(0.2)
+    until(lambda: len(looks) > 5)
     assert here.now(waits).state == "queued" and not hands.work.busy
     full.clear()  # somebody makes room
     until(lambda: here.now(waits).state == "running")

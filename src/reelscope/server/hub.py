@@ -53,13 +53,15 @@ class Hub:
         """A job's events after `after`, until its last one; None now and then where there are none, so that a lost reader is noticed."""
         listener = _Listener(job_id, after, asyncio.get_running_loop())
         with self._wake:
+            if self._closed:
+                return
             self._listeners.add(listener)
-            if self._thread is None and not self._closed:
+            if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="event-hub", daemon=True)
                 self._thread.start()
             self._wake.notify()
         try:
-            while not self._closed:
+            while True:
                 try:
                     found = await asyncio.wait_for(listener.queue.get(), HEARTBEAT_S)
                 except TimeoutError:
@@ -76,11 +78,9 @@ class Hub:
                 self._listeners.discard(listener)
 
     def close(self) -> None:
-        """End every stream."""
+        """End every stream, after what there is to tell by now: a server that ends waited for the clips whose end it is."""
         with self._wake:
             self._closed = True
-            for listener in self._listeners:
-                listener.loop.call_soon_threadsafe(listener.queue.put_nowait, None)
             self._wake.notify_all()
 
     def _run(self) -> None:
@@ -88,25 +88,38 @@ class Hub:
             with self._wake:
                 while not self._listeners and not self._closed:
                     self._wake.wait()
-                if self._closed:
-                    return
-                listeners = list(self._listeners)
+                closed, listeners = self._closed, list(self._listeners)
+            if closed:
+                self._end(listeners)
+                return
             for listener in listeners:
                 self._look(listener)
             with self._wake:
                 self._wake.wait_for(lambda: self._closed, POLL_S)
 
-    def _look(self, listener: _Listener) -> None:
+    def _end(self, listeners: list[_Listener]) -> None:
+        away = False
+        for listener in listeners:
+            while not away and (new := self._look(listener)) != 0:
+                away = new is None
+            self._give(listener, None)
+
+    def _look(self, listener: _Listener) -> int | None:
+        """Give it what is new; how many events that is, None where the database is away."""
         try:
             found = self._jobs.events_after(listener.job_id, listener.seq, BATCH)
             job = self._jobs.get(listener.job_id) if not found else None
             over = not found and (job is None or (job.final and listener.seq >= job.seq))  # it was read to its end before, or is removed
         except Exception:  # the database is away: the next look finds what came meanwhile
-            return
+            return None
         if found:
             listener.seq = found[-1].seq
         if found or over:
-            try:
-                listener.loop.call_soon_threadsafe(listener.queue.put_nowait, found or None)
-            except RuntimeError:  # its loop has ended
-                return
+            self._give(listener, found or None)
+        return len(found)
+
+    def _give(self, listener: _Listener, found: list[JobEvent] | None) -> None:
+        try:
+            listener.loop.call_soon_threadsafe(listener.queue.put_nowait, found)
+        except RuntimeError:  # its loop has ended
+            return

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import gc
 import logging
-import os
 import signal
 import socket
 import threading
@@ -89,9 +88,7 @@ class _Server(uvicorn.Server):
 
     def _close(self) -> None:
         if self.force_exit:  # what the workers hold goes back to the queue, as it does when they die
-            for pid in self._parts.supervisor.pids():
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+            self._parts.supervisor.kill()
         self._parts.end()
         self.should_exit = True
 

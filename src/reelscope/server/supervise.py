@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -82,6 +83,13 @@ class Supervisor:
         """Of the workers that are there."""
         with self._lock:
             return [p.process.pid for p in self._places if p.process is not None and p.process.poll() is None]
+
+    def kill(self) -> None:
+        """End the workers at once, and for good: what they hold waits again, as it does when they die, and is no strike."""
+        self._ended.set()
+        for pid in self.pids():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def stop(self) -> None:
         """Let the workers end what they do or hand it back; those that take too long are killed."""
@@ -165,7 +173,7 @@ class Supervisor:
     def _died(self, place: _Place, code: int, now: float) -> None:
         assert place.process is not None
         _close(place.process)
-        strike = code not in (0, EXIT_LOST)
+        strike = code not in (0, EXIT_LOST) and not self._ended.is_set()
         log.warning("worker %s ended with %s and is started again", place.worker, _words(code))
         place.quick = 0 if now - place.started > STEADY_S else place.quick + 1
         place.due = now + BACKOFF_S[min(place.quick, len(BACKOFF_S) - 1)] if place.quick else now

@@ -223,9 +223,9 @@ def test_redacting_is_linear() -> None:
     import time
 
     def seconds(text: str) -> float:
-        started = time.perf_counter()
+        started = time.thread_time()  # its own work: what others do on the machine meanwhile is not in it
         redact(text)
-        return time.perf_counter() - started
+        return time.thread_time() - started
 
     for unit in ("a.", "a-", "://", "token", "?a=", "cookie:", '"', "bearer ", "x@", "a://"):
         short, long = (min(seconds(unit * n) for _ in range(3)) for n in (1500, 6000))

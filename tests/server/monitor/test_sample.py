@@ -161,16 +161,26 @@ def test_whatever_breaks_costs_its_figure_only(tmp_path: Path, monkeypatch: pyte
 
 
 def test_the_tree_counts_children_and_notices_new_ones_within_seconds() -> None:
+    """A tree of its own: this process has others' children, too, such as a database's, which come and go."""
     clock = Clock()
-    tree = TreeMemory(clock=clock)
-    alone = tree.mib()
-    assert alone is not None
-    program = "import sys; held = bytearray(60 << 20); print(flush=True); sys.stdin.read()"
-    with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
-        assert child.stdin is not None and child.stdout is not None
-        child.stdout.readline()
+    holds = "import sys; held = bytearray(60 << 20); print(flush=True); sys.stdin.read()"
+    program = f"""
+import subprocess, sys
+print(flush=True)
+sys.stdin.readline()
+with subprocess.Popen([sys.executable, "-c", {holds!r}], stdin=subprocess.PIPE) as child:
+    sys.stdin.read()
+    child.stdin.close()
+"""
+    with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0) as root:
+        assert root.stdin is not None and root.stdout is not None
+        root.stdout.readline()
+        tree = TreeMemory(root.pid, clock=clock)
+        alone = tree.mib()
+        root.stdin.write(b"now\n")
+        root.stdout.readline()  # of its child, which has the same stdout
         clock.now += module.CHILDREN_S
         with_child = tree.mib()
-        child.stdin.close()
-    assert with_child is not None and with_child > alone + 50
-    assert TreeMemory(child.pid).mib() is None  # a process that is gone
+        root.stdin.close()
+    assert alone is not None and with_child is not None and with_child > alone + 50
+    assert TreeMemory(root.pid).mib() is None  # a process that is gone

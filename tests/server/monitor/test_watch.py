@@ -25,7 +25,7 @@ from reelscope.server.monitor.watch import AGAIN_S, HISTORY, Monitor
 from tests.server.monitor.made import NOW, FakeStore, RecordedNvml, Row, example, look, sample
 from tests.server.monitor.test_sample import NoGpus
 
-DEADLINE_S = 20.0
+DEADLINE_S = 240.0
 
 
 def until(condition: Callable[[], Any], what: str) -> None:
@@ -305,12 +305,12 @@ def test_the_real_database_is_read(database: Database, tmp_path: Path, monitor: 
     store = DatabaseStore(database, Fleet(database, None, tmp_path))  # type: ignore[arg-type]
     empty = store.look(HOUR_S)
     assert (empty.queued, empty.running, empty.oldest_at, empty.ended, empty.runs, empty.workers) == (0, 0, None, [], [], [])
-    assert empty.now == pytest.approx(time.time(), abs=60)
+    assert empty.now == pytest.approx(time.time(), abs=240)
     now = empty.now
 
     def fill(c: sa.Connection) -> None:
-        put(c, "q1", "queued", now - 40)
-        put(c, "q2", "queued", now - 20)
+        put(c, "q1", "queued", now - 4000)
+        put(c, "q2", "queued", now - 2000)
         put(c, "r1", "running", now - 90)
         put(c, "d1", "done", now - 100, now - 2)
         put(c, "d2", "done", now - 9000, now - 2 * HOUR_S)
@@ -324,7 +324,7 @@ def test_the_real_database_is_read(database: Database, tmp_path: Path, monitor: 
     Fleet(database, None, tmp_path).beat("here-1-1-x", "ready", [], sample("here"))  # type: ignore[arg-type]
     made = monitor(store).look()
     assert (made.queue.queued, made.queue.running, made.queue.done_1h, made.queue.failed_1h) == (2, 1, 1, 1)
-    assert made.queue.oldest_queued_s == pytest.approx(40, abs=20)
+    assert made.queue.oldest_queued_s == pytest.approx(4000, abs=240)
     (cut,) = made.analyzers
     assert (cut.runs_1h, cut.failed_1h, cut.error_rate_5m, cut.seconds_median_1h) == (2, 1, 0.5, 5.25)
     (worker,) = made.workers
