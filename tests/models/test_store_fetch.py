@@ -45,7 +45,7 @@ def puller(
     store: ModelStore, server: Server, *, tries: int = 3, slept: list[float] | None = None, token: str | None = None, **rest: Any
 ) -> Puller:
     places = Places(github=server.url, hub=server.url, token=token)
-    return Puller(store, Client(places, tries=tries, timeout_s=10, sleep=(slept if slept is not None else []).append), **rest)
+    return Puller(store, Client(places, tries=tries, timeout_s=60, sleep=(slept if slept is not None else []).append), **rest)
 
 
 def left(store: ModelStore, model: Entry = TINY) -> list[str]:
@@ -333,7 +333,7 @@ from reelscope.models.manifest import manifest
 from reelscope.models.store import ModelStore
 with ModelStore(Path(sys.argv[1])).lock(replace(manifest()["yolox-nano"], name="tiny")):
     print("held", flush=True)
-    time.sleep(60)
+    time.sleep(3600)
 """
 
 
