@@ -13,7 +13,9 @@ from tests.conftest import debian_program
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-__all__ = ["ARGS", "chromium"]
+__all__ = ["ARGS", "PATIENT_MS", "chromium"]
+
+PATIENT_MS = 120_000  # for what a browser is asked to do: a busy machine may hold it up for long, and only a hang reaches this
 
 ARGS = (
     "--no-sandbox",
@@ -31,6 +33,6 @@ def chromium(*more: str) -> Iterator[Browser]:
     program = debian_program("chromium")
     sync_api = pytest.importorskip("playwright.sync_api")
     with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=[*ARGS, *more])
+        browser = playwright.chromium.launch(executable_path=program, args=[*ARGS, *more], timeout=PATIENT_MS)
         yield browser
         browser.close()

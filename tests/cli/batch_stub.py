@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -24,11 +25,13 @@ class StubSession(Session):
 
     seen: list[str] = []
     at_once = most = 0
+    counting = threading.Lock()
 
     def analyze(self, source: Any, **more: Any) -> Analysis:
         name = Path(source).name
-        StubSession.at_once += 1
-        StubSession.most = max(StubSession.most, StubSession.at_once)
+        with StubSession.counting:
+            StubSession.at_once += 1
+            StubSession.most = max(StubSession.most, StubSession.at_once)
         try:
             StubSession.seen.append(name)
             Path(f"began-{name}").touch()
@@ -48,7 +51,8 @@ class StubSession(Session):
                     raise EngineError("stopped", code="stopped", retryable=True)
             return Analysis(DOCUMENT)
         finally:
-            StubSession.at_once -= 1
+            with StubSession.counting:
+                StubSession.at_once -= 1
 
     def fetch(self, url: str, folder: Path, **more: Any) -> Any:
         from reelscope.media.source import Fetched

@@ -322,7 +322,22 @@ def test_settings_reach_the_pipeline(cli: Any, place: Path, clip: Path, monkeypa
 
 # --- interrupted --------------------------------------------------------------------------------------------------------------------
 
-DEADLINE_S = 60  # far above what a loaded machine needs; only a hang reaches it
+DEADLINE_S = 120  # far above what a loaded machine needs; only a hang reaches it
+SLOWLY = """
+import time
+from reelscope.cli import main
+from reelscope.media.decode import DecodePass
+
+decode = DecodePass._decode
+
+def slowly(*given):
+    for frame in decode(*given):
+        time.sleep(0.5)
+        yield frame
+
+DecodePass._decode = slowly
+main()
+"""  # minutes for a clip of seconds: it is in the middle of it whenever the signal comes
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -330,7 +345,7 @@ def test_an_interrupted_run_leaves_nothing_behind(place: Path, number: int, code
     write_clip(place / "long.mp4", 15, fps=30)
     before = left_in(place)
     with subprocess.Popen(
-        [sys.executable, "-m", "reelscope", "analyze", "long.mp4", "--out", "o/p", "--set", "performance.window_s=0.25"],
+        [sys.executable, "-c", SLOWLY, "analyze", "long.mp4", "--out", "o/p", "--set", "performance.window_s=0.25"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -371,15 +371,16 @@ def test_a_batch_that_was_ended_goes_on(cli: Any, place: Path, local: type[StubS
     )  # fmt: skip
     try:
         wait_for(lambda: (place / "began-slow-1.mp4").exists() and (place / "began-slow-2.mp4").exists(), child)
-        wait_for(lambda: "one.mp4" in (place / "out/clips/batch.jsonl").read_text(), child)
+        assert child.stdout is not None
+        out = child.stdout.readline()  # told when it is in the journal
         child.send_signal(end)
-        out, err = child.communicate(timeout=60)
+        rest, err = child.communicate(timeout=60)
     finally:
         child.kill()
         child.wait()
     assert child.returncode == {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGKILL: -9}[end], err
     assert [e["source"] for e in journal_of(place)] == [f"{place}/one.mp4"]
-    assert out.startswith("done: one.mp4")
+    assert out.startswith("done: one.mp4") and rest == ""
     if end != signal.SIGKILL:
         assert "stopped: 1 done, 0 failed, 3 not begun or given up; the same command goes on from here" in err
         assert sorted(p.name for p in (place / "out/clips").iterdir()) == sorted([folder_of("one.mp4"), "batch.jsonl"])
@@ -393,6 +394,12 @@ def test_a_batch_that_was_ended_goes_on(cli: Any, place: Path, local: type[StubS
 # --- on a server ----------------------------------------------------------------------------------------------------------------------
 
 WEB = "https://example.com"
+PATIENT = """
+from reelscope.cli import batch_run, main
+
+batch_run.CANCEL_S = 600.0
+main()
+"""  # a server that is held up is told nevertheless what is not wanted any more
 
 
 def test_a_server_does_it(cli: Any, place: Path, server: Jobs) -> None:
@@ -422,7 +429,7 @@ def test_as_many_are_outstanding_as_was_asked_for(cli: Any, place: Path, server:
 def test_a_batch_on_a_server_that_was_ended_goes_on(cli: Any, place: Path, server: Jobs, end: signal.Signals) -> None:
     path = listed(place, f"{WEB}/one", f"{WEB}/slow-1", f"{WEB}/slow-2", f"{WEB}/two")
     child = subprocess.Popen(
-        [sys.executable, "-m", "reelscope", "batch", path, "--workers", "2", "--server", server.stub.url],
+        [sys.executable, "-c", PATIENT, "batch", path, "--workers", "2", "--server", server.stub.url],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ),
     )  # fmt: skip
     try:

@@ -106,5 +106,5 @@ def test_an_interrupt_ends_the_fetch(place: Path, site: StubSite) -> None:
         assert process.stderr is not None
         assert "fetching" in process.stderr.readline()
         process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 130
+        assert process.wait(120) == 130
     assert left_in(place) == []

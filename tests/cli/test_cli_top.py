@@ -30,7 +30,7 @@ from reelscope.server.monitor.shapes import MonitorSnapshot
 from tests.client.stub import Stub, hung_up, refused, reply, start, told
 from tests.server.monitor.made import example
 
-DEADLINE_S = 30.0
+DEADLINE_S = 180.0
 SNAPSHOT = example().model_dump(mode="json")
 
 

@@ -390,8 +390,8 @@ def test_many_corrections_are_still_quick() -> None:
     edits = [
         Edit(kind="word", start_s=s["start_s"], end_s=s["end_s"], was=s["text"], now=s["text"].replace("x3", "y3")) for s in segments[:200]
     ]
-    began = time.monotonic()
+    began = time.process_time()  # what others do on the machine meanwhile is not counted
     made = planned(overlay.document, overlay.all, edits, author="a", at=BEGAN, new_id=iter(f"c{n}" for n in range(999)).__next__)
     found = corrected(overlay.document, overlay.all.model_copy(update={"edits": made}))
     assert len(found.applied) == 200
-    assert time.monotonic() - began < 20  # some seconds on a busy machine
+    assert time.process_time() - began < 20

@@ -8,7 +8,7 @@ from typing import Any
 
 __all__ = ["comes", "told", "wrong_in"]
 
-WITHIN_S = 30.0
+WITHIN_S = 120.0
 
 
 def comes(page: Any, what: Callable[[], Any]) -> bool:

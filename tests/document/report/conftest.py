@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.browser import chromium
+from tests.browser import PATIENT_MS, chromium
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -34,6 +34,7 @@ def opens(browser: Browser, tmp_path: Path) -> Iterator[Opens]:
         path.write_text(html, encoding="utf-8")
         context = browser.new_context(viewport={"width": size[0], "height": size[1]}, color_scheme=scheme, **more)  # type: ignore[arg-type]
         contexts.append(context)
+        context.set_default_timeout(PATIENT_MS)
         page = context.new_page()
         page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
         page.on("pageerror", lambda error: said.append(str(error)))

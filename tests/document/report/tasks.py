@@ -41,8 +41,10 @@ class Hand:
 
     def press(self, target: Any) -> None:
         self.actions += 1
-        if self.touch:
+        if self.touch:  # the browser makes a click of it a little later
+            self.page.evaluate("() => { tapped = false; addEventListener('click', () => { tapped = true; }, {capture: true, once: true}) }")
             target.tap()
+            assert comes(self.page, lambda: self.page.evaluate("tapped")), "the tap came to no click"
         else:
             target.click()
 
@@ -137,15 +139,18 @@ def _copy_shot_by_keys(hand: Hand) -> None:
 # ---- three: what an app hides ----
 
 CHANGED = """() => {
-  const canvas = document.querySelector("#over"), { width, height } = canvas;
-  return canvas.getContext("2d").getImageData(0, 0, width, height).data.some((value) => value > 0);
+  const over = document.querySelector("#over"), { width, height } = over, copy = new OffscreenCanvas(width, height);
+  const pen = copy.getContext("2d", { willReadFrequently: true }); // reading the canvas itself again and again, Chromium complains
+  pen.drawImage(over, 0, 0);
+  return pen.getImageData(0, 0, width, height).data.some((value) => value > 0);
 }"""
 """Whether anything is drawn over the picture."""
 
 
 def _tiktok_is_drawn(page: Any) -> bool:
     chip = page.locator("[data-app=tiktok]")
-    return comes(page, lambda: chip.is_visible() and chip.get_attribute("aria-pressed") == "true") and page.evaluate(CHANGED)
+    shown = comes(page, lambda: chip.is_visible() and chip.get_attribute("aria-pressed") == "true")
+    return shown and comes(page, lambda: page.evaluate(CHANGED))  # the canvas has its size with the page's first picture
 
 
 # ---- four: the sheet for the set ----
@@ -179,7 +184,8 @@ def _repeat_by_keys(hand: Hand) -> None:
 
 def _second_shot_plays(page: Any) -> bool:
     """It plays, is to be repeated, and has come from the second shot's start."""
-    on = page.locator("#loop").get_attribute("aria-pressed") == "true" and _button(Hand(page), "Pause").count() == 1
+    loop, pause = page.locator("#loop"), _button(Hand(page), "Pause")
+    on = comes(page, lambda: loop.get_attribute("aria-pressed") == "true" and pause.count() == 1)  # a tap is a click a little later
     plays = comes(page, lambda: page.evaluate("+document.querySelector('#scrub').value") > SECOND_SHOT_S + 0.1)
     return on and plays and comes(page, lambda: page.url.endswith(f"#t={SECOND_SHOT_S}"))
 

@@ -18,7 +18,7 @@ from reelscope.document.report.parts import At, Command, hint_parts
 from reelscope.document.report.tables import sound
 from reelscope.document.schema import Document, ModelInfo, Series
 from tests.document.fixtures import SHA, entry, full_document, keyframes_of
-from tests.document.report.asking import told
+from tests.document.report.asking import comes, told
 from tests.document.report.conftest import PHONE, Opens
 from tests.document.report.spoken import spoken
 
@@ -233,7 +233,7 @@ def test_times_seek_and_commands_are_copied(opens: Opens, size: tuple[int, int])
     assert told(page, "sha256 of")
     assert page.evaluate("navigator.clipboard.readText()") == SHA
     page.locator(".swatches button").first.click()
-    assert told(page, "copied")
+    assert comes(page, lambda: re.fullmatch("#[0-9a-f]{6} copied", page.locator("#said").inner_text()))
     assert re.fullmatch("#[0-9a-f]{6}", page.evaluate("navigator.clipboard.readText()"))
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from reelscope.document.report import render_report
 from tests.document.fixtures import keyframes_of
+from tests.document.report.asking import comes
 from tests.document.report.conftest import Opens
 from tests.document.report.spoken import spoken
 
@@ -20,8 +21,8 @@ pytestmark = pytest.mark.system
 def opened(opens: Opens, address: str = "") -> Page:
     document = spoken()
     page = opens(render_report(document, keyframes=keyframes_of(document)), reduced_motion="reduce")
-    if address:
-        page.goto(page.url + address)
+    if address:  # until the page has heard of it: its own listener is before this one
+        page.evaluate("(to) => new Promise((done) => { addEventListener('hashchange', done, {once: true}); location.hash = to; })", address)
     return page
 
 
@@ -100,8 +101,7 @@ def test_a_link_to_nowhere_does_no_harm(opens: Opens, address: str) -> None:
 def test_all_keys_are_told(opens: Opens) -> None:
     page = opened(opens)
     page.keyboard.press("?")
-    told = page.locator("#keys").inner_text()
     for words in ("Play or pause", "A frame back", "The next shot", "Copy a link to this moment"):
-        assert words in told
+        assert comes(page, lambda words=words: words in page.locator("#keys").inner_text()), words
     page.keyboard.press("Escape")
     assert not page.locator("#keys").is_visible()

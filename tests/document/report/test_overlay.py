@@ -18,6 +18,7 @@ from reelscope.document.report.overlay import HIDDEN, LAYERS, overlay
 from reelscope.document.report.tables import shots
 from reelscope.document.schema import Document, Segment, Series, Summary, Track, TrackPoint
 from tests.document.fixtures import empty_document, entry, full_document
+from tests.document.report.asking import WITHIN_S, told
 from tests.document.report.conftest import PHONE, Opens
 
 if TYPE_CHECKING:
@@ -202,7 +203,7 @@ ANY = f"() => {{ const pen = ({PIXELS})(); return pen.getImageData(0, 0, pen.can
 
 
 def comes_to(page: Page, expression: str, argument: Any = None, *, wanted: Any = True) -> bool:
-    until = time.monotonic() + 20
+    until = time.monotonic() + WITHIN_S
     while page.evaluate(expression, argument) != wanted:
         if time.monotonic() > until:
             return False
@@ -277,7 +278,7 @@ def test_a_layer_that_is_missing_says_why(opens: Opens) -> None:
     assert chip.get_attribute("aria-disabled") == "true"
     assert chip.get_attribute("title") == "Pose: the model </b> does not load"
     chip.click(force=True)
-    assert page.locator("#said").inner_text() == "Pose: the model </b> does not load"
+    assert told(page, "Pose: the model </b> does not load")
     assert chip.get_attribute("aria-pressed") == "false"
 
 

@@ -14,6 +14,7 @@ import pytest
 from reelscope.document.report import render_report
 from reelscope.document.report.beside import clip_address
 from reelscope.document.schema import Document
+from tests.browser import PATIENT_MS
 from tests.clips import tone, write_clip
 from tests.document.fixtures import full_document, keyframes_of
 from tests.document.report.clips import FRAMES, KINDS, READ, Numbered, document_of, numbered, pattern, serving
@@ -27,7 +28,7 @@ READY = "() => document.querySelector('#video').readyState >= 2 && document.quer
 HOSTILE = "my \"clip\" #1 100% 'ok' & <b>\n\u00fc?x=y;.mp4"
 
 
-def comes_to(page: Page, condition: str, wanted: Any = True, within_s: float = 30) -> bool:
+def comes_to(page: Page, condition: str, wanted: Any = True, within_s: float = PATIENT_MS / 1000) -> bool:
     """Whether an expression comes to a value. Asked from here: Playwright's own waiting polls by eval, which the policy forbids."""
     until = time.monotonic() + within_s
     while page.evaluate(condition) != wanted:
@@ -60,6 +61,7 @@ def look(browser: Browser) -> Iterator[Looks]:
     def go(address: str, *, size: tuple[int, int] = DESKTOP, missing: bool = False, **more: Any) -> Page:
         context = browser.new_context(viewport={"width": size[0], "height": size[1]}, **more)
         contexts.append(context)
+        context.set_default_timeout(PATIENT_MS)
         page = context.new_page()
         told = lambda text: said.append(text) if not (missing and "ERR_FILE_NOT_FOUND" in text) else None  # noqa: E731
         page.on("console", lambda message: told(message.text))
@@ -92,7 +94,7 @@ def test_every_shot_starts_with_the_frame_that_the_document_names(clips: tuple[d
         page.evaluate("t => { location.hash = `t=${t}`; }", one.times[number])
         shows = f"Math.abs(({READ})() - {number}) <= {near}"
         assert comes_to(page, shows), f"frame {number} at {one.times[number]} s: {page.evaluate(READ)} is shown"
-        assert page.evaluate("+document.querySelector('#scrub').value") == pytest.approx(one.times[number], abs=1e-4)
+        assert comes_to(page, f"Math.abs(document.querySelector('#scrub').value - {one.times[number]}) < 1e-4")
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if "B-frames" not in kind])
@@ -129,18 +131,26 @@ def test_while_it_plays_the_playhead_is_with_the_frame(clips: tuple[dict[str, Nu
         """() => {
           const video = document.querySelector("#video"), scrub = document.querySelector("#scrub");
           window.seen = [];
-          const frame = (now, told) => { seen.push([told.mediaTime, +scrub.value]); video.requestVideoFrameCallback(frame); };
+          const frame = (now, told) => { // not what comes when it was paused already: a busy machine may have shown a few more by then
+            if (!video.paused) seen.push([told.mediaTime, +scrub.value]);
+            video.requestVideoFrameCallback(frame);
+          };
           video.requestVideoFrameCallback(frame);
         }"""
     )
-    page.keyboard.press(" ")
-    assert comes_to(page, "seen.length > 20")
+    while True:  # a busy machine shows few of its frames: then from the start again
+        page.keyboard.press(" ")
+        assert comes_to(page, "seen.length > 20 || document.querySelector('#video').ended")
+        if page.evaluate("seen.length > 20"):
+            break
+        page.keyboard.press("Home")
+        assert comes_to(page, READ, 0)
     page.keyboard.press(" ")
     seen = page.evaluate("seen")[2:]  # the first may be the one that stood there
     begin = 2.0 if kind == "begins at 2 s" else 0.0
     longest = max(b - a for a, b in zip(one.times, one.times[1:], strict=False))
     assert max(abs(media - begin - at) for media, at in seen) <= longest + 0.002
-    assert seen[-1][1] > seen[0][1]
+    assert len({at for _, at in seen}) > 1
 
 
 def test_it_plays_from_disk_whatever_the_file_is_called(tmp_path: Path, look: Looks) -> None:
@@ -175,6 +185,7 @@ def test_an_address_is_relative_quoted_and_tells_no_folder_of_the_machine(tmp_pa
 
 def test_without_the_clip_keyframes_stand_in_and_the_time_runs(tmp_path: Path, look: Looks) -> None:
     document = full_document()
+    document.media.duration_s = 3600.0  # it does not end while this looks at it
     page = look(written(tmp_path, document))
     assert "keyframes stand in" in page.locator("#no-clip").inner_text()
     assert page.locator("#mute").is_disabled()
@@ -231,19 +242,25 @@ def test_one_shot_is_repeated(clips: tuple[dict[str, Numbered], str], look: Look
     assert comes_to(page, READ, 24)
     page.evaluate(
         """() => {
-          window.lows = 0; window.most = 0; let before = 0;
-          const scrub = document.querySelector("#scrub"), video = document.querySelector("#video");
+          window.lasts = []; window.sent = []; let before = 0; // the last frame of every round, and where the clip is sent
+          const video = document.querySelector("#video");
           const frame = (now, told) => {
-            if (told.mediaTime < before - 0.1) lows += 1;
-            before = told.mediaTime; most = Math.max(most, before);
+            if (told.mediaTime < before - 0.1) lasts.push(before);
+            before = told.mediaTime;
             video.requestVideoFrameCallback(frame);
           };
           video.requestVideoFrameCallback(frame);
+          const { get, set } = Object.getOwnPropertyDescriptor(HTMLMediaElement.prototype, "currentTime");
+          Object.defineProperty(video, "currentTime", { get, set(to) { sent.push(to); set.call(video, to); } });
         }"""
     )
     page.keyboard.press("r")  # who asks to see a shot again wants it to play
-    assert comes_to(page, "lows >= 2")
-    assert page.evaluate("most") < one.times[29] + 0.07, "at most a frame or two of the next shot on a busy machine"
+    # A machine that is held up for a moment plays on beyond the shot's end: in some rounds, not in all.
+    assert comes_to(page, f"lasts.filter((last) => last < {one.times[29]} + 0.07).length >= 2"), page.evaluate("lasts")
+    page.evaluate("() => { window.stalled = sent.length; for (const end = performance.now() + 1200; performance.now() < end;); }")
+    assert comes_to(page, "sent.length >= stalled + 2")
+    sent = page.evaluate("sent")
+    assert sent == pytest.approx([one.times[12]] * len(sent), abs=0.005), "never another shot"
     assert page.evaluate("+document.querySelector('#scrub').value") >= one.times[12] - 0.001
 
 
@@ -260,7 +277,7 @@ def test_its_controls_are_accessible(tmp_path: Path, look: Looks, size: tuple[in
 def test_a_phone_keeps_most_of_its_height_for_the_page(tmp_path: Path, look: Looks) -> None:
     page = look(written(tmp_path, full_document()), size=PHONE)
     left = "() => 1 - document.querySelector('#stage').getBoundingClientRect().bottom / innerHeight"
-    page.evaluate("scrollTo(0, 600)")
+    page.evaluate("scrollTo({ top: 600, behavior: 'instant' })")
     assert page.evaluate(left) > 0.55
     page.locator("#fold").click()
     assert page.evaluate(left) > 0.85

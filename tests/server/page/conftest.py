@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.browser import chromium
+from tests.browser import PATIENT_MS, chromium
 from tests.server.page.fake_api import Fake, serving
 from tests.server.page.scene import DESKTOP, Opened
 
@@ -35,6 +35,7 @@ def tab(browser: Browser, fake: Fake) -> Iterator[Callable[..., Opened]]:
     def open_tab(size: tuple[int, int] = DESKTOP, scheme: str = "light", **more: Any) -> Opened:
         context = browser.new_context(viewport={"width": size[0], "height": size[1]}, color_scheme=scheme, **more)  # type: ignore[arg-type]
         contexts.append(context)
+        context.set_default_timeout(PATIENT_MS)
         opened = Opened(context.new_page(), fake.base)
         opened.page.on("console", lambda message: opened.said.append(f"{message.type}: {message.text}"))
         opened.page.on("pageerror", lambda error: opened.said.append(str(error)))

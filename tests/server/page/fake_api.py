@@ -313,7 +313,7 @@ def serving(fake: Fake, port: int = 0) -> Iterator[str]:
         server = uvicorn.Server(uvicorn.Config(fake.app(), log_level="critical", lifespan="off", ws="none", timeout_graceful_shutdown=1))
         thread = threading.Thread(target=server.run, args=([listening],), name="fake-api")
         thread.start()
-        until = time.monotonic() + 30
+        until = time.monotonic() + 120
         while not server.started and thread.is_alive() and time.monotonic() < until:
             time.sleep(POLL_S)
         try:

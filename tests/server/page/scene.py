@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 PHONE, TABLET, DESKTOP = (360, 740), (768, 1000), (1300, 900)
-WITHIN_S = 30.0
+WITHIN_S = 120.0
 HOSTILE = "<img src=x onerror=\"document.title='taken'\"><script>document.title='taken'</script>"
 
 PROBES = Path(__file__).with_name("probes.js").read_text(encoding="utf-8")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -27,6 +28,7 @@ def test_the_list_lives_and_is_searched_filtered_and_paged(tab: Callable[..., Op
     assert comes(page, lambda: rows.count() == 5)
     assert page.get_by_role("button", name="Older").get_attribute("aria-disabled") == "true"
     page.get_by_role("button", name="Newer").click()
+    assert comes(page, lambda: "21–40 of 45" in page.locator("#said").inner_text())  # else it is told together with what follows
     page.locator("#q").fill("CLIP-07")
     assert comes(page, lambda: rows.count() == 1)
     assert comes(page, lambda: page.locator("#said").inner_text() == "1 analysis")
@@ -88,16 +90,18 @@ def test_an_analysis_is_watched_to_its_report(tab: Callable[..., Opened], fake: 
     page.go(f"#/a/{id}")
     assert sees(page, "Waiting in the queue")
     assert sees(page, "1 clip ahead · no estimate yet (no clip was analysed here yet)")
-    fake.run(id, 0.3, 40, cut_analysis="ok")
-    bar = page.locator("main [role=progressbar]")
-    assert comes(page, lambda: bar.get_attribute("aria-valuenow") == "30")
-    assert sees(page, "about 40 s left (from 12 earlier clips)")
-    assert comes(page, lambda: "25 percent" in page.locator("#said").inner_text())
-    assert "Cuts and shots\nMeasured\n1.5 s" in page.locator(".meters").inner_text()
     page.evaluate(
         "const place = document.getElementById('said'); window.told = [];"
         "new MutationObserver(() => told.push(place.textContent)).observe(place, {childList: true})"
     )
+    fake.run(id, 0.3, 40, cut_analysis="ok")
+    bar = page.locator("main [role=progressbar]")
+    assert comes(page, lambda: bar.get_attribute("aria-valuenow") == "30")
+    assert sees(page, "about 40 s left (from 12 earlier clips)")
+    for words in ("25 percent", "clip.mp4: Running"):  # each stands only until the next is told
+        assert comes(page, lambda words=words: words in page.evaluate("told.join()")), words
+    assert "Cuts and shots\nMeasured\n1.5 s" in page.locator(".meters").inner_text()
+    page.evaluate("told.length = 0")
     for share in (0.31, 0.33, 0.36, 0.4, 0.5):
         fake.run(id, share)
         assert comes(page, lambda share=share: bar.get_attribute("aria-valuenow") == str(round(share * 100)))
@@ -108,6 +112,7 @@ def test_an_analysis_is_watched_to_its_report(tab: Callable[..., Opened], fake: 
     fake.end(id, started_at=datetime.now(UTC) - timedelta(seconds=10))
     assert sees(page, "reelscope models pull age-utkface")
     assert sees(page, "18 of 19 measured")
+    assert comes(page, lambda: page.locator(".story li").count() == 5)
     assert [e.split("\n")[-1] for e in page.locator(".story li").all_inner_texts()] == [
         "Handed in, waits in the queue",
         "Begun by box-1",
@@ -157,10 +162,15 @@ def test_cancel_and_delete_are_asked_for_twice(tab: Callable[..., Opened], fake:
     assert page.locator("dialog").is_hidden()
     assert focused(page) == "Cancel"
     assert fake.jobs[id].state == "running"
-    button.click()
+
+    def click() -> None:  # it takes another click when the page has taken the last answer
+        assert comes(page, lambda: button.get_attribute("aria-disabled") is None)
+        button.click()
+
+    click()
     page.keyboard.press("Escape")
     assert fake.jobs[id].state == "running"
-    button.click()
+    click()
     page.get_by_role("button", name="Cancel the analysis").click()
     assert sees(page, "Cancelled", ".kicker")
     assert fake.jobs[id].state == "cancelled"
@@ -195,6 +205,7 @@ def test_what_failed_says_why_and_is_tried_again(tab: Callable[..., Opened], fak
     page.go(f"#/a/{file}")
     page.get_by_role("button", name="Analyse again").click()
     assert sees(page, "film.mp4", ".rows")
+    assert comes(page, lambda: len(fake.received) == 2)
     sent = fake.received[1]
     assert (sent["name"], sent["bytes"], sent["request"]) == ("film.mp4", 17, {"priority": 5, "fresh": True})
 
@@ -204,11 +215,16 @@ def test_nothing_is_asked_while_nobody_looks(tab: Callable[..., Opened], fake: F
     fake.run(id, 0.3)
     page = tab()
     page.clock.install()
+    going: list[Any] = []  # requests on their way
+    page.page.on("request", lambda request: going.append(request))
+    for end in ("requestfinished", "requestfailed"):
+        page.page.on(end, lambda request: request in going and going.remove(request))
     page.go(f"#/a/{id}")
     assert sees(page, "30 %")
+    assert sees(page, "Watching and listening", ".story")  # the stream is open
     page.evaluate("Object.defineProperty(document, 'hidden', {value: true, configurable: true})")
     look_now(page)
-    page.wait_for_timeout(50)  # what was on its way
+    assert comes(page, lambda: not going)
     streams = fake.asked.count(f"GET /analyses/{id}/events")
     fake.run(id, 0.6)
     fake.tell(id, "log", level="info", message="told while nobody looked")
@@ -216,7 +232,7 @@ def test_nothing_is_asked_while_nobody_looks(tab: Callable[..., Opened], fake: F
     for _ in range(4):  # it looks every three seconds
         page.clock.run_for(5000)
         page.wait_for_timeout(50)
-    assert len(fake.asked) == before
+    assert len(fake.asked) == before and not going
     assert "30 %" in page.locator("main").inner_text()
     page.evaluate("Object.defineProperty(document, 'hidden', {value: false, configurable: true})")
     look_now(page)

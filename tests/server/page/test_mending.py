@@ -17,6 +17,7 @@ from reelscope.config import Settings
 from reelscope.document.schema import Document
 from reelscope.server.app import create_app
 from reelscope.server.jobs import Made
+from tests.browser import PATIENT_MS
 from tests.document.fixtures import keyframes_of
 from tests.document.report.spoken import spoken
 from tests.server.places import until
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 pytestmark = pytest.mark.system
+
+PATIENT: Any = {"trust_env": False, "timeout": PATIENT_MS / 1000}
 
 
 @dataclass
@@ -35,11 +38,11 @@ class Place:
     id: str
 
     def correct(self, *edits: dict[str, Any], author: str) -> None:
-        answer = httpx.post(f"{self.url}/analyses/{self.id}/corrections", json={"edits": [*edits], "author": author}, trust_env=False)
+        answer = httpx.post(f"{self.url}/analyses/{self.id}/corrections", json={"edits": [*edits], "author": author}, **PATIENT)
         assert answer.status_code == 201, answer.text
 
     def document(self, *, corrected: bool = False) -> Document:
-        answer = httpx.get(f"{self.url}/analyses/{self.id}/document", params={"corrected": "true"} if corrected else {}, trust_env=False)
+        answer = httpx.get(f"{self.url}/analyses/{self.id}/document", params={"corrected": "true"} if corrected else {}, **PATIENT)
         return Document.model_validate(answer.json())
 
 
@@ -56,7 +59,7 @@ def place(tmp_path: Path) -> Iterator[Place]:
         until(lambda: serving.started, lambda: "the server did not start")
         url = f"http://127.0.0.1:{serving.servers[0].sockets[0].getsockname()[1]}"
         (roots / "clip.mp4").write_bytes(b"\x00\x00\x00\x18ftypmp42" + bytes(range(256)) * 40)
-        accepted = httpx.post(f"{url}/analyses", json={"path": str(roots / "clip.mp4")}, trust_env=False)
+        accepted = httpx.post(f"{url}/analyses", json={"path": str(roots / "clip.mp4")}, **PATIENT)
         yield Place(url, _finished(app, accepted.json()["id"]))
     finally:
         serving.should_exit = True
@@ -84,6 +87,7 @@ def report(browser: Browser, place: Place) -> Iterator[Callable[..., Page]]:
     def open_report(**more: Any) -> Page:
         context = browser.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce", **more)
         contexts.append(context)
+        context.set_default_timeout(PATIENT_MS)
         page = context.new_page()
         page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
         page.on("pageerror", lambda error: said.append(str(error)))
@@ -121,7 +125,7 @@ def test_a_word_is_mended_and_the_measurement_stays(place: Place, report: Callab
     measured, shown = place.document(), place.document(corrected=True)
     assert "nobody" in measured.analyzers["speech_transcription"].segments[0].text  # type: ignore[attr-defined]
     assert "somebody" in shown.analyzers["speech_transcription"].segments[0].text  # type: ignore[attr-defined]
-    subtitles = httpx.get(f"{place.url}/analyses/{place.id}/export/srt", params={"file": "speech.srt"}, trust_env=False).text
+    subtitles = httpx.get(f"{place.url}/analyses/{place.id}/export/srt", params={"file": "speech.srt"}, **PATIENT).text
     assert "somebody" in subtitles and "nobody" not in subtitles
 
 
@@ -165,7 +169,7 @@ def test_only_what_was_mended_at_a_place_is_told_there(place: Place, report: Cal
         {"kind": "shot", "field": "transition", "start_s": place.document().shots[1].start_s, "end_s": place.document().shots[1].end_s,
          "was": "cut", "now": "fade"},
     ):  # fmt: skip
-        answer = httpx.post(f"{place.url}/analyses/{place.id}/corrections", json={"edits": [edit], "author": "Ada"}, trust_env=False)
+        answer = httpx.post(f"{place.url}/analyses/{place.id}/corrections", json={"edits": [edit], "author": "Ada"}, **PATIENT)
         assert answer.status_code == 201, answer.text
     page = report()
     page.keyboard.press("e")

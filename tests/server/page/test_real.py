@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.browser import PATIENT_MS
 from tests.server.conftest import Served
 from tests.server.page.scene import Opened, comes, focused, look_now, sees
 from tests.server.places import CHEAP, small_clip
@@ -25,6 +26,7 @@ def test_a_clip_from_its_upload_to_its_report(browser: Browser, serve: Callable[
     server.ready()
     clip = small_clip(tmp_path)
     context = browser.new_context(viewport={"width": 1300, "height": 900})
+    context.set_default_timeout(PATIENT_MS)
     page = Opened(context.new_page(), server.url.rstrip("/"))
     page.page.on("console", lambda message: page.said.append(f"{message.type}: {message.text}"))
     page.page.on("pageerror", lambda error: page.said.append(str(error)))

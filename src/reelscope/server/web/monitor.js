@@ -237,8 +237,10 @@ export const monitor = (main) => {
   };
 
   const check = async () => {
+    const before = latest;
     try {
-      draw(await call("GET", "/monitor", { signal: closing.signal }));
+      const now = await call("GET", "/monitor", { signal: closing.signal });
+      if (latest === before) draw(now); // else the stream has told something newer while this was on its way
       refs.trouble.replaceChildren();
       return true;
     } catch (error) {

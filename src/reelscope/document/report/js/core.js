@@ -81,8 +81,8 @@ const playhead = (() => {
     if (!playing) return;
     if (!source) {
       const now = wall.now();
-      if (now >= duration) { set(duration, "play"); playhead.pause(); return; }
       set(now, "play");
+      if (t >= duration) { playhead.pause(); return; } // unless a shot is repeated: then it is back at its start
     }
     frame = requestAnimationFrame(run);
   };
@@ -167,9 +167,9 @@ addEventListener("keydown", (event) => {
 });
 
 // ---- a link to a moment: #t=12.3 ---------------------------------------------------------------------------------------------
-const linked = () => { const found = /(?:^#|&)t=(\d+(?:\.\d+)?)/.exec(location.hash); return found ? Math.min(duration, +found[1]) : null; };
+const linked = (address) => { const found = /(?:^#|&)t=(\d+(?:\.\d+)?)/.exec(new URL(address).hash); return found ? Math.min(duration, +found[1]) : null; };
 const linkTo = (t) => `${location.href.split("#")[0]}#t=${Math.round(t * 1000) / 1000}`;
-addEventListener("hashchange", () => { const t = linked(); if (t !== null) playhead.seek(t); });
+addEventListener("hashchange", (event) => { const t = linked(event.newURL); if (t !== null) playhead.seek(t); }); // by now our own late link may stand in the address
 let linkedAt = 0, linkLater = 0; // browsers refuse more than some ten of these a second
 const writeLink = (t) => { // of the moment that was asked for; by now the clip may play
   linkedAt = performance.now();

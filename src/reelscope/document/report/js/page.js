@@ -52,6 +52,6 @@
   help.addEventListener("click", (event) => { if (event.target === help || event.target.closest("[data-close]")) help.close(); });
   $$("[data-keys]").forEach((button) => button.addEventListener("click", () => help.showModal()));
 
-  const first = linked();
+  const first = linked(location.href);
   if (first !== null) playhead.seek(first);
 }

@@ -6,7 +6,7 @@ const stage = $("#stage"), video = $("#video");
   const tells = "requestVideoFrameCallback" in video; // which frame is on the screen
   const HAIR = 0.001; // a browser that is sent to a frame's very time may round to the frame before; no frame is as short as this
   const SETTLED_MS = 2000; // for the first frame to be told; a page in the background is told none
-  const UNTOLD_MS = 80; // after a seek to the frame that is shown already nothing is told
+  const UNTOLD_MS = 80, UNTOLD_FRAMES = 5; // after a seek to the frame that is shown already nothing is told
   const STALLED_MS = 300; // without a frame the clip's own clock goes on: sound alone, slides
   let there = false; // a clip is loaded
   let sees = false; // and its picture plays
@@ -16,19 +16,31 @@ const stage = $("#stage"), video = $("#video");
   let heard = 0, rate = 1, turn = 0, blob = null, creeping = false;
 
   // ---- the clip as what the playhead runs by -----------------------------------------------------------------------------------
+  // Acts where no frame is told for so long, and over so many pictures of the page: after a stall its clock is ahead of what it is told.
+  // A page in the background draws no pictures. Gives what calls it off.
+  const untold = (ms, act) => {
+    const since = performance.now();
+    let timer = 0, id = 0, drawn = 0;
+    const picture = () => {
+      drawn += 1;
+      if (drawn > UNTOLD_FRAMES && performance.now() - since >= ms) act(); else id = requestAnimationFrame(picture);
+    };
+    if (document.hidden) timer = setTimeout(act, ms); else id = requestAnimationFrame(picture);
+    return () => { clearTimeout(timer); cancelAnimationFrame(id); };
+  };
   const landed = (at) => new Promise((done) => { // goes there; the time of the frame that is shown then
-    let timer = 0;
-    const id = video.requestVideoFrameCallback((_, told) => { clearTimeout(timer); shown = told.mediaTime; done(shown); });
-    video.addEventListener("seeked", () => { timer = setTimeout(() => { video.cancelVideoFrameCallback(id); done(shown); }, UNTOLD_MS); }, { once: true });
+    let told = false, forget = () => {};
+    const id = video.requestVideoFrameCallback((_, frame) => { told = true; forget(); shown = frame.mediaTime; done(shown); });
+    video.addEventListener("seeked", () => { if (!told) forget = untold(UNTOLD_MS, () => { video.cancelVideoFrameCallback(id); done(shown); }); }, { once: true });
     video.currentTime = Math.max(0, at);
   });
 
   // Where frames have no common length, Chromium takes a mean for it when it seeks: it may land a frame or two early, and some frames
   // it never lands on. It shows every one when it plays. So there the last bit of the way is played, slowly and without sound.
-  const SPEEDS = [0.25, 0.125, 0.0625], PATIENCE_MS = 500, GIVEN_UP_MS = 5000;
+  const SPEEDS = [0.25, 0.125, 0.0625, 0.0625, 0.0625], PATIENCE_MS = 500, GIVEN_UP = 10; // so many times of patience: a stall counts as one
   const creep = (mine, until, slow = SPEEDS[1]) => new Promise((done) => {
-    const silent = video.muted, began = performance.now();
-    let id = 0;
+    const silent = video.muted;
+    let id = 0, looks = 0;
     const end = (frame) => {
       clearInterval(hurry);
       video.cancelVideoFrameCallback(id);
@@ -40,7 +52,7 @@ const stage = $("#stage"), video = $("#video");
     };
     const hurry = setInterval(() => { // a frame that stands for long
       if (mine !== turn) end(null);
-      else if (video.ended || performance.now() - began > GIVEN_UP_MS) end(shown);
+      else if (video.ended || ++looks > GIVEN_UP) end(shown);
       else video.playbackRate = Math.min(4, video.playbackRate * 2);
     }, PATIENCE_MS);
     const see = (_, told) => {
@@ -153,8 +165,8 @@ const stage = $("#stage"), video = $("#video");
   video.addEventListener("loadeddata", () => {
     sees = video.videoWidth > 0;
     if (!tells || !sees || shown !== null) { settle(shown); return; }
-    const timer = setTimeout(() => { video.cancelVideoFrameCallback(id); settle(null); }, SETTLED_MS);
-    const id = video.requestVideoFrameCallback((_, told) => { clearTimeout(timer); settle(told.mediaTime); });
+    const forget = untold(SETTLED_MS, () => { video.cancelVideoFrameCallback(id); settle(null); });
+    const id = video.requestVideoFrameCallback((_, told) => { forget(); settle(told.mediaTime); });
   });
   video.addEventListener("error", () => {
     const was = there, name = blob ? blob.name : facts.name;
@@ -256,22 +268,24 @@ const stage = $("#stage"), video = $("#video");
 
   // ---- one shot again and again ----------------------------------------------------------------------------------------------------
   const loop = $("#loop");
-  let again = 0;
-  const looped = () => { // the shot's last frame keeps its time, and the next shot's first one is not seen
+  let again = 0, round = null; // the shot that is repeated: the one somebody went to, also where a busy machine has played on beyond it
+  const looped = (why) => { // the shot's last frame keeps its time, and the next shot's first one is not seen
     clearTimeout(again);
     again = 0;
-    const shot = loop.getAttribute("aria-pressed") === "true" && playhead.playing ? data.shots[shotAt(playhead.t)] : null;
-    if (!shot || playhead.t < shot.e - 1.5 / fps) return;
-    again = setTimeout(() => playhead.seek(shot.s, { reveal: false }), Math.max(0, ((shot.e - playhead.t) / rate) * 1000 - 20));
+    if (why !== "play") round = data.shots[shotAt(playhead.t)] ?? null;
+    if (!round || !playhead.playing || loop.getAttribute("aria-pressed") !== "true" || playhead.t < round.e - 1.5 / fps) return;
+    const back = () => playhead.seek(round.s, { reveal: false });
+    if (!there && playhead.t >= duration) back(); else again = setTimeout(back, Math.max(0, ((round.e - playhead.t) / rate) * 1000 - 20));
   };
   loop.addEventListener("click", () => { // who asks to see a shot again wants it to play
     const on = loop.getAttribute("aria-pressed") !== "true";
     loop.setAttribute("aria-pressed", String(on));
+    looped("state");
     if (on) playhead.play();
   });
   key("r", "Repeat the shot", () => { if (!loop.disabled) { loop.click(); say(loop.getAttribute("aria-pressed") === "true" ? "Repeats the shot" : "Repeats no more"); } });
   video.addEventListener("ended", () => {
-    const shot = loop.getAttribute("aria-pressed") === "true" && playhead.playing ? data.shots.at(-1) : null;
+    const shot = loop.getAttribute("aria-pressed") === "true" && playhead.playing ? (round ?? data.shots.at(-1)) : null;
     clearTimeout(again);
     playhead.ended();
     if (shot) { playhead.seek(shot.s, { reveal: false }); playhead.play(); }
@@ -293,7 +307,7 @@ const stage = $("#stage"), video = $("#video");
       clocked = requestAnimationFrame(clockwork);
     }
     if (!still.hidden || !there) show(t);
-    looped();
+    looped(why);
   });
 
   // ---- folded on small screens, and how much of the page lies under it ---------------------------------------------------------------
