@@ -106,7 +106,7 @@ def reading(document: Document, path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except (ReelscopeError, MemoryError):
+    except (ReelscopeError, MemoryError, OSError, RuntimeError):  # nothing that the kind of a value leads to
         raise
     except Exception as error:
         from reelscope.analyzers.schema import wrong_field
