@@ -31,17 +31,22 @@ def own() -> Iterator[Postgres]:
 
 def test_workers_wait_for_it_and_nothing_is_lost(own: Postgres, tmp_path: Path) -> None:
     clip = small_clip(tmp_path)
-    waits = tmp_path / "waits.mp4"
-    waits.write_bytes(clip.read_bytes())
+    waits, held = tmp_path / "waits.mp4", tmp_path / "held.mp4"
+    for copy in (waits, held):
+        copy.write_bytes(clip.read_bytes())
     with own.database() as url, place(tmp_path / "data", url) as here, here.workers(2, command=BROKEN) as supervisor:
+        here.hold.touch()  # some are on their way each time, however long this process looks elsewhere
         stays = here.put(waits)
-        jobs = [here.put(clip) for _ in range(12)]
+        jobs = [here.put(held) for _ in range(12)]
         until(lambda: sum(w.state == "ready" for w in here.fleet.all()) == 2)  # one that starts meanwhile ends and is started again
         for _ in range(2):
             until(lambda: here.now(stays).state == "running" and any(here.now(job).state == "running" for job in jobs))
             own.stop()
+            here.hold.unlink()
             time.sleep(3.0)  # longer than any request waits for it, and the claims and commits of these seconds all break off
+            here.hold.touch()
             own.start()
+        here.hold.unlink()
         ended = here.ended(*jobs)
         assert [(job.state, job.error) for job in ended] == [("done", None)] * 12
         for job in jobs:
