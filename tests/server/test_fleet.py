@@ -50,6 +50,35 @@ def test_a_worker_without_a_beat_is_gone_and_its_jobs_wait_again(here: Place, tm
     lock.close()
 
 
+def test_who_did_not_look_for_long_judges_nobody_by_its_silence(here: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The machine slept, or the database was away: nobody could beat, and the first one awake must not bury the others."""
+    clock = [0.0]
+    monkeypatch.setattr(fleet.time, "clock_gettime", lambda which: clock[0])
+    lock = WorkerLock(here.data_dir, "w1")
+    here.fleet.enter("w1", restarts=0)
+    for gap, age, gone in [
+        (0.0, 0.0, []),
+        (fleet.LEASE_S * 1.5, fleet.LEASE_S * 1.5, []),
+        (fleet.LEASE_S * 0.4, fleet.LEASE_S * 1.9, []),
+        (fleet.LEASE_S * 0.4, fleet.LEASE_S * 2.3, []),
+        (fleet.LEASE_S * 0.3, fleet.LEASE_S * 2.6, ["w1"]),  # it had its time to beat
+    ]:
+        clock[0] += gap
+        silent_for(here, "w1", age)
+        assert here.fleet.look() == gone
+    lock.close()
+
+
+def test_who_is_dead_by_its_lock_is_buried_however_late(here: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(fleet.time, "clock_gettime", lambda which: clock[0])
+    here.fleet.enter("w1", restarts=0)  # nobody holds its lock
+    assert here.fleet.look() == []
+    clock[0] += fleet.LEASE_S
+    silent_for(here, "w1", fleet.LEASE_S)
+    assert here.fleet.look() == ["w1"]
+
+
 def test_a_worker_of_another_machine_has_no_lock_here(here: Place) -> None:
     here.fleet.enter("far", restarts=0)
     here.database.write(lambda c: c.execute(sa.update(workers).where(workers.c.id == "far").values(host="elsewhere")))

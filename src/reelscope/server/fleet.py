@@ -12,6 +12,7 @@ import logging
 import os
 import re
 import socket
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,7 @@ BEAT_S = 1.0
 # A worker that is only slow (swapping, a stopped virtual machine) must not be thought lost; a lost one's clips should go on within the
 # minute. The fence makes the first mistake harmless, it only costs work that is done twice.
 LEASE_S = 20.0
+CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # goes on while the machine sleeps, where there is such a clock
 # A worker that died of itself is its supervisor's to bury, who looks five times a second and knows how it died: whether that is a strike.
 GRACE_S = 3.0
 GONE_KEPT_S = 3600.0  # rows of workers that are gone stay this long, for the monitor
@@ -108,6 +110,8 @@ class Fleet:
 
     def __init__(self, database: Database, jobs: Jobs, data_dir: Path) -> None:
         self.database, self.jobs, self.data_dir = database, jobs, data_dir
+        self._looked: float | None = None
+        self._lenient_until = 0.0
 
     def enter(self, worker: str, *, restarts: int) -> None:
         """A worker is there and begins to load."""
@@ -154,7 +158,8 @@ class Fleet:
     def look(self) -> list[str]:
         """Bury those that are gone, whoever they worked for; returns their ids. Any process may do it, at any time."""
         rows = {w.id: w for w in self.all()}
-        gone = [w.id for w in rows.values() if w.state != "gone" and self._is_gone(w)]
+        lenient = self._is_late()
+        gone = [w.id for w in rows.values() if w.state != "gone" and self._is_gone(w, lenient=lenient)]
         buried = {w.id for w in rows.values() if w.state == "gone"}
         left = {e for e in self.jobs.durable.pending() if e not in rows or e in buried} - {*gone}  # buried, but not to the end
         left |= self.jobs.holders() & buried  # claimed a job after that, before it knew
@@ -167,8 +172,16 @@ class Fleet:
         self.database.write(lambda c: c.execute(old))
         return gone
 
-    def _is_gone(self, worker: Worker) -> bool:
-        if worker.beat_age_s >= LEASE_S:
+    def _is_late(self) -> bool:
+        """Whether the silence of others may be our own: this process stood still or could not ask, as may they. They get a lease then."""
+        at = time.clock_gettime(CLOCK)
+        if self._looked is not None and at - self._looked > LEASE_S / 2:
+            self._lenient_until = at + LEASE_S
+        self._looked = at
+        return at < self._lenient_until
+
+    def _is_gone(self, worker: Worker, *, lenient: bool) -> bool:
+        if worker.beat_age_s >= LEASE_S and not lenient:
             return True
         here = worker.data_dir == str(self.data_dir) and worker.host == socket.gethostname()
         return here and worker.beat_age_s >= GRACE_S and WorkerLock.free(self.data_dir, worker.id)
