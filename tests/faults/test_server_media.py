@@ -8,7 +8,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from reelscope.errors import NotApplicable
 from reelscope.media.probe import probe
+from reelscope.media.sound import decode_sound
 from tests.faults.mutants import Bulk, Mutants, asked_of, complaints
 from tests.faults.siege import Kind, Posters, siege
 
@@ -66,3 +68,15 @@ def test_a_sound_track_without_a_rate_is_left_out(tmp_path: Path) -> None:
     found = probe(path)
     assert found.audio_index is None and found.video_index is not None
     assert any("without sound" in warning for warning in found.media.warnings)
+
+
+def test_sound_that_nothing_can_convert_could_not_be_decoded(tmp_path: Path) -> None:
+    """Found by bench.soak: frames of a forged layout were an internal error."""
+    name, data = Mutants(tmp_path / "sources").make(9437)
+    path = tmp_path / name
+    path.write_bytes(data)
+    found = probe(path)
+    assert found.audio_index is not None
+    with pytest.raises(NotApplicable) as caught:
+        decode_sound(found, tmp_path)
+    assert caught.value.code == "sound_undecodable"

@@ -69,7 +69,12 @@ def decode_sound(probe: Probe, work_dir: Path, *, stop: Callable[[], bool] = lam
                 if frame.pts is not None:
                     at = round(seconds(frame.pts, frame.time_base or stream.time_base, probe.origin) * info.rate_hz)
                     writer.seek(min(at, limit))
-                for out in resampler.resample(frame):
+                try:
+                    converted = resampler.resample(frame)
+                except (FFmpegError, ValueError):  # what a damaged header says of it is nothing that can be converted
+                    errors, key = errors + 1, None
+                    continue
+                for out in converted:
                     writer.write(np.frombuffer(out.planes[0], np.float32, out.samples * info.channels).reshape(-1, info.channels))
         writer.finish()
         if writer.decoded == 0:
