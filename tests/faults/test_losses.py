@@ -169,10 +169,8 @@ def test_a_death_before_anything_was_begun_costs_nothing(
 
 
 def test_a_poison_in_one_clip_is_not_held_against_the_clips_beside_it(
-    session: Session, control: Control, clip: Path, quiet: Document, tmp_path: Path, shared_place: Place, monkeypatch: pytest.MonkeyPatch
+    session: Session, control: Control, clip: Path, quiet: Document, tmp_path: Path
 ) -> None:
-    # a neighbour that happens to be at work at one death more than `tries` is given up as well: of so many it misses some
-    monkeypatch.setattr(session.engine, "settings", shared_place.settings(faults={"tries": 5}))
     poisoned = tmp_path / "poisoned.mp4"
     shutil.copy(clip, poisoned)
     control.set(cut_analysis={"do": "sigkill", "phase": "finish", "clip": poisoned.name})

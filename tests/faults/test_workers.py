@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -118,10 +119,12 @@ def test_closing_does_not_wait_for_who_hangs(place: Place, clip: Path, monkeypat
     thread.start()
     until(lambda: place.control.marks("color_analysis"), "the hang")
     closing = threading.Thread(target=session.close, daemon=True)
+    started = time.monotonic()
     closing.start()
     for waiting in (closing, thread):
         waiting.join(DEADLINE_S)
         assert not waiting.is_alive()
+    assert time.monotonic() - started < 10
 
 
 def test_a_member_that_hangs_while_it_is_preloaded_is_ended(place: Place, clip: Path, quiet: Document) -> None:

@@ -6,6 +6,7 @@ import os
 import pickle
 import subprocess
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +19,7 @@ import sqlalchemy as sa
 from reelscope.config import Settings
 from reelscope.server.db import Database, jobs, meta, open_database
 from reelscope.server.limits import DISK_LOOK_S, MIB, Buckets, DiskWatch, QueueWatch, Refusal, refuse
-from tests.server.guard import Clock, Guarded, guarded
+from tests.server.guard import Clock, Guarded, guarded, until
 
 # --- buckets ------------------------------------------------------------------------------------------------------------------------------
 
@@ -143,7 +144,7 @@ def test_a_burst_does_not_get_past_the_limit(database: Database) -> None:
     for thread in threads:
         thread.join()
     assert queue.waiting <= len(let_in)
-    assert len(let_in) <= 20  # a job that is counted twice for a moment may cost a place, and never makes one
+    assert 19 <= len(let_in) <= 20  # a job that is counted twice for a moment may cost a place, and never makes one
     hand_in_some(20 - len(let_in))  # what it cost is there again
     assert len(let_in) == 20 and code(queue.check) == "queue_full"
     queue._seen = None
@@ -232,13 +233,12 @@ def _drive(g: Guarded, folder: Path) -> None:
     def status() -> int:
         return g.ask("POST", "/analyses", json={}).status_code
 
-    clock = Clock()
-    g.set_clock(clock)
     assert status() == 202
     filler = folder / "filler"
     filler.write_bytes(os.urandom(4 * MIB))
-    clock.now += 2.0  # as is promised
-    assert status() == 503
+    filled = time.monotonic()
+    until(lambda: status() == 503)
+    assert time.monotonic() - filled < 2.0
     response = g.ask("POST", "/analyses", json={})
     assert response.json()["code"] == "disk_full"
     assert response.json()["retryable"]
@@ -246,17 +246,18 @@ def _drive(g: Guarded, folder: Path) -> None:
     assert f"{g.security.disk.free_bytes // MIB} MiB free" in response.json()["message"]
     assert g.ask("GET", "/analyses").status_code == 200  # what is there can be read
     filler.unlink()
-    clock.now += 2.0
-    assert status() == 202
+    until(lambda: status() == 202)
 
     # an upload that fits by what it says, while something else fills the disk
     async def body() -> Any:
         yield b"x" * 65536
         filler.write_bytes(os.urandom(4 * MIB))
-        for _ in range(20):
-            clock.now += 0.1
+        end = time.monotonic() + 10
+        while time.monotonic() < end:
             yield b"x" * 1024
 
+    began = time.monotonic()
     response = g.ask("POST", "/analyses/upload", content=body(), headers={"Content-Type": "multipart/form-data; boundary=b"})
     assert (response.status_code, response.json()["code"]) == (503, "disk_full")
+    assert time.monotonic() - began < 5
     assert g.got == []  # the app never saw it whole

@@ -79,7 +79,9 @@ def test_cancelling_stops_the_work_within_seconds(here: Place, clip: Path, tmp_p
         job = here.put(named(clip, tmp_path, "waits.mp4"))
         until(lambda: running(here, job))
         here.jobs.cancel(job.id)
-        until(lambda: not any(w.doing for w in here.fleet.all() if w.alive))  # by itself this clip never ends
+        asked = time.monotonic()
+        until(lambda: not any(w.doing for w in here.fleet.all() if w.alive), seconds=10.0)
+        assert time.monotonic() - asked < 10.0
         (after,) = here.ended(here.put(clip))  # and there is room for the next
     assert after.state == "done"
     assert states(here, job) == ["queued", "running", "cancelled"]
@@ -120,6 +122,8 @@ def test_ending_hands_back_what_does_not_end_in_time(here: Place, clip: Path, tm
     with here.workers(command=BROKEN):
         job = here.put(named(clip, tmp_path, "waits.mp4"))
         until(lambda: running(here, job))
+        began = time.monotonic()
+    assert time.monotonic() - began < here.settings.server.drain_s + 40
     after = here.now(job)
     assert (after.state, after.attempts, after.strikes) == ("queued", 0, 0)  # of a worker that was killed the attempt would count
     assert here.jobs.durable.states([job.workflow]) == {job.workflow: "ENQUEUED"}

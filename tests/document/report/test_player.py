@@ -255,8 +255,8 @@ def test_one_shot_is_repeated(clips: tuple[dict[str, Numbered], str], look: Look
         }"""
     )
     page.keyboard.press("r")  # who asks to see a shot again wants it to play
-    # A machine that is held up for a moment plays on beyond the shot's end: in some rounds, not in all.
-    assert comes_to(page, f"lasts.filter((last) => last < {one.times[29]} + 0.07).length >= 2"), page.evaluate("lasts")
+    assert comes_to(page, "lasts.length >= 2")
+    assert max(page.evaluate("lasts")[:2]) < one.times[29] + 0.07, "at most a frame or two of the next shot on a busy machine"
     page.evaluate("() => { window.stalled = sent.length; for (const end = performance.now() + 1200; performance.now() < end;); }")
     assert comes_to(page, "sent.length >= stalled + 2")
     sent = page.evaluate("sent")
