@@ -10,15 +10,9 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+from tests.browser import ARGS
+
 CHROMIUM = "/usr/bin/chromium"
-ARGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 WIDTH, HEIGHT = 1280, 1080
 MOST_BYTES = 400_000
 IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
@@ -31,7 +25,7 @@ def photograph(report: Path, folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     top, timeline = folder / "report.png", folder / "report-timeline.png"
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGS))
         page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="light", reduced_motion="reduce")
         page.goto(report.as_uri())
         page.screenshot(path=top)
